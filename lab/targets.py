@@ -1,0 +1,90 @@
+"""The lab's programs: which Go package each is made of, and how it is compiled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+KUBERNETES_VERSION: Final = "v1.36.3"
+VCLUSTER_VERSION: Final = "0.36.1"
+
+_COMPONENT_BASE: Final = "k8s.io/component-base/version"
+# Without these every client believes it speaks with Kubernetes 0.0.
+_KUBERNETES_DEFINES: Final = (
+    f"{_COMPONENT_BASE}.gitVersion={KUBERNETES_VERSION}",
+    f"{_COMPONENT_BASE}.gitMajor={KUBERNETES_VERSION[1:].split('.')[0]}",
+    f"{_COMPONENT_BASE}.gitMinor={KUBERNETES_VERSION[1:].split('.')[1]}",
+    f"{_COMPONENT_BASE}.gitTreeState=clean",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One program.
+
+    ``module`` is a folder of ``lab/go``; ``package`` an import path, or ``./x`` for
+    a main of our own in that module; ``defines`` are Go strings set at link time;
+    ``links`` are further names of the same file, which decide what it does.
+    """
+
+    name: str
+    module: str
+    package: str
+    defines: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    cgo: bool = False
+    links: tuple[str, ...] = ()
+
+
+_CONTAINERD: Final = "github.com/containerd/containerd/v2"
+
+# In the order they are compiled: what a first start waits for comes first.
+TARGETS: Final[tuple[Target, ...]] = (
+    Target(
+        "kubernetes",
+        "cluster",
+        "./kubernetes",
+        _KUBERNETES_DEFINES,
+        links=(
+            "kube-apiserver",
+            "kube-controller-manager",
+            "kube-scheduler",
+            "kubelet",
+            "kube-proxy",
+            "kubectl",
+        ),
+    ),
+    Target("kine", "cluster", "github.com/k3s-io/kine"),
+    Target(
+        "containerd",
+        "runtime",
+        f"{_CONTAINERD}/cmd/containerd",
+        (f"{_CONTAINERD}/version.Version=v2.2.1",),
+        ("urfave_cli_no_docs",),
+    ),
+    Target("ctr", "runtime", f"{_CONTAINERD}/cmd/ctr", tags=("urfave_cli_no_docs",)),
+    Target("containerd-shim-runc-v2", "runtime", f"{_CONTAINERD}/cmd/containerd-shim-runc-v2"),
+    # C: runc enters namespaces before Go starts. Without seccomp every sandbox fails.
+    Target("runc", "runtime", "github.com/opencontainers/runc", tags=("seccomp",), cgo=True),
+    Target("runsc", "gvisor", "gvisor.dev/gvisor/runsc"),
+    Target("containerd-shim-runsc-v1", "gvisor", "./shim"),
+    Target("coredns", "cluster", "github.com/coredns/coredns"),
+    Target("helm", "cluster", "helm.sh/helm/v4/cmd/helm"),
+    Target(
+        "vcluster",
+        "cluster",
+        "github.com/loft-sh/vcluster/cmd/vcluster",
+        (f"github.com/loft-sh/vcluster/pkg/telemetry.SyncerVersion={VCLUSTER_VERSION}",),
+    ),
+    Target("local-path-provisioner", "cluster", "github.com/rancher/local-path-provisioner"),
+    Target("atoll-netpol", "cluster", "./netpol"),
+    Target("kwok", "cluster", "sigs.k8s.io/kwok/cmd/kwok"),
+)
+
+DEBIAN_PACKAGES: Final[dict[str, str]] = {
+    "gcc": "gcc",
+    "libc6-dev": "/usr/include/stdio.h",
+    "libseccomp-dev": "/usr/include/seccomp.h",
+    "pkg-config": "pkg-config",
+}
+"""What compiling needs (runc is partly C): package -> a file or command that shows it is there."""
