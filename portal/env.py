@@ -1,0 +1,120 @@
+"""Settings from the environment: one typed list of names; an unknown or malformed one stops the start."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+COMMAND_ONLY = frozenset({"ATOLL_KUBECONFIG", "ATOLL_CACHE", "ATOLL_PORT"})
+"""Read by the ``atoll`` command, not by Django."""
+
+
+class Environment(BaseSettings):
+    """Every setting that a deployment may give, each as ``ATOLL_<NAME>`` or ``ATOLL_<NAME>_FILE``."""
+
+    model_config = SettingsConfigDict(env_prefix="ATOLL_")
+
+    home: Path = Field(default=REPOSITORY / ".atoll", description="where state is kept")
+    database_url: str = Field(default="", description="postgresql://…; empty: SQLite under the home")
+    broker_url: str = Field(default="", description="redis://…; empty: the embedded one's socket")
+    public_url: str = Field(default="http://127.0.0.1:8000", description="as people reach the portal")
+    secret_key: str = Field(default="", description="Django's key; empty: made under the home")
+    sealing_keys: str = Field(default="", description="Fernet keys, newest first, comma-separated")
+    helm: str = Field(default="helm", description="the Helm 4 binary")
+    debug: bool = Field(default=False, description="Django's debug pages")
+    log_format: str = Field(default="console", pattern="^(console|json)$")
+
+
+def read() -> Environment:
+    """The environment, checked; raises ``ImproperlyConfigured`` that names each fault."""
+    _refuse_unknown()
+    try:
+        return Environment(**_from_files())
+    except ValidationError as error:
+        faults = "; ".join(f"ATOLL_{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors())
+        msg = f"settings cannot be read: {faults}"
+        raise ImproperlyConfigured(msg) from error
+
+
+def database(environment: Environment) -> dict[str, Any]:
+    """Django's ``DATABASES['default']``."""
+    if not environment.database_url:
+        return _sqlite(environment.home / "atoll.sqlite3")
+    url = urlsplit(environment.database_url)
+    if url.scheme not in {"postgres", "postgresql"}:
+        msg = "ATOLL_DATABASE_URL: give postgresql://user:password@host:5432/name, or leave it out for SQLite"
+        raise ImproperlyConfigured(msg)
+    query = dict(parse_qsl(url.query))
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": unquote(url.path.lstrip("/")),
+        "USER": unquote(url.username or ""),
+        "PASSWORD": unquote(url.password or ""),
+        "HOST": query.get("host", url.hostname or ""),
+        "PORT": str(url.port or ""),
+        "CONN_MAX_AGE": 60,
+        "CONN_HEALTH_CHECKS": True,
+    }
+
+
+def _sqlite(path: Path) -> dict[str, Any]:
+    # IMMEDIATE: the default, deferred mode loses writes to "database is locked" under several writers.
+    pragmas = "PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;PRAGMA busy_timeout=20000;"
+    return {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": str(path),
+        "OPTIONS": {"transaction_mode": "IMMEDIATE", "timeout": 20, "init_command": pragmas},
+    }
+
+
+def secret(environment: Environment, given: str, name: str, make: Any) -> str:  # noqa: ANN401
+    """A secret of the service: as given, else kept (and first made) under the home with mode 0600."""
+    if given:
+        return given
+    folder = environment.home / "secrets"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = folder / name
+    if not path.exists():
+        _write_once(path, make())
+    return path.read_text().strip()
+
+
+def _write_once(path: Path, text: str) -> None:
+    """Atomic for readers and for two first starts at once: the first one wins."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as stream:
+        stream.write(text + "\n")
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        pass
+    finally:
+        draft.unlink()
+
+
+def _refuse_unknown() -> None:
+    known = {f"ATOLL_{name.upper()}" for name in Environment.model_fields}
+    known |= {f"{name}_FILE" for name in known} | COMMAND_ONLY
+    strange = sorted(name for name in os.environ if name.startswith("ATOLL_") and name not in known)
+    if strange:
+        msg = f"unknown settings {', '.join(strange)}: known are {', '.join(sorted(known))}"
+        raise ImproperlyConfigured(msg)
+
+
+def _from_files() -> dict[str, str]:
+    """``ATOLL_X_FILE`` names a file that holds X, as container platforms hand secrets over."""
+    found = {}
+    for name in Environment.model_fields:
+        path = os.environ.get(f"ATOLL_{name.upper()}_FILE")
+        if path:
+            found[name] = Path(path).read_text().strip()
+    return found

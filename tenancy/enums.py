@@ -1,0 +1,213 @@
+"""The closed vocabulary of Atoll: every word that is stored, sent or shown."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    """What a member may do in one tenant."""
+
+    VIEWER = "viewer"
+    MEMBER = "member"
+    OWNER = "owner"
+
+
+class PlatformRole(StrEnum):
+    """What a user may do across tenants; most have none."""
+
+    NONE = ""
+    AUDITOR = "auditor"
+    ADMIN = "admin"
+
+
+class Permission(StrEnum):
+    """One thing an actor may do; ``policy`` says who may."""
+
+    TENANT_VIEW = "tenant.view"
+    TENANT_MANAGE = "tenant.manage"
+    MEMBER_MANAGE = "member.manage"
+    CLUSTER_VIEW = "cluster.view"
+    CLUSTER_WRITE = "cluster.write"
+    CLUSTER_ACCESS = "cluster.access"
+    TOKEN_MANAGE = "token.manage"  # noqa: S105 - a permission's name
+    HOST_VIEW = "host.view"
+    HOST_MANAGE = "host.manage"
+    AUDIT_VIEW = "audit.view"
+
+
+class Trust(StrEnum):
+    """How far the platform trusts what a tenant runs."""
+
+    UNTRUSTED = "untrusted"
+    TRUSTED = "trusted"
+
+
+class Sandbox(StrEnum):
+    """A sandbox profile: what stands between a pod and the node's kernel."""
+
+    GVISOR = "gvisor"
+    KATA = "kata"
+    VNODE = "vnode"
+    USERNS = "userns"
+    NONE = "none"
+
+
+class IsolationModel(StrEnum):
+    """Whose nodes a cluster's pods run on."""
+
+    SHARED = "shared"
+    DEDICATED_POOL = "dedicated-pool"
+
+
+class Persistence(StrEnum):
+    """Whether the cluster's store survives the loss of its control-plane pod."""
+
+    PERSISTENT = "persistent"
+    EPHEMERAL = "ephemeral"
+
+
+class Exposure(StrEnum):
+    """How the API of a virtual cluster is reached on a host cluster."""
+
+    CLUSTER_IP = "clusterIP"
+    LOAD_BALANCER = "loadBalancer"
+    NODE_PORT = "nodePort"
+
+
+class Phase(StrEnum):
+    """One word for people and lists; never decided on (see ``rules.lifecycle``)."""
+
+    PENDING = "Pending"
+    PROVISIONING = "Provisioning"
+    READY = "Ready"
+    UPDATING = "Updating"
+    DEGRADED = "Degraded"
+    FAILED = "Failed"
+    DELETING = "Deleting"
+
+
+class ConditionStatus(StrEnum):
+    """Kubernetes' three values."""
+
+    TRUE = "True"
+    FALSE = "False"
+    UNKNOWN = "Unknown"
+
+
+class ConditionType(StrEnum):
+    """One fact about a cluster, owned by exactly one reconcile step."""
+
+    HOST_REACHABLE = "HostReachable"
+    NAMESPACE_READY = "NamespaceReady"
+    LIMITS_APPLIED = "LimitsApplied"
+    NETWORK_ISOLATED = "NetworkIsolated"
+    RELEASED = "Released"
+    CONTROL_PLANE_AVAILABLE = "ControlPlaneAvailable"
+    SANDBOX_ENFORCED = "SandboxEnforced"
+    DNS_AVAILABLE = "DnsAvailable"
+    ACCESS_ISSUED = "AccessIssued"
+    # Negative polarity: True is bad or final.
+    DELETING = "Deleting"
+    STALLED = "Stalled"
+    # The summary; written by actions.observations and actions.clusters only.
+    AVAILABLE = "Available"
+
+
+class Reason(StrEnum):
+    """Why a condition has its status: an API of its own, so closed and documented."""
+
+    NOT_YET_REPORTED = "NotYetReported"
+    """No pass has looked at this since the last change."""
+    AS_WANTED = "AsWanted"
+    """Seen as the spec asks."""
+    HOST_STARTING = "HostStarting"
+    """The host cluster is still being built or started; the message tells its progress."""
+    HOST_UNREACHABLE = "HostUnreachable"
+    """The host's API server did not answer; the pass is tried again."""
+    HOST_MISCONFIGURED = "HostMisconfigured"
+    """The host answers but lacks something a cluster needs; an admin must act."""
+    FORBIDDEN = "Forbidden"
+    """The host refused the provisioner's rights; reinstall helm/host."""
+    CONFLICT = "Conflict"
+    """An object of that name exists and is not ours."""
+    WAITING = "Waiting"
+    """The host is at work; the message tells on what."""
+    INSTALLING = "Installing"
+    """Helm is installing or upgrading the release."""
+    CHART_INVALID = "ChartInvalid"
+    """Helm refused the chart or its values."""
+    RELEASE_FAILED = "ReleaseFailed"
+    """Helm could not bring the release about; it is tried again."""
+    IMAGE_MISSING = "ImageMissing"
+    """The host cannot pull an image; the message names it."""
+    PODS_PENDING = "PodsPending"
+    """A pod has no node yet; the message is the scheduler's."""
+    NOT_READY = "NotReady"
+    """It runs but does not answer as ready yet."""
+    CRASH_LOOPING = "CrashLooping"
+    """A container of the control plane keeps ending."""
+    PROBE_RUNNING = "ProbeRunning"
+    """The sandbox probe was sent and has not answered yet."""
+    SANDBOX_NOT_ENFORCED = "SandboxNotEnforced"
+    """The probe ran outside the wanted sandbox: nothing of it is trusted."""
+    SANDBOX_UNAVAILABLE = "SandboxUnavailable"
+    """The host offers no such runtime class."""
+    QUOTA_EXCEEDED = "QuotaExceeded"
+    """The host's ResourceQuota refused an object of ours."""
+    UNEXPECTED = "Unexpected"
+    """An error nobody foresaw; it is logged and tried again."""
+    DELETION_REQUESTED = "DeletionRequested"
+    """Somebody asked for the end of this cluster."""
+    RELEASING = "Releasing"
+    """Teardown waits for something on the host to be gone."""
+
+
+class OperationKind(StrEnum):
+    """What a person or tool asked for."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    DELETE = "delete"
+
+
+class OperationState(StrEnum):
+    """How far it is; ``superseded`` means a later change took its place."""
+
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    SUPERSEDED = "superseded"
+
+
+class StepState(StrEnum):
+    """One step of an operation."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+
+class WorkKind(StrEnum):
+    """What a work item points at."""
+
+    CLUSTER = "cluster"
+    HOST = "host"
+    ACCESS = "access"
+
+
+class AccessState(StrEnum):
+    """A kubeconfig asked for: minted by a worker, collected once."""
+
+    PENDING = "pending"
+    READY = "ready"
+    FAILED = "failed"
+    COLLECTED = "collected"
+
+
+class ServiceKind(StrEnum):
+    """A process that tells it is alive."""
+
+    RELAY = "relay"
+    WORKER = "worker"

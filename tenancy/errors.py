@@ -1,0 +1,91 @@
+"""Domain errors: a stable code, facts, and a sentence that says what to do next. No HTTP here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class FieldError:
+    """What is wrong with one field: ``path`` as in ``spec.resources.cpu``."""
+
+    path: str
+    code: str
+    detail: str
+
+
+class DomainError(Exception):
+    """Base of all: ``code`` is part of the API, ``detail`` is for people."""
+
+    code = "error"
+
+    def __init__(self, detail: str, *, errors: tuple[FieldError, ...] = ()) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.errors = errors
+
+
+class NotFound(DomainError):
+    """It does not exist, or not for this actor: the two look alike on purpose."""
+
+    code = "not-found"
+
+
+class NotAllowed(DomainError):
+    """The actor may see it but not do this."""
+
+    code = "not-allowed"
+
+
+class Invalid(DomainError):
+    """The input cannot be accepted; ``errors`` names each field and its fix."""
+
+    code = "invalid"
+
+
+class Conflict(DomainError):
+    """The object is in a state in which this cannot be done."""
+
+    code = "conflict"
+
+
+class BeingDeleted(Conflict):
+    """A change to something whose deletion has begun."""
+
+    code = "being-deleted"
+
+
+class Protected(Conflict):
+    """Deletion of something with ``deletionProtection``."""
+
+    code = "deletion-protected"
+
+
+class AlreadyExists(Conflict):
+    """A create for a name that is taken."""
+
+    code = "already-exists"
+
+
+class PreconditionFailed(DomainError):
+    """``If-Match`` or ``If-None-Match`` does not hold: read again, then decide."""
+
+    code = "precondition-failed"
+
+
+class KeyReused(DomainError):
+    """An idempotency key came back with another body."""
+
+    code = "idempotency-key-reused"
+
+
+class StillRunning(Conflict):
+    """The first request with this idempotency key has not ended yet."""
+
+    code = "idempotency-key-in-use"
+
+
+class Unavailable(DomainError):
+    """It cannot be done now and may be tried again."""
+
+    code = "unavailable"

@@ -1,0 +1,28 @@
+"""Columns, constraints and indexes; the verbs are in ``tenancy.actions``."""
+
+from __future__ import annotations
+
+from tenancy.models.access import AccessRequest, ApiToken, IdempotencyRecord
+from tenancy.models.audit import AuditEvent
+from tenancy.models.cluster import ClusterCondition, VirtualCluster
+from tenancy.models.host import HostCluster
+from tenancy.models.operation import Operation
+from tenancy.models.tenant import Membership, Tenant
+from tenancy.models.user import User
+from tenancy.models.work import ServiceHeartbeat, WorkItem
+
+__all__ = [
+    "AccessRequest",
+    "ApiToken",
+    "AuditEvent",
+    "ClusterCondition",
+    "HostCluster",
+    "IdempotencyRecord",
+    "Membership",
+    "Operation",
+    "ServiceHeartbeat",
+    "Tenant",
+    "User",
+    "VirtualCluster",
+    "WorkItem",
+]

@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import uuid
+from typing import ClassVar
+
+from django.db import models
+
+from tenancy.enums import ConditionStatus, ConditionType, Phase, Reason
+from tenancy.models.columns import choice_field, one_of
+from tenancy.models.host import HostCluster
+from tenancy.models.tenant import Tenant
+
+
+class VirtualCluster(models.Model):
+    """A tenant's cluster: what is wanted, and what was last seen of it."""
+
+    uid = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="clusters")
+    host = models.ForeignKey(HostCluster, on_delete=models.PROTECT, related_name="clusters")
+    name = models.CharField(max_length=24)
+    namespace = models.CharField(max_length=63, unique=True)
+    spec_text = models.TextField()
+    """As written: keys, order and spellings are the writer's."""
+    generation = models.PositiveIntegerField(default=1)
+    observed_generation = models.PositiveIntegerField(default=0)
+    phase = choice_field(Phase, default=Phase.PENDING)
+    endpoint = models.CharField(max_length=300, blank=True)
+    first_ready_at = models.DateTimeField(null=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    created_by = models.CharField(max_length=150)
+    deletion_requested_at = models.DateTimeField(null=True)
+    deletion_requested_by = models.CharField(max_length=150, blank=True)
+
+    class Meta:
+        ordering: ClassVar = ["created_at", "uid"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["tenant", "name"], name="tenancy_cluster_name_once"),
+            models.CheckConstraint(
+                condition=models.Q(observed_generation__lte=models.F("generation")),
+                name="tenancy_cluster_observed_not_ahead",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(deletion_requested_at__isnull=True, deletion_requested_by="")
+                | (models.Q(deletion_requested_at__isnull=False) & ~models.Q(deletion_requested_by="")),
+                name="tenancy_cluster_deletion_paired",
+            ),
+            one_of("cluster", "phase", Phase),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.tenant.name}/{self.name}"
+
+    @property
+    def deleting(self) -> bool:
+        """Whether its end was asked for."""
+        return self.deletion_requested_at is not None
+
+
+class ClusterCondition(models.Model):
+    """One fact about a cluster; a row of its own so that two writers never lose an update."""
+
+    cluster = models.ForeignKey(VirtualCluster, on_delete=models.CASCADE, related_name="conditions")
+    type = choice_field(ConditionType)
+    status = choice_field(ConditionStatus)
+    reason = choice_field(Reason)
+    message = models.TextField(blank=True)
+    observed_generation = models.PositiveIntegerField(default=0)
+    changed_at = models.DateTimeField()
+    """When ``status`` last flipped."""
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["cluster", "type"], name="tenancy_condition_once"),
+            one_of("condition", "type", ConditionType),
+            one_of("condition", "status", ConditionStatus),
+            one_of("condition", "reason", Reason),
+        ]
+        indexes: ClassVar = [models.Index(fields=["type", "status"], name="tenancy_condition_state")]
+
+    def __str__(self) -> str:
+        return f"{self.type}={self.status} ({self.reason})"

@@ -1,0 +1,44 @@
+"""From conditions to the one word people read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tenancy.enums import ConditionStatus, ConditionType, Phase
+from tenancy.rules.conditions import BUILD_ORDER, Condition, summarise
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+def summary(conditions: Iterable[Condition], generation: int) -> Condition:
+    """The ``Available`` condition of a cluster."""
+    return summarise(conditions, BUILD_ORDER, into=ConditionType.AVAILABLE, generation=generation)
+
+
+def derive_phase(
+    conditions: Iterable[Condition],
+    *,
+    generation: int,
+    observed_generation: int,
+    ever_ready: bool,
+    deleting: bool,
+) -> Phase:
+    """The phase; a cluster is Ready only when the last spec was seen as a whole."""
+    by_type = {c.type: c for c in conditions}
+    if deleting:
+        return Phase.DELETING
+    if _holds(by_type, ConditionType.STALLED):
+        return Phase.FAILED
+    if not ever_ready:
+        started = _holds(by_type, ConditionType.HOST_REACHABLE)
+        return Phase.PROVISIONING if started else Phase.PENDING
+    if observed_generation < generation:
+        return Phase.UPDATING
+    available = summary(by_type.values(), generation).status
+    return Phase.READY if available is ConditionStatus.TRUE else Phase.DEGRADED
+
+
+def _holds(by_type: dict[ConditionType, Condition], kind: ConditionType) -> bool:
+    condition = by_type.get(kind)
+    return condition is not None and condition.true

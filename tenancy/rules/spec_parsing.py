@@ -1,0 +1,135 @@
+"""Reads a spec as people write it; every fault is named with its path and fix."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any, Final, TypeVar
+
+from tenancy.enums import IsolationModel, Persistence, Sandbox
+from tenancy.errors import FieldError, Invalid
+from tenancy.rules import quantities
+from tenancy.rules.specs import ClusterSpec
+
+_LIMITS: Final = {
+    "cpu": (Decimal("0.5"), Decimal(1000), "'500m' to '1000'"),
+    "memory": (Decimal(512 * 1024**2), Decimal(16 * 1024**4), "'512Mi' to '16Ti'"),
+    "storage": (Decimal(0), Decimal(1024**5), "'0' to '1Pi'"),
+}
+E = TypeVar("E", bound=StrEnum)
+_PODS: Final = (5, 10_000)
+"""Fewer than five leave no room for DNS and the sandbox's probe."""
+
+
+def parse_spec(data: Any) -> ClusterSpec:  # noqa: ANN401 - input from outside may be anything
+    """The spec as values; raises ``Invalid`` naming all faults at once."""
+    reader = _Reader()
+    spec = reader.spec(data)
+    if reader.errors:
+        detail = "; ".join(f"{e.path}: {e.detail}" for e in reader.errors)
+        raise Invalid(detail, errors=tuple(reader.errors))
+    return spec
+
+
+class _Reader:
+    """Collects faults instead of stopping at the first."""
+
+    def __init__(self) -> None:
+        self.errors: list[FieldError] = []
+
+    def fault(self, path: str, code: str, detail: str) -> None:
+        self.errors.append(FieldError(path, code, detail))
+
+    def spec(self, data: Any) -> ClusterSpec:  # noqa: ANN401
+        known = (
+            "kubernetesVersion",
+            "isolation",
+            "resources",
+            "accelerators",
+            "persistence",
+            "deletionProtection",
+        )
+        top = self.mapping(data, "spec", known)
+        isolation = self.mapping(top.get("isolation"), "spec.isolation", ("model", "sandbox", "pool"))
+        self._not_yet(top, isolation)
+        return ClusterSpec(
+            kubernetes_version=self._version(top.get("kubernetesVersion")),
+            model=self.choice(isolation.get("model"), "spec.isolation.model", IsolationModel),
+            sandbox=self.choice(isolation.get("sandbox"), "spec.isolation.sandbox", Sandbox),
+            resources=self._resources(top.get("resources")),
+            persistence=self.choice(top.get("persistence"), "spec.persistence", Persistence),
+            deletion_protection=self._flag(top.get("deletionProtection"), "spec.deletionProtection"),
+        )
+
+    def mapping(self, data: Any, path: str, known: tuple[str, ...]) -> dict[str, Any]:  # noqa: ANN401
+        if data is None:
+            return {}
+        if not isinstance(data, dict):
+            self.fault(path, "wrong-type", "give an object, for example {}")
+            return {}
+        for key in data:
+            if key not in known:
+                self.fault(f"{path}.{key}", "unknown-field", f"no such field: known are {', '.join(known)}")
+        return data
+
+    def choice(self, value: Any, path: str, kind: type[E]) -> E | None:  # noqa: ANN401
+        if value is None:
+            return None
+        try:
+            return kind(value)
+        except ValueError:
+            options = ", ".join(kind)
+            self.fault(path, "not-a-choice", f"{value!r} is not one of {options}")
+            return None
+
+    def _version(self, value: Any) -> str | None:  # noqa: ANN401
+        if value is None or isinstance(value, str):
+            return value
+        self.fault("spec.kubernetesVersion", "wrong-type", 'give text in quotes, for example "1.36"')
+        return None
+
+    def _flag(self, value: Any, path: str) -> bool:  # noqa: ANN401
+        if value is None or isinstance(value, bool):
+            return bool(value)
+        self.fault(path, "wrong-type", "give true or false")
+        return False
+
+    def _resources(self, data: Any) -> dict[str, Decimal]:  # noqa: ANN401
+        given = self.mapping(data, "spec.resources", ("cpu", "memory", "storage", "pods"))
+        found = {key: self._quantity(key, given.get(key)) for key in _LIMITS}
+        found["pods"] = self._pods(given.get("pods"))
+        return {key: value for key, value in found.items() if value is not None}
+
+    def _quantity(self, key: str, value: Any) -> Decimal | None:  # noqa: ANN401
+        if value is None:
+            return None
+        path, (least, most, span) = f"spec.resources.{key}", _LIMITS[key]
+        if isinstance(value, bool) or not isinstance(value, str | int):
+            self.fault(path, "wrong-type", f"give a Kubernetes quantity from {span}")
+            return None
+        try:
+            amount = quantities.parse(str(value))
+        except ValueError as error:
+            self.fault(path, "not-a-quantity", str(error))
+            return None
+        if not least <= amount <= most:
+            self.fault(path, "out-of-range", f"{value} is outside {span}")
+        return amount
+
+    def _pods(self, value: Any) -> Decimal | None:  # noqa: ANN401
+        if value is None:
+            return None
+        least, most = _PODS
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        if not whole or not least <= value <= most:
+            self.fault("spec.resources.pods", "out-of-range", f"give a whole number from {least} to {most}")
+            return None
+        return Decimal(value)
+
+    def _not_yet(self, top: dict[str, Any], isolation: dict[str, Any]) -> None:
+        if top.get("accelerators"):
+            detail = "no accelerator class is offered on this host yet: leave it out or give []"
+            self.fault("spec.accelerators", "not-offered", detail)
+        if isolation.get("pool") is not None:
+            detail = "no node pool is assigned to this tenant: leave it out or give null"
+            self.fault("spec.isolation.pool", "not-offered", detail)

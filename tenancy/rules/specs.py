@@ -1,0 +1,198 @@
+"""The contract between what people write, what Atoll keeps and what the provisioner reads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from tenancy.enums import (
+    AccessState,
+    ConditionStatus,
+    Exposure,
+    IsolationModel,
+    Persistence,
+    Reason,
+    Role,
+    Sandbox,
+    StepState,
+)
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from decimal import Decimal
+    from uuid import UUID
+
+    from tenancy.rules.conditions import Condition
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What a tenant's pods may use in all; the control plane's own needs come on top."""
+
+    cpu: Decimal
+    """Cores."""
+    memory: Decimal
+    """Bytes."""
+    storage: Decimal
+    """Bytes of persistent volumes."""
+    pods: int
+
+
+@dataclass(frozen=True)
+class ClusterSpec:
+    """A parsed spec: ``None`` where the writer left the choice to Atoll."""
+
+    kubernetes_version: str | None = None
+    model: IsolationModel | None = None
+    sandbox: Sandbox | None = None
+    resources: dict[str, Decimal] = field(default_factory=dict)
+    persistence: Persistence | None = None
+    deletion_protection: bool = False
+
+
+@dataclass(frozen=True)
+class EffectiveSpec:
+    """What is really built: the spec with every silence filled in for this host and tenant."""
+
+    kubernetes_version: str
+    model: IsolationModel
+    sandbox: Sandbox
+    runtime_class: str
+    """The host's RuntimeClass; empty for the sandbox ``none``."""
+    persistence: Persistence
+    resources: Resources
+
+
+@dataclass(frozen=True)
+class HostFacts:
+    """What was discovered of a host cluster; nothing of this is a constant in code."""
+
+    version: str
+    """Of the API server, as ``v1.36.3``."""
+    runtime_classes: dict[str, str]
+    """RuntimeClass name → handler."""
+    storage_classes: tuple[str, ...]
+    default_storage_class: str
+    """Empty when the host has none."""
+    service_cidrs: tuple[str, ...]
+    api_addresses: tuple[str, ...]
+    """Address:port pairs of the host's own API server (closed to tenants)."""
+    ready_nodes: int
+
+
+@dataclass(frozen=True)
+class HostAccess:
+    """How the provisioner reaches a host cluster and how tenants reach what runs there."""
+
+    uid: UUID
+    name: str
+    kubeconfig: str
+    """``file:/path``, ``env:NAME`` or ``in-cluster``; never the credential itself."""
+    exposure: Exposure
+    client_cidrs: tuple[str, ...]
+    """Where people and the workers come from, as the host's network policies see them."""
+    image_prefix: str
+    """Put before every image reference (a mirror); empty for none."""
+    control_plane_selector: dict[str, str]
+    """Node labels for tenants' control planes; empty for any node."""
+    workload_selector: dict[str, str]
+    """Node labels for tenants' pods; empty for any node."""
+    progress_file: str
+    """A JSON file that tells how far the host itself is being built; may be empty."""
+    facts: HostFacts | None
+
+
+@dataclass(frozen=True)
+class DesiredCluster:
+    """Everything one pass needs to know of what is wanted."""
+
+    uid: UUID
+    tenant: str
+    name: str
+    namespace: str
+    generation: int
+    deleting: bool
+    ever_ready: bool
+    host: HostAccess
+    effective: EffectiveSpec | None
+    """``None`` until the host's facts are known: what is silent in the spec follows from them."""
+    conditions: tuple[Condition, ...]
+    endpoint: str
+
+
+@dataclass(frozen=True)
+class StepReport:
+    """How one step of a pass went, for the operation's list of steps."""
+
+    name: str
+    state: StepState
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What one pass saw."""
+
+    conditions: tuple[Condition, ...]
+    steps: tuple[StepReport, ...] = ()
+    clean: bool = False
+    """Every step was done: only then ``observed_generation`` moves."""
+    generation: int = 0
+    """The generation that the pass worked on."""
+    endpoint: str = ""
+    """The tenant API's address; empty leaves what is known."""
+    gone: bool = False
+    """Teardown proved that nothing is left on the host."""
+
+
+@dataclass(frozen=True)
+class HostObservation:
+    """What one look at a host cluster saw."""
+
+    status: ConditionStatus
+    reason: Reason
+    message: str
+    facts: HostFacts | None = None
+
+
+@dataclass(frozen=True)
+class DesiredAccess:
+    """A kubeconfig somebody waits for."""
+
+    uid: UUID
+    cluster: DesiredCluster
+    user: str
+    role: Role
+    lifetime: int
+    """Seconds."""
+    state: AccessState
+    wanted_until: datetime
+    """Nobody waits any longer after this."""
+
+
+def facts_to_json(facts: HostFacts) -> dict[str, Any]:
+    """For the database column and the API."""
+    return {
+        "version": facts.version,
+        "runtimeClasses": facts.runtime_classes,
+        "storageClasses": list(facts.storage_classes),
+        "defaultStorageClass": facts.default_storage_class,
+        "serviceCIDRs": list(facts.service_cidrs),
+        "apiAddresses": list(facts.api_addresses),
+        "readyNodes": facts.ready_nodes,
+    }
+
+
+def facts_from_json(data: dict[str, Any]) -> HostFacts | None:
+    """``None`` for a host that has not been looked at yet."""
+    if not data:
+        return None
+    return HostFacts(
+        version=data["version"],
+        runtime_classes=dict(data["runtimeClasses"]),
+        storage_classes=tuple(data["storageClasses"]),
+        default_storage_class=data["defaultStorageClass"],
+        service_cidrs=tuple(data["serviceCIDRs"]),
+        api_addresses=tuple(data["apiAddresses"]),
+        ready_nodes=data["readyNodes"],
+    )
