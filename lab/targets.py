@@ -22,8 +22,8 @@ _KUBERNETES_DEFINES: Final = (
 class Target:
     """One program.
 
-    ``module`` is a folder of ``lab/go``; ``package`` an import path, or ``./x`` for
-    a main of our own in that module; ``defines`` are Go strings set at link time;
+    ``module`` is a folder of ``lab/go``; ``package`` an import path, or ``.`` and
+    ``./x`` for a main of our own in that module; ``defines`` are Go strings set at link time;
     ``links`` are further names of the same file, which decide what it does.
     """
 
@@ -55,6 +55,7 @@ TARGETS: Final[tuple[Target, ...]] = (
         ),
     ),
     Target("kine", "cluster", "github.com/k3s-io/kine"),
+    Target("pause", "pause", "."),
     Target(
         "containerd",
         "runtime",

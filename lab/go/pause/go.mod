@@ -1,0 +1,3 @@
+module atoll.local/lab/pause
+
+go 1.26
