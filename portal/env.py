@@ -110,9 +110,9 @@ def _refuse_unknown() -> None:
         raise ImproperlyConfigured(msg)
 
 
-def _from_files() -> dict[str, str]:
+def _from_files() -> dict[str, Any]:
     """``ATOLL_X_FILE`` names a file that holds X, as container platforms hand secrets over."""
-    found = {}
+    found: dict[str, Any] = {}
     for name in Environment.model_fields:
         path = os.environ.get(f"ATOLL_{name.upper()}_FILE")
         if path:

@@ -11,10 +11,14 @@ if TYPE_CHECKING:
 
 
 def choice_field(kind: type[StrEnum], *, default: StrEnum | None = None) -> models.CharField[str, str]:
-    """A text column for a word of the vocabulary; pair it with ``one_of``."""
+    """A text column for a word of ``kind``; pair it with ``one_of``.
+
+    No ``choices``: they would put the vocabulary into migrations a second time.
+    """
+    longest = max(32, *(len(member) for member in kind))
     if default is None:
-        return models.CharField(max_length=32)
-    return models.CharField(max_length=32, default=default.value)
+        return models.CharField(max_length=longest)
+    return models.CharField(max_length=longest, default=default.value)
 
 
 def one_of(table: str, column: str, kind: type[StrEnum]) -> models.CheckConstraint:

@@ -5,23 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tenancy.enums import (
-    AccessState,
-    ConditionStatus,
-    Exposure,
-    IsolationModel,
-    Persistence,
-    Reason,
-    Role,
-    Sandbox,
-    StepState,
-)
-
 if TYPE_CHECKING:
     from datetime import datetime
     from decimal import Decimal
     from uuid import UUID
 
+    from tenancy.enums import (
+        AccessState,
+        ConditionStatus,
+        Exposure,
+        IsolationModel,
+        Persistence,
+        Reason,
+        Role,
+        Sandbox,
+        StepState,
+    )
     from tenancy.rules.conditions import Condition
 
 

@@ -1,0 +1,293 @@
+"""What people do to virtual clusters: each verb writes the wish, the operation, the audit row and the work."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from tenancy import policy
+from tenancy.actions import audit, operations, work
+from tenancy.enums import (
+    ConditionStatus,
+    ConditionType,
+    OperationKind,
+    Permission,
+    Phase,
+    Reason,
+    Trust,
+    WorkKind,
+)
+from tenancy.errors import BeingDeleted, Conflict, Invalid, PreconditionFailed, Protected
+from tenancy.models import ClusterCondition, VirtualCluster
+from tenancy.queries import clusters, hosts, tenants
+from tenancy.rules import offers
+from tenancy.rules.lifecycle import derive_phase
+from tenancy.rules.names import CLUSTER_MAX, host_namespace, name_errors
+from tenancy.rules.spec_parsing import parse_spec
+from tenancy.rules.specs import facts_from_json
+
+if TYPE_CHECKING:
+    from tenancy.models import HostCluster, Operation, Tenant
+    from tenancy.policy import Actor
+    from tenancy.rules.specs import ClusterSpec
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """What the writer believes: ``If-Match`` and ``If-None-Match: *``."""
+
+    etags: frozenset[str] | None = None
+    """The cluster must exist with one of these tags (``*`` for any)."""
+    absent: bool = False
+    """The cluster must not exist."""
+
+
+@dataclass(frozen=True)
+class PutResult:
+    """What a write did."""
+
+    cluster: VirtualCluster
+    operation: Operation | None
+    created: bool = False
+    changed: bool = False
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a write would do."""
+
+    action: str
+    """``create``, ``update`` or ``none``."""
+    host: str
+    changes: tuple[tuple[str, Any, Any], ...] = field(default_factory=tuple)
+    """Path, old value, new value of each spec field that differs."""
+
+
+def etag(cluster: VirtualCluster) -> str:
+    """Identifies the spec: changes with every change of the wish and with nothing else."""
+    return f'"{cluster.uid}-{cluster.generation}"'
+
+
+@transaction.atomic
+def put(
+    *, by: Actor, tenant_name: str, name: str, spec_text: str, expect: Expectation | None = None
+) -> PutResult:
+    """Creates or replaces; an equal spec changes nothing and opens no operation."""
+    tenant, cluster, spec = _prepare(by, tenant_name, name, spec_text)
+    _meet(cluster, expect or Expectation(), name)
+    if cluster is None:
+        return _create(by, tenant, name, spec_text, spec)
+    _refuse_refused(spec, cluster.host, tenant)
+    if json.loads(cluster.spec_text) == json.loads(spec_text):
+        return PutResult(cluster, clusters.running_operation(cluster))
+    return _change(by, cluster, spec_text)
+
+
+@transaction.atomic
+def plan(*, by: Actor, tenant_name: str, name: str, spec_text: str) -> Plan:
+    """What ``put`` would do, with the same checks and no effect."""
+    tenant, cluster, spec = _prepare(by, tenant_name, name, spec_text)
+    host = cluster.host if cluster else _pick_host()
+    _refuse_refused(spec, host, tenant)
+    if cluster is None:
+        return Plan("create", host.name, _differences({}, json.loads(spec_text)))
+    changes = _differences(json.loads(cluster.spec_text), json.loads(spec_text))
+    return Plan("update" if changes else "none", host.name, changes)
+
+
+@transaction.atomic
+def delete(*, by: Actor, tenant_name: str, name: str, expect: Expectation | None = None) -> PutResult:
+    """Asks for the end of a cluster; asked again it changes nothing."""
+    cluster = clusters.get(by, tenant_name, name)
+    policy.check(by, Permission.CLUSTER_WRITE, cluster.tenant)
+    cluster = _locked(cluster)
+    _meet(cluster, expect or Expectation(), name)
+    if cluster.deleting:
+        return PutResult(cluster, clusters.running_operation(cluster))
+    if clusters.spec(cluster).deletion_protection:
+        msg = f"{cluster} is protected: set spec.deletionProtection to false first"
+        raise Protected(msg)
+    cluster.deletion_requested_at, cluster.deletion_requested_by = timezone.now(), by.name
+    cluster.phase = Phase.DELETING
+    cluster.save(update_fields=["deletion_requested_at", "deletion_requested_by", "phase"])
+    _clear_stall(cluster)
+    operation = operations.open_(cluster, OperationKind.DELETE, by.name)
+    return _wished(by, "cluster.delete", cluster, operation)
+
+
+@transaction.atomic
+def retry(*, by: Actor, tenant_name: str, name: str) -> PutResult:
+    """Lets a stalled cluster try again at once."""
+    cluster = clusters.get(by, tenant_name, name)
+    policy.check(by, Permission.CLUSTER_WRITE, cluster.tenant)
+    cluster = _locked(cluster)
+    if not _clear_stall(cluster):
+        work.request(WorkKind.CLUSTER, cluster.uid)
+        return PutResult(cluster, clusters.running_operation(cluster))
+    kind = OperationKind.DELETE if cluster.deleting else OperationKind.UPDATE
+    if cluster.first_ready_at is None and not cluster.deleting:
+        kind = OperationKind.CREATE
+    cluster.phase = _phase(cluster)
+    cluster.save(update_fields=["phase"])
+    return _wished(by, "cluster.retry", cluster, operations.open_(cluster, kind, by.name))
+
+
+def _prepare(
+    by: Actor, tenant_name: str, name: str, spec_text: str
+) -> tuple[Tenant, VirtualCluster | None, ClusterSpec]:
+    tenant = tenants.get(by, tenant_name)
+    policy.check(by, Permission.CLUSTER_WRITE, tenant)
+    faults = name_errors("metadata.name", name, longest=CLUSTER_MAX)
+    if faults:
+        raise Invalid(faults[0].detail, errors=faults)
+    spec = parse_spec(json.loads(spec_text))
+    found = VirtualCluster.objects.filter(tenant=tenant, name=name).first()
+    cluster = _locked(found) if found else None
+    if cluster is not None and cluster.deleting:
+        msg = f"{cluster} is being deleted: wait until it is gone (404), then create it anew"
+        raise BeingDeleted(msg)
+    return tenant, cluster, spec
+
+
+def _create(by: Actor, tenant: Tenant, name: str, spec_text: str, spec: ClusterSpec) -> PutResult:
+    host = _pick_host()
+    _refuse_refused(spec, host, tenant)
+    uid = uuid.uuid4()
+    cluster = VirtualCluster.objects.create(
+        uid=uid,
+        tenant=tenant,
+        host=host,
+        name=name,
+        namespace=host_namespace(tenant.name, name, uid),
+        spec_text=spec_text,
+        created_by=by.name,
+    )
+    _begin_conditions(cluster)
+    operation = operations.open_(cluster, OperationKind.CREATE, by.name)
+    result = _wished(by, "cluster.create", cluster, operation, host=host.name)
+    return PutResult(result.cluster, operation, created=True, changed=True)
+
+
+def _change(by: Actor, cluster: VirtualCluster, spec_text: str) -> PutResult:
+    before = json.loads(cluster.spec_text)
+    cluster.spec_text = spec_text
+    cluster.generation += 1
+    _clear_stall(cluster)
+    cluster.phase = _phase(cluster)
+    cluster.save(update_fields=["spec_text", "generation", "phase"])
+    kind = OperationKind.UPDATE if cluster.first_ready_at else OperationKind.CREATE
+    operation = operations.open_(cluster, kind, by.name)
+    paths = [path for path, _, _ in _differences(before, json.loads(spec_text))]
+    return _wished(by, "cluster.update", cluster, operation, changed=paths)
+
+
+def _wished(
+    by: Actor, action: str, cluster: VirtualCluster, operation: Operation, **facts: object
+) -> PutResult:
+    tenant = cluster.tenant.name
+    audit.note(
+        actor=by.name,
+        action=action,
+        tenant=tenant,
+        target=f"cluster/{tenant}/{cluster.name}",
+        uid=str(cluster.uid),
+        generation=cluster.generation,
+        **facts,
+    )
+    work.request(WorkKind.CLUSTER, cluster.uid)
+    return PutResult(cluster, operation, changed=True)
+
+
+def _begin_conditions(cluster: VirtualCluster) -> None:
+    """All conditions exist from the start, so that a missing one never reads as fine."""
+    now = timezone.now()
+    ClusterCondition.objects.bulk_create(
+        ClusterCondition(
+            cluster=cluster,
+            type=kind,
+            status=_first_status(kind),
+            reason=Reason.NOT_YET_REPORTED,
+            changed_at=now,
+        )
+        for kind in ConditionType
+    )
+
+
+def _first_status(kind: ConditionType) -> ConditionStatus:
+    negative = {ConditionType.STALLED, ConditionType.DELETING}
+    return ConditionStatus.FALSE if kind in negative else ConditionStatus.UNKNOWN
+
+
+def _clear_stall(cluster: VirtualCluster) -> bool:
+    """A new wish deserves a new try; True when the cluster was stalled."""
+    stalled = ClusterCondition.objects.filter(
+        cluster=cluster, type=ConditionType.STALLED, status=ConditionStatus.TRUE
+    )
+    return bool(
+        stalled.update(
+            status=ConditionStatus.FALSE,
+            reason=Reason.NOT_YET_REPORTED,
+            message="",
+            changed_at=timezone.now(),
+        )
+    )
+
+
+def _phase(cluster: VirtualCluster) -> Phase:
+    return derive_phase(
+        clusters.conditions(cluster),
+        generation=cluster.generation,
+        observed_generation=cluster.observed_generation,
+        ever_ready=cluster.first_ready_at is not None,
+        deleting=cluster.deleting,
+    )
+
+
+def _locked(cluster: VirtualCluster) -> VirtualCluster:
+    """The row under lock: two editors at once are decided one after the other."""
+    return (
+        VirtualCluster.objects.select_for_update(of=("self",))
+        .select_related("tenant", "host")
+        .get(pk=cluster.pk)
+    )
+
+
+def _meet(cluster: VirtualCluster | None, expect: Expectation, name: str) -> None:
+    if expect.absent and cluster is not None:
+        msg = f"{name!r} exists already, and If-None-Match asked for a new one"
+        raise PreconditionFailed(msg)
+    if expect.etags is None:
+        return
+    current = etag(cluster) if cluster else None
+    if current is None or not expect.etags & {current, "*"}:
+        msg = f"If-Match does not fit: the ETag is {current or 'none, as it does not exist'}. Read it again, then decide"
+        raise PreconditionFailed(msg)
+
+
+def _pick_host() -> HostCluster:
+    host = hosts.pick()
+    if host is None:
+        msg = "no host cluster takes new clusters: an admin registers one (PUT /api/v1/hosts/NAME)"
+        raise Conflict(msg)
+    return host
+
+
+def _refuse_refused(spec: ClusterSpec, host: HostCluster, tenant: Tenant) -> None:
+    facts = facts_from_json(host.facts)
+    faults = offers.refusals(spec, facts, Trust(tenant.trust), host.kubernetes_versions, host.name)
+    if faults:
+        detail = "; ".join(f"{e.path}: {e.detail}" for e in faults)
+        raise Invalid(detail, errors=faults)
+
+
+def _differences(old: Any, new: Any, path: str = "spec") -> tuple[tuple[str, Any, Any], ...]:  # noqa: ANN401 - JSON
+    if isinstance(old, dict) and isinstance(new, dict):
+        keys = [*old, *(key for key in new if key not in old)]
+        nested = (_differences(old.get(key), new.get(key), f"{path}.{key}") for key in keys)
+        return tuple(change for changes in nested for change in changes)
+    return () if old == new else ((path, old, new),)

@@ -1,0 +1,93 @@
+"""What admins do to host clusters."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict, dataclass, field
+from ipaddress import ip_network
+from typing import TYPE_CHECKING, Final
+
+from django.db import transaction
+
+from tenancy import policy
+from tenancy.actions import audit, work
+from tenancy.enums import Exposure, Permission, WorkKind
+from tenancy.errors import FieldError, Invalid
+from tenancy.models import HostCluster
+from tenancy.rules.names import name_errors
+from tenancy.rules.offers import DEFAULT_VERSION, KNOWN_VERSIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tenancy.policy import Actor
+
+_KUBECONFIG: Final = re.compile(r"file:/\S+|env:[A-Za-z_][A-Za-z0-9_]*|in-cluster")
+
+
+@dataclass(frozen=True)
+class HostRegistration:
+    """How to reach a host cluster; see ``tenancy.rules.specs.HostAccess`` for each field."""
+
+    kubeconfig: str
+    exposure: Exposure = Exposure.CLUSTER_IP
+    client_cidrs: tuple[str, ...] = ()
+    image_prefix: str = ""
+    kubernetes_versions: tuple[str, ...] = (DEFAULT_VERSION,)
+    control_plane_selector: dict[str, str] = field(default_factory=dict)
+    workload_selector: dict[str, str] = field(default_factory=dict)
+    progress_file: str = ""
+    accepts_clusters: bool = True
+
+
+@transaction.atomic
+def put(*, by: Actor, name: str, registration: HostRegistration) -> tuple[HostCluster, bool]:
+    """Registers a host or changes its registration; True when it is new."""
+    policy.check(by, Permission.HOST_MANAGE)
+    faults = tuple(_faults(name, registration))
+    if faults:
+        detail = "; ".join(f"{e.path}: {e.detail}" for e in faults)
+        raise Invalid(detail, errors=faults)
+    values = {**asdict(registration), "exposure": registration.exposure.value}
+    old = HostCluster.objects.filter(name=name).first()
+    if old is not None and all(_plain(getattr(old, key)) == _plain(value) for key, value in values.items()):
+        return old, False
+    host, created = HostCluster.objects.update_or_create(
+        name=name, defaults=values, create_defaults={**values, "created_by": by.name}
+    )
+    work.request(WorkKind.HOST, host.uid)
+    audit.note(actor=by.name, action="host.put", target=f"host/{name}", exposure=host.exposure)
+    return host, created
+
+
+def _plain(value: object) -> object:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _faults(name: str, registration: HostRegistration) -> Iterator[FieldError]:
+    yield from name_errors("metadata.name", name, longest=40)
+    if not _KUBECONFIG.fullmatch(registration.kubeconfig):
+        detail = (
+            "give 'file:/absolute/path', 'env:NAME' or 'in-cluster': Atoll keeps the place of a credential,"
+            " never the credential"
+        )
+        yield FieldError("spec.kubeconfig", "not-a-reference", detail)
+    for index, cidr in enumerate(registration.client_cidrs):
+        if not _is_network(cidr):
+            detail = f"{cidr!r} is not a network such as '10.0.0.0/8'"
+            yield FieldError(f"spec.clientCIDRs[{index}]", "not-a-network", detail)
+    known = ", ".join(KNOWN_VERSIONS)
+    if not registration.kubernetes_versions:
+        yield FieldError("spec.kubernetesVersions", "required", f"name at least one of {known}")
+    for index, version in enumerate(registration.kubernetes_versions):
+        if version not in KNOWN_VERSIONS:
+            detail = f"{version!r} is not known: choose among {known}"
+            yield FieldError(f"spec.kubernetesVersions[{index}]", "not-offered", detail)
+
+
+def _is_network(text: str) -> bool:
+    try:
+        ip_network(text)
+    except ValueError:
+        return False
+    return True

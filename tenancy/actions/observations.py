@@ -1,0 +1,148 @@
+"""What the provisioner saw: the only writer of conditions, phase and operation progress from the world."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from tenancy.actions import audit, operations, work
+from tenancy.enums import ConditionType, OperationState, Phase, StepState, WorkKind
+from tenancy.models import ClusterCondition, HostCluster, Operation, VirtualCluster
+from tenancy.queries import clusters
+from tenancy.rules.lifecycle import derive_phase, summary
+from tenancy.rules.specs import facts_to_json
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from uuid import UUID
+
+    from tenancy.actions.work import Lease
+    from tenancy.rules.conditions import Condition
+    from tenancy.rules.specs import HostObservation, Observation, StepReport
+
+PROVISIONER = "provisioner"
+
+
+@transaction.atomic
+def record(lease: Lease, uid: UUID, seen: Observation) -> bool:
+    """Merges what one pass saw; False (and nothing written) when the lease is lost."""
+    cluster = VirtualCluster.objects.select_for_update().filter(uid=uid).first()
+    if not work.holds(lease):
+        return False
+    if cluster is None:
+        return True
+    if seen.gone:
+        return _gone(cluster, seen)
+    now = timezone.now()
+    for condition in seen.conditions:
+        _merge(cluster, condition, now)
+    _advance(cluster, seen, now)
+    _progress(cluster, seen, now)
+    return True
+
+
+@transaction.atomic
+def record_host(lease: Lease, uid: UUID, seen: HostObservation) -> bool:
+    """What one look at a host saw; clusters that wait for the host are looked at again at once."""
+    if not work.holds(lease):
+        return False
+    host = HostCluster.objects.select_for_update().filter(uid=uid).first()
+    if host is None:
+        return True
+    facts = facts_to_json(seen.facts) if seen.facts else host.facts
+    news = host.reachable != seen.status or host.facts != facts
+    HostCluster.objects.filter(pk=host.pk).update(
+        reachable=seen.status, reason=seen.reason, message=seen.message, facts=facts, seen_at=timezone.now()
+    )
+    if news:
+        work.nudge(WorkKind.CLUSTER, host.clusters.values_list("uid", flat=True))
+    return True
+
+
+def _merge(cluster: VirtualCluster, seen: Condition, now: datetime) -> None:
+    """``changed_at`` moves only when the status flips."""
+    row = ClusterCondition.objects.filter(cluster=cluster, type=seen.type)
+    values: dict[str, Any] = {
+        "status": seen.status,
+        "reason": seen.reason,
+        "message": seen.message,
+        "observed_generation": seen.observed_generation,
+    }
+    if not row.filter(status=seen.status).update(**values):
+        row.update(**values, changed_at=now)
+
+
+def _advance(cluster: VirtualCluster, seen: Observation, now: datetime) -> None:
+    """Summary, phase and observed generation, from one function and in one write."""
+    known = clusters.conditions(cluster)
+    available = summary(known, cluster.generation)
+    _merge(cluster, available, now)
+    if seen.clean and not cluster.deleting:
+        cluster.observed_generation = max(
+            cluster.observed_generation, min(seen.generation, cluster.generation)
+        )
+        if available.true and cluster.first_ready_at is None:
+            cluster.first_ready_at = now
+    cluster.endpoint = seen.endpoint or cluster.endpoint
+    cluster.phase = derive_phase(
+        known,
+        generation=cluster.generation,
+        observed_generation=cluster.observed_generation,
+        ever_ready=cluster.first_ready_at is not None,
+        deleting=cluster.deleting,
+    )
+    cluster.save(update_fields=["observed_generation", "first_ready_at", "endpoint", "phase"])
+
+
+def _progress(cluster: VirtualCluster, seen: Observation, now: datetime) -> None:
+    """Carries the pass's steps into the running operation, and ends it when its end was seen."""
+    operation = Operation.objects.filter(target_uid=cluster.uid, state=OperationState.RUNNING).first()
+    if operation is None:
+        return
+    if seen.steps:
+        operation.steps = _steps(operation.steps, seen.steps, now)
+        operation.save(update_fields=["steps"])
+    if cluster.phase == Phase.READY:
+        operations.close(cluster.uid, OperationState.SUCCEEDED)
+    stalled = next((c for c in seen.conditions if c.type is ConditionType.STALLED and c.true), None)
+    if stalled is not None:
+        operations.close(
+            cluster.uid, OperationState.FAILED, code=stalled.reason.value, message=stalled.message
+        )
+
+
+def _steps(old: list[dict[str, Any]], seen: tuple[StepReport, ...], now: datetime) -> list[dict[str, Any]]:
+    before = {step["name"]: step for step in old}
+    return [_step(before.get(report.name, {}), report, now.isoformat()) for report in seen]
+
+
+def _step(before: dict[str, Any], report: StepReport, now: str) -> dict[str, Any]:
+    ended = report.state in {StepState.DONE, StepState.FAILED}
+    started = None if report.state is StepState.PENDING else before.get("startedAt") or now
+    return {
+        "name": report.name,
+        "state": report.state.value,
+        "message": report.message,
+        "startedAt": started,
+        "finishedAt": (before.get("finishedAt") or now) if ended else None,
+    }
+
+
+def _gone(cluster: VirtualCluster, seen: Observation) -> bool:
+    """Absence was proved on the host: the row goes, the operation and the audit row stay."""
+    _progress(cluster, seen, timezone.now())
+    operations.close(cluster.uid, OperationState.SUCCEEDED)
+    tenant = cluster.tenant.name
+    audit.note(
+        actor=PROVISIONER,
+        action="cluster.gone",
+        tenant=tenant,
+        target=f"cluster/{tenant}/{cluster.name}",
+        uid=str(cluster.uid),
+    )
+    uid = cluster.uid
+    cluster.delete()
+    work.forget(WorkKind.CLUSTER, uid)
+    return True

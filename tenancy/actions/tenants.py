@@ -1,0 +1,73 @@
+"""What admins do to tenants."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+
+from tenancy import policy
+from tenancy.actions import audit
+from tenancy.enums import Permission, Trust
+from tenancy.errors import AlreadyExists, Conflict, Invalid
+from tenancy.models import Tenant
+from tenancy.queries import tenants
+from tenancy.rules.names import TENANT_MAX, name_errors
+
+if TYPE_CHECKING:
+    from tenancy.policy import Actor
+
+
+@transaction.atomic
+def create(*, by: Actor, name: str, display_name: str = "", trust: Trust = Trust.UNTRUSTED) -> Tenant:
+    """A new tenant without members; its name is for ever."""
+    policy.check(by, Permission.TENANT_MANAGE)
+    faults = name_errors("metadata.name", name, longest=TENANT_MAX)
+    if faults:
+        raise Invalid(faults[0].detail, errors=faults)
+    if Tenant.objects.filter(name=name).exists():
+        msg = f"tenant {name!r} exists already: choose another name"
+        raise AlreadyExists(msg)
+    tenant = Tenant.objects.create(name=name, display_name=display_name, trust=trust, created_by=by.name)
+    _note(by, "tenant.create", tenant, trust=trust.value)
+    return tenant
+
+
+@transaction.atomic
+def update(
+    *,
+    by: Actor,
+    name: str,
+    display_name: str | None = None,
+    trust: Trust | None = None,
+    suspended: bool | None = None,
+) -> Tenant:
+    """Changes what is given and leaves the rest."""
+    tenant = tenants.get(by, name)
+    policy.check(by, Permission.TENANT_MANAGE)
+    given = {"display_name": display_name, "trust": trust, "suspended": suspended}
+    changes = {
+        key: value for key, value in given.items() if value is not None and value != getattr(tenant, key)
+    }
+    if changes:
+        Tenant.objects.filter(pk=tenant.pk).update(**changes)
+        tenant.refresh_from_db()
+        _note(by, "tenant.update", tenant, **changes)
+    return tenant
+
+
+@transaction.atomic
+def delete(*, by: Actor, name: str) -> None:
+    """Removes a tenant that has no cluster left."""
+    tenant = tenants.get(by, name)
+    policy.check(by, Permission.TENANT_MANAGE)
+    count = tenant.clusters.count()
+    if count:
+        msg = f"tenant {name!r} still has {count} cluster(s): delete them and wait until they are gone"
+        raise Conflict(msg)
+    _note(by, "tenant.delete", tenant)
+    tenant.delete()
+
+
+def _note(by: Actor, action: str, tenant: Tenant, **facts: object) -> None:
+    audit.note(actor=by.name, action=action, tenant=tenant.name, target=f"tenant/{tenant.name}", **facts)

@@ -1,0 +1,45 @@
+"""People."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+
+from tenancy.actions import audit
+from tenancy.enums import PlatformRole
+from tenancy.errors import AlreadyExists
+from tenancy.models import User
+
+if TYPE_CHECKING:
+    from tenancy.policy import Actor
+
+
+@transaction.atomic
+def create(
+    *, username: str, password: str, platform_role: PlatformRole = PlatformRole.NONE, by: Actor | None = None
+) -> User:
+    """A new user; ``by`` is ``None`` for the command line of the machine itself."""
+    if User.objects.filter(username=username).exists():
+        msg = f"user {username!r} exists already: choose another name"
+        raise AlreadyExists(msg)
+    user = User(username=username, platform_role=platform_role)
+    user.set_password(password)
+    user.save()
+    _note(by, "user.create", user, platform_role=platform_role.value)
+    return user
+
+
+@transaction.atomic
+def set_password(*, username: str, password: str, by: Actor | None = None) -> User:
+    """Replaces a user's password."""
+    user = User.objects.get(username=username)
+    user.set_password(password)
+    user.save(update_fields=["password"])
+    _note(by, "user.set-password", user)
+    return user
+
+
+def _note(by: Actor | None, action: str, user: User, **facts: str) -> None:
+    actor = by.name if by else "command-line"
+    audit.note(actor=actor, action=action, target=f"user/{user.username}", **facts)

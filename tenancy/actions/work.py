@@ -1,0 +1,152 @@
+"""The queue: one row per object, claimed by compare-and-swap, fenced by the lease's token."""
+
+from __future__ import annotations
+
+import random
+import uuid
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from django.db import transaction
+from django.db.models import F, Q
+from django.db.models.functions import Least
+
+from tenancy.models import WorkItem
+from tenancy.queries import clock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from uuid import UUID
+
+    from django.db.models import QuerySet
+
+    from tenancy.enums import WorkKind
+    from tenancy.queries.work import DueWork
+
+BACKOFF_FIRST: Final = 2.0
+"""Seconds; doubles with each failure."""
+BACKOFF_MOST: Final = 300.0
+
+
+@dataclass(frozen=True)
+class Lease:
+    """The right to be the only one at work on an object, until it runs out."""
+
+    kind: WorkKind
+    object_id: UUID
+    token: UUID
+    seen: int
+    """The wish that this pass answers."""
+
+
+def request(kind: WorkKind, object_id: UUID) -> None:
+    """Asks for a look at an object, in the same transaction as the change that makes it due."""
+    if not transaction.get_connection().in_atomic_block:
+        msg = f"work for {kind} {object_id} requested outside the change's transaction"
+        raise RuntimeError(msg)
+    now = clock.now()
+    WorkItem.objects.get_or_create(kind=kind, object_id=object_id, defaults={"due_at": now})
+    WorkItem.objects.filter(kind=kind, object_id=object_id).update(
+        requested=F("requested") + 1, due_at=now, failures=0
+    )
+
+
+def claim(kind: WorkKind, object_id: UUID, *, seconds: float = 60) -> Lease | None:
+    """Takes the lease if the item is due and free; ``None`` when somebody else has or had it."""
+    now = clock.now()
+    item = WorkItem.objects.filter(kind=kind, object_id=object_id).first()
+    if item is None:
+        return None
+    token = uuid.uuid4()
+    free = Q(lease_until__isnull=True) | Q(lease_until__lt=now)
+    won = WorkItem.objects.filter(
+        free, pk=item.pk, requested=item.requested, requested__gt=F("handled"), due_at__lte=now
+    ).update(lease=token, lease_until=now + timedelta(seconds=seconds))
+    return Lease(kind, object_id, token, item.requested) if won == 1 else None
+
+
+def renew(lease: Lease, *, seconds: float = 60) -> bool:
+    """Holds the lease for longer; False means it is lost: stop every side effect."""
+    return _update(lease, lease_until=clock.now() + timedelta(seconds=seconds))
+
+
+def finish(lease: Lease) -> bool:
+    """Gives the lease back with the wish answered; a wish made meanwhile stays due."""
+    return _release(lease, handled=lease.seen, failures=0)
+
+
+def wait(lease: Lease, after_seconds: float) -> bool:
+    """Gives the lease back to look again later; waiting for the world is not a failure.
+
+    A wish made during the pass keeps its own, earlier due time.
+    """
+    return _again(lease, after_seconds, failures=0)
+
+
+def retry(lease: Lease) -> bool:
+    """Gives the lease back after a fault: exponential backoff with full jitter, for ever."""
+    item = _held(lease).first()
+    if item is None:
+        return False
+    longest = min(BACKOFF_FIRST * 2 ** min(item.failures, 20), BACKOFF_MOST)
+    after = random.uniform(0.5, longest)  # noqa: S311 - spreads load, guards nothing
+    return _again(lease, after, failures=item.failures + 1)
+
+
+def ring(items: Iterable[DueWork]) -> None:
+    """Notes that the bell was rung for these."""
+    now = clock.now()
+    for item in items:
+        WorkItem.objects.filter(kind=item.kind, object_id=item.object_id).update(rung_at=now)
+
+
+def resync(kind: WorkKind) -> int:
+    """Makes every object of a kind due: repair of drift is the same path as creation."""
+    now = clock.now()
+    return WorkItem.objects.filter(kind=kind, requested=F("handled")).update(
+        requested=F("requested") + 1, due_at=now
+    )
+
+
+def nudge(kind: WorkKind, object_ids: Iterable[UUID]) -> int:
+    """Brings the due time of waiting items forward to now, without a new wish."""
+    items = WorkItem.objects.filter(kind=kind, object_id__in=list(object_ids), requested__gt=F("handled"))
+    return items.update(due_at=Least("due_at", clock.now()), failures=0)
+
+
+def forget(kind: WorkKind, object_id: UUID) -> None:
+    """Removes the row of an object that is gone."""
+    WorkItem.objects.filter(kind=kind, object_id=object_id).delete()
+
+
+def holds(lease: Lease) -> bool:
+    """Whether the lease is still ours: the fence of every write made under it.
+
+    Locks the row until the transaction ends, so that it cannot be lost in between.
+    """
+    return _held(lease).select_for_update().first() is not None
+
+
+def _again(lease: Lease, after_seconds: float, *, failures: int) -> bool:
+    later = clock.now() + timedelta(seconds=after_seconds)
+    if _held(lease).filter(requested=lease.seen).update(**_freed(due_at=later, failures=failures)) == 1:
+        return True
+    # A wish came during the pass: its due time stands.
+    return _release(lease, failures=failures)
+
+
+def _release(lease: Lease, **changes: Any) -> bool:  # noqa: ANN401 - column values
+    return _update(lease, **_freed(**changes))
+
+
+def _freed(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - column values
+    return {"lease": None, "lease_until": None, "rung_at": None, **changes}
+
+
+def _update(lease: Lease, **changes: Any) -> bool:  # noqa: ANN401 - column values
+    return _held(lease).update(**changes) == 1
+
+
+def _held(lease: Lease) -> QuerySet[WorkItem]:
+    return WorkItem.objects.filter(kind=lease.kind, object_id=lease.object_id, lease=lease.token)

@@ -1,0 +1,105 @@
+"""Reads of virtual clusters."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from tenancy import policy
+from tenancy.enums import ConditionStatus, ConditionType, OperationState, Permission, Reason, Trust
+from tenancy.errors import NotFound
+from tenancy.models import Operation, VirtualCluster
+from tenancy.queries import hosts, tenants
+from tenancy.rules import offers
+from tenancy.rules.conditions import Condition
+from tenancy.rules.spec_parsing import parse_spec
+from tenancy.rules.specs import ClusterSpec, DesiredCluster, EffectiveSpec, facts_from_json
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from django.db.models import QuerySet
+
+    from tenancy.models import Tenant
+    from tenancy.policy import Actor
+
+
+def visible_to(actor: Actor, tenant: Tenant | None = None) -> QuerySet[VirtualCluster]:
+    """The clusters an actor may see, of one tenant or of all; oldest first."""
+    rows = VirtualCluster.objects.filter(tenant__in=tenants.visible_to(actor))
+    if tenant is not None:
+        rows = rows.filter(tenant=tenant)
+    related = rows.select_related("tenant", "host").prefetch_related("conditions")
+    return related.order_by("created_at", "uid")
+
+
+def get(actor: Actor, tenant_name: str, name: str) -> VirtualCluster:
+    """One cluster; ``NotFound`` for unknown and foreign ones alike."""
+    found = visible_to(actor).filter(tenant__name=tenant_name, name=name).first()
+    if found is None:
+        raise missing(tenant_name, name)
+    policy.check(actor, Permission.CLUSTER_VIEW, found.tenant)
+    return found
+
+
+def missing(tenant_name: str, name: str) -> NotFound:
+    """The same words for unknown and foreign."""
+    return NotFound(f"there is no cluster {tenant_name}/{name}, or none that you may see")
+
+
+def spec(cluster: VirtualCluster) -> ClusterSpec:
+    """The stored spec as values."""
+    return parse_spec(json.loads(cluster.spec_text))
+
+
+def effective(cluster: VirtualCluster) -> EffectiveSpec | None:
+    """What is really built; ``None`` while the host's facts are unknown or it offers no sandbox."""
+    facts = facts_from_json(cluster.host.facts)
+    if facts is None:
+        return None
+    trust = Trust(cluster.tenant.trust)
+    return offers.effective(spec(cluster), facts, trust, cluster.host.kubernetes_versions)
+
+
+def conditions(cluster: VirtualCluster) -> tuple[Condition, ...]:
+    """All conditions of a cluster, in the vocabulary's order."""
+    order = list(ConditionType)
+    found = (
+        Condition(
+            ConditionType(row.type),
+            ConditionStatus(row.status),
+            Reason(row.reason),
+            row.message,
+            row.observed_generation,
+        )
+        for row in cluster.conditions.all()
+    )
+    return tuple(sorted(found, key=lambda c: order.index(c.type)))
+
+
+def running_operation(cluster: VirtualCluster) -> Operation | None:
+    """The operation at work on it, if any."""
+    return Operation.objects.filter(target_uid=cluster.uid, state=OperationState.RUNNING).first()
+
+
+def desired(uid: UUID) -> DesiredCluster | None:
+    """Everything a pass needs; ``None`` when the row is gone."""
+    cluster = VirtualCluster.objects.select_related("tenant", "host").filter(uid=uid).first()
+    return to_desired(cluster) if cluster else None
+
+
+def to_desired(cluster: VirtualCluster) -> DesiredCluster:
+    """The row as the provisioner knows it."""
+    return DesiredCluster(
+        uid=cluster.uid,
+        tenant=cluster.tenant.name,
+        name=cluster.name,
+        namespace=cluster.namespace,
+        generation=cluster.generation,
+        deleting=cluster.deleting,
+        ever_ready=cluster.first_ready_at is not None,
+        host=hosts.to_access(cluster.host),
+        effective=effective(cluster),
+        conditions=conditions(cluster),
+        endpoint=cluster.endpoint,
+    )

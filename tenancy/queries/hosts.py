@@ -1,0 +1,62 @@
+"""Reads of host clusters."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tenancy import policy
+from tenancy.enums import Exposure, Permission
+from tenancy.errors import NotFound
+from tenancy.models import HostCluster
+from tenancy.rules.specs import HostAccess, facts_from_json
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from django.db.models import QuerySet
+
+    from tenancy.policy import Actor
+
+
+def visible_to(actor: Actor) -> QuerySet[HostCluster]:
+    """The hosts an actor may see: platform roles only."""
+    if policy.allows(actor, Permission.HOST_VIEW):
+        return HostCluster.objects.all()
+    return HostCluster.objects.none()
+
+
+def get(actor: Actor, name: str) -> HostCluster:
+    """One host; ``NotFound`` for unknown ones and for those without a platform role."""
+    found = visible_to(actor).filter(name=name).first()
+    if found is None:
+        msg = f"there is no host cluster {name!r}, or none that you may see"
+        raise NotFound(msg)
+    return found
+
+
+def pick() -> HostCluster | None:
+    """The host for a new cluster: the one with the fewest clusters among those that take any."""
+    hosts = HostCluster.objects.filter(accepts_clusters=True)
+    return min(hosts, key=lambda h: (h.reachable != "True", h.clusters.count()), default=None)
+
+
+def access(uid: UUID) -> HostAccess | None:
+    """How the provisioner reaches a host; ``None`` when it was removed."""
+    host = HostCluster.objects.filter(uid=uid).first()
+    return to_access(host) if host else None
+
+
+def to_access(host: HostCluster) -> HostAccess:
+    """The row as the provisioner knows it."""
+    return HostAccess(
+        uid=host.uid,
+        name=host.name,
+        kubeconfig=host.kubeconfig,
+        exposure=Exposure(host.exposure),
+        client_cidrs=tuple(host.client_cidrs),
+        image_prefix=host.image_prefix,
+        control_plane_selector=dict(host.control_plane_selector),
+        workload_selector=dict(host.workload_selector),
+        progress_file=host.progress_file,
+        facts=facts_from_json(host.facts),
+    )

@@ -1,0 +1,40 @@
+"""Reads of tenants and their members."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tenancy import policy
+from tenancy.enums import Permission
+from tenancy.errors import NotFound
+from tenancy.models import Membership, Tenant
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+
+    from tenancy.policy import Actor
+
+
+def visible_to(actor: Actor) -> QuerySet[Tenant]:
+    """The tenants an actor may see, by name."""
+    if not actor.user.is_active:
+        return Tenant.objects.none()
+    if policy.allows(actor, Permission.TENANT_VIEW):
+        return Tenant.objects.all()
+    mine = Tenant.objects.filter(memberships__user=actor.user)
+    return mine.filter(uid=actor.bound_to) if actor.bound_to else mine
+
+
+def get(actor: Actor, name: str) -> Tenant:
+    """One tenant; ``NotFound`` for unknown and foreign ones alike."""
+    found = visible_to(actor).filter(name=name).first()
+    if found is None:
+        msg = f"there is no tenant {name!r}, or none that you may see"
+        raise NotFound(msg)
+    return found
+
+
+def members(actor: Actor, tenant: Tenant) -> QuerySet[Membership]:
+    """Who belongs to a tenant, by user name."""
+    policy.check(actor, Permission.TENANT_VIEW, tenant)
+    return tenant.memberships.select_related("user").order_by("user__username")
