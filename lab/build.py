@@ -97,13 +97,12 @@ def key(target: Target, go_version: str) -> str:
     )
 
 
-def _source_digest(module: Path, package: str) -> tuple[str, ...]:
+def _source_digest(module: Path, package: str) -> list[str]:
     files = [module / "go.mod", module / "go.sum"]
-    if package.startswith("./"):
+    if package.startswith("."):
         files += sorted((module / package).rglob("*.go"))
-    return tuple(
-        f"{file.name}:{digest([file.read_bytes()])}" for file in files if not file.name.endswith("_test.go")
-    )
+    counted = [file for file in files if file.is_file() and not file.name.endswith("_test.go")]
+    return [f"{file.name}:{digest([file.read_bytes()])}" for file in counted]
 
 
 def _step(missing: list[Job], total: int, report: Report) -> Callable[[str], None]:
