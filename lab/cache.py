@@ -62,6 +62,23 @@ def file_digest(path: Path) -> str:
     return total.hexdigest()
 
 
+def kept_digest(path: Path) -> str:
+    """``file_digest`` of a cached file, remembered: such a file never changes in place."""
+    status = path.stat()
+    folder = cache_root() / "digests"
+    note = folder / f"{status.st_dev:x}-{status.st_ino:x}-{status.st_size:x}-{status.st_mtime_ns:x}"
+    try:
+        kept = note.read_text()
+    except FileNotFoundError:
+        kept = ""
+    if len(kept) == sha256().digest_size * 2:
+        return kept
+    found = file_digest(path)
+    folder.mkdir(exist_ok=True)
+    note.write_text(found)
+    return found
+
+
 @contextmanager
 def locked(name: str, waiting: Callable[[float], None]) -> Iterator[None]:
     """Hold the machine-wide lock called ``name``; the kernel frees it if we die.

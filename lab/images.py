@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from lab.archive import Layer, write
-from lab.cache import cache_root, digest, elapsed, file_digest, locked, placing
+from lab.cache import cache_root, digest, elapsed, kept_digest, locked, placing
 from lab.errors import LabError
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ def _made(reference: str, image: Image, bin_dir: Path, report: Report) -> Path:
 
 
 def _key(reference: str, image: Image, layer: Layer, machine: str) -> str:
-    programs = [f"{path}={file_digest(source)}" for path, source in sorted(layer.files.items())]
+    programs = [f"{path}={kept_digest(source)}" for path, source in sorted(layer.files.items())]
     rest = [repr(part) for part in (asdict(image), layer.links, layer.texts, layer.folders)]
     return digest([reference, machine, *programs, *rest])
 

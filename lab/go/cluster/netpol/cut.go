@@ -104,19 +104,20 @@ type forbidden struct {
 
 // MatchConntrackFlow is true for a connection that is to be cut.
 func (f forbidden) MatchConntrackFlow(flow *netlink.ConntrackFlow) bool {
-	protocol, known := protocols[flow.Forward.Protocol]
-	if !known {
-		return false
-	}
 	source, ok := netip.AddrFromSlice(flow.Forward.SrcIP)
 	if !ok || f.judge.isLocal(source.Unmap()) {
 		return false // the node's own (kubelet's probes) is under no policy
 	}
-	return !f.judge.allows(f.ctx, &network.Packet{
-		Family: v1.IPv4Protocol,
-		Proto:  protocol,
-		// Replies come from the pod a service's address stood for.
-		SrcIP: flow.Forward.SrcIP, SrcPort: int(flow.Forward.SrcPort),
-		DstIP: flow.Reverse.SrcIP, DstPort: int(flow.Reverse.SrcPort),
-	})
+	return !f.judge.allows(f.ctx, packetOf(flow))
+}
+
+// packetOf is the connection's first packet as the engine saw it: replies come
+// from the pod that a service's address stood for. Other protocols have no ports.
+func packetOf(flow *netlink.ConntrackFlow) *network.Packet {
+	packet := network.Packet{Family: v1.IPv4Protocol, SrcIP: flow.Forward.SrcIP, DstIP: flow.Reverse.SrcIP}
+	if protocol, known := protocols[flow.Forward.Protocol]; known {
+		packet.Proto = protocol
+		packet.SrcPort, packet.DstPort = int(flow.Forward.SrcPort), int(flow.Reverse.SrcPort)
+	}
+	return &packet
 }

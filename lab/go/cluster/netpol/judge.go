@@ -42,18 +42,26 @@ func newJudge(factory informers.SharedInformerFactory, node string, podRanges []
 // allows is false on any doubt.
 func (j *judge) allows(ctx context.Context, packet *network.Packet) bool {
 	if j.isUnknownPod(packet.SrcIP) || j.isUnknownPod(packet.DstIP) {
-		klog.V(1).InfoS("dropped: no known pod has this address", "packet", packet)
+		klog.V(1).InfoS("dropped: no known pod has this address", of(packet)...)
 		return false
 	}
 	allowed, err := j.engine.EvaluatePacket(ctx, packet)
 	if err != nil {
-		klog.ErrorS(err, "dropped: not to be judged", "packet", packet)
+		klog.ErrorS(err, "dropped: not to be judged", of(packet)...)
 		return false
 	}
 	if !allowed {
-		klog.V(1).InfoS("dropped by policy", "packet", packet)
+		klog.V(1).InfoS("dropped by policy", of(packet)...)
 	}
 	return allowed
+}
+
+// of describes a packet for the log, its payload left out.
+func of(packet *network.Packet) []any {
+	return []any{
+		"from", packet.SrcIP, "fromPort", packet.SrcPort,
+		"to", packet.DstIP, "toPort", packet.DstPort, "protocol", packet.Proto,
+	}
 }
 
 // isUnknownPod is true for an address that only a pod can have when the API
