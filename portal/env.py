@@ -72,6 +72,8 @@ def _sqlite(path: Path) -> dict[str, Any]:
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": str(path),
         "OPTIONS": {"transaction_mode": "IMMEDIATE", "timeout": 20, "init_command": pragmas},
+        # A file: SQLite in memory is shared between threads by a cache that has no busy timeout.
+        "TEST": {"NAME": str(path.with_name("test.sqlite3"))},
     }
 
 

@@ -96,8 +96,8 @@ def plan(*, by: Actor, tenant_name: str, name: str, spec_text: str) -> Plan:
     _refuse_refused(spec, host, tenant)
     if cluster is None:
         return Plan("create", host.name, _differences({}, json.loads(spec_text)))
-    changes = _differences(json.loads(cluster.spec_text), json.loads(spec_text))
-    return Plan("update" if changes else "none", host.name, changes)
+    before, after = json.loads(cluster.spec_text), json.loads(spec_text)
+    return Plan("none" if before == after else "update", host.name, _differences(before, after))
 
 
 @transaction.atomic
@@ -286,7 +286,8 @@ def _refuse_refused(spec: ClusterSpec, host: HostCluster, tenant: Tenant) -> Non
 
 
 def _differences(old: Any, new: Any, path: str = "spec") -> tuple[tuple[str, Any, Any], ...]:  # noqa: ANN401 - JSON
-    if isinstance(old, dict) and isinstance(new, dict):
+    if isinstance(old or {}, dict) and isinstance(new or {}, dict) and (old or new):
+        old, new = old or {}, new or {}
         keys = [*old, *(key for key in new if key not in old)]
         nested = (_differences(old.get(key), new.get(key), f"{path}.{key}") for key in keys)
         return tuple(change for changes in nested for change in changes)

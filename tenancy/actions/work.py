@@ -136,16 +136,16 @@ def _again(lease: Lease, after_seconds: float, *, failures: int) -> bool:
     return _release(lease, failures=failures)
 
 
-def _release(lease: Lease, **changes: Any) -> bool:  # noqa: ANN401 - column values
-    return _update(lease, **_freed(**changes))
+def _release(held: Lease, **changes: Any) -> bool:  # noqa: ANN401 - column values
+    return _update(held, **_freed(**changes))
 
 
 def _freed(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - column values
     return {"lease": None, "lease_until": None, "rung_at": None, **changes}
 
 
-def _update(lease: Lease, **changes: Any) -> bool:  # noqa: ANN401 - column values
-    return _held(lease).update(**changes) == 1
+def _update(held: Lease, **changes: Any) -> bool:  # noqa: ANN401 - column values
+    return _held(held).update(**changes) == 1
 
 
 def _held(lease: Lease) -> QuerySet[WorkItem]:

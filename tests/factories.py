@@ -1,0 +1,103 @@
+"""Makes what tests need, through the same actions that people use."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from typing import Any
+
+from tenancy.actions import clusters, hosts, members, observations, tenants, tokens, users, work
+from tenancy.enums import ConditionStatus, PlatformRole, Reason, Role, Trust, WorkKind
+from tenancy.models import HostCluster, Tenant, User, VirtualCluster
+from tenancy.policy import Actor
+from tenancy.rules.conditions import BUILD_ORDER, Condition
+from tenancy.rules.specs import HostFacts, HostObservation, Observation
+
+PASSWORD = "correct horse battery"
+_numbers = itertools.count(1)
+
+FACTS = HostFacts(
+    version="v1.36.3",
+    runtime_classes={"gvisor": "runsc"},
+    storage_classes=("local-path",),
+    default_storage_class="local-path",
+    service_cidrs=("10.180.0.0/16",),
+    api_addresses=("172.30.0.1:6443",),
+    ready_nodes=2,
+)
+
+
+def user(name: str = "", platform_role: PlatformRole = PlatformRole.NONE) -> User:
+    name = name or f"user{next(_numbers)}"
+    return users.create(username=name, password=PASSWORD, platform_role=platform_role)
+
+
+def actor(name: str = "", platform_role: PlatformRole = PlatformRole.NONE) -> Actor:
+    return Actor(user(name, platform_role))
+
+
+def admin() -> Actor:
+    found = User.objects.filter(username="root").first()
+    return Actor(found) if found else actor("root", PlatformRole.ADMIN)
+
+
+def tenant(name: str = "", trust: Trust = Trust.UNTRUSTED, **roles: Actor) -> Tenant:
+    """``tenant("team", owner=alice, viewer=bob)``: a tenant with these members."""
+    made = tenants.create(by=admin(), name=name or f"team{next(_numbers)}", trust=trust)
+    for role, who in roles.items():
+        members.put(by=admin(), tenant=made.name, username=who.name, role=Role(role))
+    return made
+
+
+def host(name: str = "lab", facts: HostFacts | None = FACTS) -> HostCluster:
+    """A registered host, seen by the provisioner unless ``facts`` is None."""
+    registration = hosts.HostRegistration(kubeconfig="file:/nowhere", client_cidrs=("172.30.0.1/32",))
+    made, _ = hosts.put(by=admin(), name=name, registration=registration)
+    if facts is not None:
+        seen = HostObservation(ConditionStatus.TRUE, Reason.AS_WANTED, "", facts)
+        lease = work.claim(WorkKind.HOST, made.uid)
+        assert lease is not None
+        assert observations.record_host(lease, made.uid, seen)
+        work.wait(lease, 30)
+        made.refresh_from_db()
+    return made
+
+
+def cluster(
+    by: Actor, tenant_name: str, name: str = "first", spec: dict[str, Any] | None = None
+) -> VirtualCluster:
+    """A cluster just asked for; a host is made when there is none."""
+    if not HostCluster.objects.exists():
+        host()
+    text = json.dumps(spec or {})
+    return clusters.put(by=by, tenant_name=tenant_name, name=name, spec_text=text).cluster
+
+
+def observe(made: VirtualCluster, *seen: Condition, clean: bool = False, **more: Any) -> VirtualCluster:
+    """One pass of the provisioner that saw these conditions."""
+    lease = work.claim(WorkKind.CLUSTER, made.uid)
+    assert lease is not None
+    made.refresh_from_db()
+    observation = Observation(conditions=seen, clean=clean, generation=made.generation, **more)
+    assert observations.record(lease, made.uid, observation)
+    if clean:
+        work.finish(lease)
+    else:
+        work.wait(lease, 0)
+    if not observation.gone:
+        made.refresh_from_db()
+    return made
+
+
+def ready(made: VirtualCluster, endpoint: str = "https://10.180.0.7:443") -> VirtualCluster:
+    """Everything the last spec asks for was seen."""
+    made.refresh_from_db()
+    seen = (
+        Condition(kind, ConditionStatus.TRUE, Reason.AS_WANTED, "", made.generation) for kind in BUILD_ORDER
+    )
+    return observe(made, *seen, clean=True, endpoint=endpoint)
+
+
+def token(by: Actor, **options: Any) -> str:
+    """The text of a new API token of ``by``."""
+    return tokens.create(by=by, name="test", **options)[1]
