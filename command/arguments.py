@@ -1,0 +1,122 @@
+"""What can be asked of ``./atoll``; read before anything is installed, so a slip of the pen costs nothing."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import Final
+
+DEFAULT_PORT: Final = 8000
+EXPOSURES: Final = ("clusterIP", "loadBalancer", "nodePort")
+EPILOG: Final = """\
+State is kept under $ATOLL_HOME (default: .atoll in the checkout). With $ATOLL_KUBECONFIG
+set, that cluster carries the virtual clusters and no lab is started. See docs/running.md."""
+
+
+def parse(argv: list[str]) -> argparse.Namespace:
+    """The arguments, checked; leaves the process with status 2 where they cannot be read."""
+    parser = _parser()
+    arguments, rest = parser.parse_known_args(argv)
+    if arguments.command == "test":
+        arguments.pytest = rest
+    elif rest:
+        parser.error(f"unrecognized arguments: {' '.join(rest)} (see ./atoll {arguments.command} --help)")
+    return arguments
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="./atoll",
+        description="Virtual Kubernetes clusters for teams, on one machine.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _services(commands)
+    _lab(commands)
+    _administration(commands)
+    _development(commands)
+    return parser
+
+
+def _services(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    up = commands.add_parser("up", help="start everything and serve until Ctrl-C")
+    up.add_argument("--port", type=_port, default=_default_port(), help="of the portal (default: %(default)s)")
+    up.add_argument("--no-demo", action="store_true", help="make no tenant 'demo' and no cluster 'demo/first'")
+    _lab_options(up)
+    _exposure(up)
+    commands.add_parser("down", help="stop everything; the data stays")
+    status = commands.add_parser("status", help="tell what runs")
+    status.add_argument("--json", action="store_true", help="for programs")
+    reset = commands.add_parser("reset", help="stop everything and delete the data")
+    reset.add_argument("--yes", action="store_true", help="do not ask")
+    logs = commands.add_parser("logs", help="show the services' logs")
+    logs.add_argument("service", nargs="?", help="portal, relay, worker, redis or lab (default: all)")
+    logs.add_argument("-f", "--follow", action="store_true", help="go on showing what comes")
+
+
+def _lab(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    lab = commands.add_parser("lab", help="the embedded host cluster alone")
+    verbs = lab.add_subparsers(dest="verb", required=True, metavar="VERB")
+    _lab_options(verbs.add_parser("up", help="build what is missing and start it"))
+    verbs.add_parser("down", help="stop it and leave nothing behind")
+    status = verbs.add_parser("status", help="tell what runs, where the logs are and what is broken")
+    status.add_argument("--json", action="store_true", help="for programs")
+    load = verbs.add_parser("load", help="bring an image archive to its nodes")
+    load.add_argument("file", type=Path, help="as 'docker save' or 'podman save' write it")
+
+
+def _administration(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    admin = commands.add_parser("admin", help="administrators of the platform")
+    create = admin.add_subparsers(dest="verb", required=True, metavar="VERB").add_parser(
+        "create", help="make one; the password is asked for, or read from standard input"
+    )
+    create.add_argument("username")
+    host = commands.add_parser("host", help="host clusters")
+    add = host.add_subparsers(dest="verb", required=True, metavar="VERB").add_parser(
+        "add", help="prepare a cluster by Helm and register it"
+    )
+    add.add_argument("name")
+    add.add_argument("--kubeconfig", type=Path, required=True, help="cluster-admin; used once, never kept")
+    _exposure(add)
+
+
+def _development(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    test = commands.add_parser("test", help="run all checks and tests; further arguments go to pytest")
+    test.add_argument("--all", action="store_true", help="with the long fault, scale and fuzz runs")
+    bench = commands.add_parser("bench", help="measure")
+    create = bench.add_subparsers(dest="verb", required=True, metavar="WHAT").add_parser(
+        "create", help="create → Ready through Atoll against bare Helm, alternating"
+    )
+    create.add_argument("--rounds", type=int, default=5, help="of each (default: %(default)s)")
+
+
+def _lab_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--gpus", type=_count, metavar="N", help="pretend accelerators on the lab's worker")
+    parser.add_argument("--fake-nodes", type=_count, metavar="N", help="KWOK nodes in the lab")
+
+
+def _exposure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--exposure",
+        choices=EXPOSURES,
+        default="nodePort",
+        help="how tenants' APIs are reached on a cluster of your own (default: %(default)s)",
+    )
+
+
+def _default_port() -> int:
+    return _port(os.environ.get("ATOLL_PORT") or str(DEFAULT_PORT))
+
+
+def _port(text: str) -> int:
+    if text.isdigit() and 0 < int(text) < 65536:  # noqa: PLR2004 - what fits in 16 bits
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is no port: give a number from 1 to 65535")
+
+
+def _count(text: str) -> int:
+    if text.isdigit():
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is no count: give a whole number from 0 on")

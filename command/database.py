@@ -1,0 +1,53 @@
+"""The database before a start: its tables brought up to date, with a copy made first."""
+
+from __future__ import annotations
+
+import sqlite3
+import sys
+import time
+from contextlib import closing
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+from command import programs
+from command.environment import CHECKOUT
+from command.terminal import elapsed, say
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from command.home import Home
+
+TIMEOUT: Final = 600
+KEPT: Final = 10
+MANAGE: Final = (sys.executable, str(CHECKOUT / "manage.py"))
+
+
+def manage(environment: Mapping[str, str], *arguments: str, stdin: str = "", timeout: float = 120) -> str:
+    """Runs one of Django's commands and gives what it printed."""
+    return programs.run([*MANAGE, *arguments], environment=environment, timeout=timeout, stdin=stdin)
+
+
+def migrate(home: Home, environment: Mapping[str, str]) -> None:
+    """Backs SQLite up where its tables are about to change, then changes them."""
+    began = time.monotonic()
+    pending = [line for line in manage(environment, "migrate", "--plan").splitlines() if line.startswith("    ")]
+    if "No planned migration operations" in "".join(line for line in pending) or not pending:
+        say(f"database: up to date ({elapsed(time.monotonic() - began)})")
+        return
+    if not environment.get("ATOLL_DATABASE_URL") and home.database.exists():
+        say(f"database: copied to {backup(home)} before its tables change")
+    manage(environment, "migrate", "--noinput", timeout=TIMEOUT)
+    say(f"database: {len(pending)} changes made ({elapsed(time.monotonic() - began)})")
+
+
+def backup(home: Home) -> Path:
+    """A consistent copy, also while others write; the oldest beyond KEPT go."""
+    target = home.backups / f"atoll-{datetime.now(UTC):%Y%m%dT%H%M%S%f}.sqlite3"
+    target.touch(mode=0o600, exist_ok=False)
+    with closing(sqlite3.connect(home.database)) as source, closing(sqlite3.connect(target)) as copy:
+        source.backup(copy)
+    for old in sorted(home.backups.glob("atoll-*.sqlite3"))[:-KEPT]:
+        old.unlink()
+    return target

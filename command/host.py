@@ -1,0 +1,117 @@
+"""Prepares a host cluster with an admin's kubeconfig, and makes the provisioner's own credential."""
+
+from __future__ import annotations
+
+import base64
+import os
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+import yaml
+
+from command import home as homes
+from command import programs
+from command.environment import CHECKOUT
+from command.terminal import CommandError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from command.home import Home
+
+RELEASE: Final = "atoll-host"
+RELEASE_NAMESPACE: Final = "kube-system"
+CHART: Final = CHECKOUT / "helm" / "host"
+NAMESPACE: Final = "atoll-system"
+SERVICE_ACCOUNT: Final = "atoll-provisioner"
+LIFETIME: Final = timedelta(days=365)
+HELM_TIMEOUT: Final = 180
+REQUEST_TIMEOUT: Final = (5, 30)
+UNFINISHED: Final = {"pending-install", "pending-upgrade", "pending-rollback"}
+
+
+@dataclass(frozen=True)
+class Admin:
+    """The rights of a cluster-admin, used for this and never kept."""
+
+    kubeconfig: Path
+    helm: str
+    home: Home
+
+    def run_helm(self, *arguments: str) -> str:
+        """One Helm command on this cluster."""
+        state = self.home.root / "helm"
+        environment = {
+            **os.environ,
+            "HELM_CACHE_HOME": str(state / "cache"),
+            "HELM_CONFIG_HOME": str(state / "config"),
+            "HELM_DATA_HOME": str(state / "data"),
+        }
+        argv = [self.helm, *arguments, "--namespace", RELEASE_NAMESPACE, "--kubeconfig", str(self.kubeconfig)]
+        return programs.run(argv, environment=environment, timeout=HELM_TIMEOUT)
+
+
+def prepare(admin: Admin, name: str) -> datetime:
+    """Installs helm/host and writes the provisioner's kubeconfig; gives the time at which that ends."""
+    _clear_unfinished(admin)
+    admin.run_helm("upgrade", "--install", RELEASE, str(CHART))
+    token, ends = _mint(admin.kubeconfig)
+    text = yaml.safe_dump(kubeconfig(admin.kubeconfig, token), sort_keys=False)
+    homes.write(admin.home.host_kubeconfig(name), text)
+    return ends
+
+
+def _clear_unfinished(admin: Admin) -> None:
+    """A Helm that was killed leaves a record that blocks every later one."""
+    listed = admin.run_helm("list", "--all", "--filter", f"^{RELEASE}$", "--output", "json")
+    for release in yaml.safe_load(listed) or []:
+        if release["status"] in UNFINISHED and release["revision"] in {"1", 1}:
+            admin.run_helm("uninstall", RELEASE, "--wait")
+        elif release["status"] in UNFINISHED:
+            admin.run_helm("rollback", RELEASE)
+
+
+def _mint(admin: Path) -> tuple[str, datetime]:
+    """A token of the provisioner's ServiceAccount; the API server may cut its life short."""
+    from kubernetes import client, config  # noqa: PLC0415 - a second of work that few commands need
+
+    body = {"spec": {"expirationSeconds": int(LIFETIME.total_seconds())}}
+    try:
+        with config.new_client_from_config(str(admin)) as api:
+            answer = client.CoreV1Api(api).create_namespaced_service_account_token(
+                SERVICE_ACCOUNT, NAMESPACE, body, _request_timeout=REQUEST_TIMEOUT
+            )
+    except Exception as error:  # the client lets urllib3's and its own errors through
+        raise CommandError(f"no token for {NAMESPACE}/{SERVICE_ACCOUNT}: {_first_line(error)}") from error
+    return answer.status.token, answer.status.expiration_timestamp.astimezone(UTC)
+
+
+def kubeconfig(admin: Path, token: str) -> dict[str, Any]:
+    """The same cluster as in ``admin``'s current context, with the provisioner's token."""
+    given = yaml.safe_load(admin.read_text())
+    context = _named(given.get("contexts"), given.get("current-context"), "context", admin)
+    cluster = dict(_named(given.get("clusters"), context.get("cluster"), "cluster", admin))
+    authority = cluster.pop("certificate-authority", None)
+    if authority:
+        data = (admin.parent / authority).read_bytes()
+        cluster["certificate-authority-data"] = base64.b64encode(data).decode()
+    return {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": "host", "cluster": cluster}],
+        "users": [{"name": "provisioner", "user": {"token": token}}],
+        "contexts": [{"name": "provisioner@host", "context": {"cluster": "host", "user": "provisioner"}}],
+        "current-context": "provisioner@host",
+    }
+
+
+def _named(entries: list[dict[str, Any]] | None, name: str | None, kind: str, source: Path) -> dict[str, Any]:
+    for entry in entries or []:
+        if entry["name"] == name:
+            return dict(entry[kind])
+    raise CommandError(f"{source} has no {kind} {name!r}: set one with kubectl config use-context")
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

@@ -1,0 +1,93 @@
+"""One service: how it is started, and its log."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from command import pids
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from command.home import Home
+
+LOG_LIMIT: Final = 20_000_000
+TAIL_LINES: Final = 15
+
+
+@dataclass(frozen=True)
+class Service:
+    """A long-running program of ours."""
+
+    name: str
+    argv: tuple[str, ...]
+    stop_seconds: float = 15
+    """How long it may take to end by itself."""
+
+
+@dataclass
+class Running:
+    """A service that was started."""
+
+    service: Service
+    process: subprocess.Popen[bytes]
+    identity: pids.Process
+
+    @property
+    def status(self) -> int | None:
+        """The exit status, negative for a signal; ``None`` while it runs."""
+        return self.process.poll()
+
+
+def log_path(home: Home, name: str) -> Path:
+    """Where a service's output goes."""
+    return home.logs / f"{name}.log"
+
+
+def start(service: Service, home: Home, environment: Mapping[str, str]) -> Running:
+    """Starts it in a session of its own and records it. Call it from the main thread only.
+
+    The kernel's word at the parent's death is bound to the thread that forked.
+    """
+    path = log_path(home, service.name)
+    _rotate(path)
+    argv = [sys.executable, "-P", "-m", "command.child", str(os.getpid()), "--", *service.argv]
+    with path.open("ab") as log:
+        process = subprocess.Popen(  # noqa: S603 - our own argument list
+            argv,
+            env=dict(environment),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    identity = pids.identify(service.name, process.pid)
+    pids.record(home, identity)
+    return Running(service, process, identity)
+
+
+def stop(running: Running, home: Home) -> None:
+    """Ends it and all of its session."""
+    pids.stop(running.identity, home, seconds=running.service.stop_seconds)
+    running.process.poll()
+    pids.forget(home, running.service.name)
+
+
+def tail(home: Home, name: str, lines: int = TAIL_LINES) -> str:
+    """The last lines of its log."""
+    try:
+        text = log_path(home, name).read_text(errors="replace")
+    except OSError:
+        return ""
+    return "\n".join(text.splitlines()[-lines:])
+
+
+def _rotate(path: Path) -> None:
+    """Keeps one older file; a log must not fill the disk over the months."""
+    if path.exists() and path.stat().st_size > LOG_LIMIT:
+        path.replace(path.with_suffix(".log.1"))
