@@ -42,8 +42,12 @@ def _parser() -> argparse.ArgumentParser:
 
 def _services(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     up = commands.add_parser("up", help="start everything and serve until Ctrl-C")
-    up.add_argument("--port", type=_port, default=_default_port(), help="of the portal (default: %(default)s)")
-    up.add_argument("--no-demo", action="store_true", help="make no tenant 'demo' and no cluster 'demo/first'")
+    up.add_argument(
+        "--port", type=_port, default=_default_port(), help="of the portal (default: %(default)s)"
+    )
+    up.add_argument(
+        "--no-demo", action="store_true", help="make no tenant 'demo' and no cluster 'demo/first'"
+    )
     _lab_options(up)
     _exposure(up)
     commands.add_parser("down", help="stop everything; the data stays")

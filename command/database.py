@@ -32,7 +32,9 @@ def manage(environment: Mapping[str, str], *arguments: str, stdin: str = "", tim
 def migrate(home: Home, environment: Mapping[str, str]) -> None:
     """Backs SQLite up where its tables are about to change, then changes them."""
     began = time.monotonic()
-    pending = [line for line in manage(environment, "migrate", "--plan").splitlines() if line.startswith("    ")]
+    pending = [
+        line for line in manage(environment, "migrate", "--plan").splitlines() if line.startswith("    ")
+    ]
     if "No planned migration operations" in "".join(line for line in pending) or not pending:
         say(f"database: up to date ({elapsed(time.monotonic() - began)})")
         return

@@ -30,7 +30,10 @@ def ensure(*, development: bool) -> None:
     with _alone():
         found = _found()
         development = development or "dev.txt" in found
-        if all(found.get(name) == _digest(name) for name in _lists(development=development)) and PYTHON.exists():
+        if (
+            all(found.get(name) == _digest(name) for name in _lists(development=development))
+            and PYTHON.exists()
+        ):
             return
         if not PYTHON.exists():
             with step("making the virtual environment"):
@@ -43,10 +46,29 @@ def ensure(*, development: bool) -> None:
 def _install(name: str) -> None:
     if _found().get("uv.txt") != _digest("uv.txt") or not (FOLDER / "bin" / "uv").exists():
         with step("installing uv"):
-            _run([str(PYTHON), "-m", "pip", "install", "--quiet", "--require-hashes", "-r", str(REQUIREMENTS / "uv.txt")])
+            _run(
+                [
+                    str(PYTHON),
+                    "-m",
+                    "pip",
+                    "install",
+                    "--quiet",
+                    "--require-hashes",
+                    "-r",
+                    str(REQUIREMENTS / "uv.txt"),
+                ]
+            )
     MARKER.unlink(missing_ok=True)  # half an installation must not pass for a whole one
     with step(f"installing the Python packages of requirements/{name}"):
-        sync = ["pip", "sync", "--quiet", "--require-hashes", "--python", str(PYTHON), str(REQUIREMENTS / name)]
+        sync = [
+            "pip",
+            "sync",
+            "--quiet",
+            "--require-hashes",
+            "--python",
+            str(PYTHON),
+            str(REQUIREMENTS / name),
+        ]
         _run([str(FOLDER / "bin" / "uv"), *sync])
 
 

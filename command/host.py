@@ -64,7 +64,7 @@ def prepare(admin: Admin, name: str) -> datetime:
 
 def _clear_unfinished(admin: Admin) -> None:
     """A Helm that was killed leaves a record that blocks every later one."""
-    listed = admin.run_helm("list", "--all", "--filter", f"^{RELEASE}$", "--output", "json")
+    listed = admin.run_helm("list", "--filter", f"^{RELEASE}$", "--output", "json")
     for release in yaml.safe_load(listed) or []:
         if release["status"] in UNFINISHED and release["revision"] in {"1", 1}:
             admin.run_helm("uninstall", RELEASE, "--wait")
@@ -76,15 +76,19 @@ def _mint(admin: Path) -> tuple[str, datetime]:
     """A token of the provisioner's ServiceAccount; the API server may cut its life short."""
     from kubernetes import client, config  # noqa: PLC0415 - a second of work that few commands need
 
-    body = {"spec": {"expirationSeconds": int(LIFETIME.total_seconds())}}
+    wanted = client.V1TokenRequestSpec(audiences=[], expiration_seconds=int(LIFETIME.total_seconds()))
     try:
-        with config.new_client_from_config(str(admin)) as api:
+        with config.new_client_from_config(str(admin)) as api:  # type: ignore[no-untyped-call] # it has no types
             answer = client.CoreV1Api(api).create_namespaced_service_account_token(
-                SERVICE_ACCOUNT, NAMESPACE, body, _request_timeout=REQUEST_TIMEOUT
+                SERVICE_ACCOUNT,
+                NAMESPACE,
+                client.AuthenticationV1TokenRequest(spec=wanted),
+                _request_timeout=REQUEST_TIMEOUT,
             )
     except Exception as error:  # the client lets urllib3's and its own errors through
         raise CommandError(f"no token for {NAMESPACE}/{SERVICE_ACCOUNT}: {_first_line(error)}") from error
-    return answer.status.token, answer.status.expiration_timestamp.astimezone(UTC)
+    given: Any = answer.status
+    return str(given.token), given.expiration_timestamp.astimezone(UTC)
 
 
 def kubeconfig(admin: Path, token: str) -> dict[str, Any]:

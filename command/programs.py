@@ -58,7 +58,9 @@ def _finish(process: subprocess.Popen[str], argv: Sequence[str], timeout: float,
     except subprocess.TimeoutExpired:
         raise CommandError(f"{name} …: no end after {timeout:.0f} s") from None
     if process.returncode:
-        raise CommandError(f"{name} … failed (exit status {process.returncode}):\n{(err or out).strip()[-3000:]}")
+        raise CommandError(
+            f"{name} … failed (exit status {process.returncode}):\n{(err or out).strip()[-3000:]}"
+        )
     return out
 
 

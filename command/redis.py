@@ -45,7 +45,9 @@ def executable() -> str:
         carried = Path(wheel.origin).parent / "bin" / "redis-server"
         if carried.exists():
             return str(carried)
-    raise CommandError("no redis-server was found: install Debian's package redis-server, or set ATOLL_BROKER_URL")
+    raise CommandError(
+        "no redis-server was found: install Debian's package redis-server, or set ATOLL_BROKER_URL"
+    )
 
 
 def wait(home: Home) -> None:

@@ -85,7 +85,7 @@ class Supervisor:
 
 def pause_before(ends: int) -> float:
     """Seconds to wait before the next start after so many ends in a row."""
-    return min(FIRST_PAUSE * 2 ** (ends - 1), LONGEST_PAUSE)
+    return min(FIRST_PAUSE * 2.0 ** (ends - 1), LONGEST_PAUSE)
 
 
 def _how(status: int | None) -> str:

@@ -25,7 +25,9 @@ class Command(BaseCommand):
         """See ``tenancy.rules.specs.HostAccess`` for what each means."""
         parser.add_argument("name")
         parser.add_argument("--kubeconfig", required=True, help="file:/path, env:NAME or in-cluster")
-        parser.add_argument("--exposure", choices=[e.value for e in Exposure], default=Exposure.CLUSTER_IP.value)
+        parser.add_argument(
+            "--exposure", choices=[e.value for e in Exposure], default=Exposure.CLUSTER_IP.value
+        )
         parser.add_argument("--client-cidr", action="append", default=[])
         parser.add_argument("--control-plane-selector", action="append", default=[], metavar="LABEL=VALUE")
         parser.add_argument("--workload-selector", action="append", default=[], metavar="LABEL=VALUE")
@@ -37,10 +39,10 @@ class Command(BaseCommand):
         if admin is None:
             raise CommandError("there is no admin yet: make one with ./atoll admin create NAME")
         try:
-            _, created = hosts.put(by=Actor(admin), name=name, registration=_registration(options))
+            done = hosts.put(by=Actor(admin), name=name, registration=_registration(options))
         except DomainError as error:
             raise CommandError(error.detail) from error
-        self.stdout.write(f"host {name}: {'registered' if created else 'up to date'}")
+        self.stdout.write(f"host {name}: {'registered' if done[1] else 'up to date'}")
 
 
 def _registration(options: dict[str, Any]) -> hosts.HostRegistration:
