@@ -43,6 +43,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "portal.middleware.RequestIdMiddleware",
+    "portal.api.middleware.ProblemMiddleware",
     "portal.middleware.ContentSecurityPolicyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -103,8 +104,9 @@ REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["portal.api.authentication.TokenAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_PARSER_CLASSES": ["portal.api.parsing.StrictJSONParser"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "portal.api.parsing.AlwaysJSON",
+    "DEFAULT_SCHEMA_CLASS": "portal.api.schema.TaggedSchema",
     "EXCEPTION_HANDLER": "portal.api.errors.handle",
     "UNAUTHENTICATED_USER": None,
     "URL_FORMAT_OVERRIDE": None,
@@ -118,6 +120,26 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "SCHEMA_PATH_PREFIX_TRIM": False,
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "ENUM_NAME_OVERRIDES": {
+        name: f"tenancy.enums.{name}"
+        for name in (
+            "ConditionStatus",
+            "ConditionType",
+            "Exposure",
+            "IsolationModel",
+            "OperationKind",
+            "OperationState",
+            "Persistence",
+            "Phase",
+            "PlatformRole",
+            "Reason",
+            "Role",
+            "Sandbox",
+            "StepState",
+            "Trust",
+        )
+    },
+    "PREPROCESSING_HOOKS": ["portal.api.schema.without_twins"],
 }
 
 ATOLL_BROKER_URL = ENVIRONMENT.broker_url or f"redis+socket://{ATOLL_HOME}/run/redis.sock"

@@ -33,3 +33,8 @@ def desired(uid: UUID) -> DesiredAccess | None:
         state=AccessState(row.state),
         wanted_until=row.wanted_until,
     )
+
+
+def is_pending(uid: UUID) -> bool:
+    """Whether a worker still has to answer; a plain read for those who look often."""
+    return AccessRequest.objects.filter(uid=uid, state=AccessState.PENDING).exists()

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tenancy.enums import OperationState
 from tenancy.errors import NotFound
 from tenancy.models import Operation
 from tenancy.queries import tenants
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from uuid import UUID
 
     from django.db.models import QuerySet
@@ -30,3 +32,9 @@ def get(actor: Actor, uid: UUID) -> Operation:
         msg = f"there is no operation {uid}, or none that you may see"
         raise NotFound(msg)
     return found
+
+
+def running(actor: Actor, targets: Iterable[UUID]) -> dict[UUID, UUID]:
+    """Target → the operation at work on it, for many targets in one read."""
+    rows = visible_to(actor).filter(target_uid__in=list(targets), state=OperationState.RUNNING)
+    return dict(rows.values_list("target_uid", "uid"))

@@ -38,3 +38,9 @@ def members(actor: Actor, tenant: Tenant) -> QuerySet[Membership]:
     """Who belongs to a tenant, by user name."""
     policy.check(actor, Permission.TENANT_VIEW, tenant)
     return tenant.memberships.select_related("user").order_by("user__username")
+
+
+def memberships(actor: Actor) -> list[Membership]:
+    """The actor's own roles, as far as the token reaches, by tenant."""
+    rows = Membership.objects.filter(user=actor.user, tenant__in=visible_to(actor))
+    return list(rows.select_related("tenant").order_by("tenant__name"))

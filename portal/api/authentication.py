@@ -1,0 +1,37 @@
+"""Who asks: a bearer token, and nothing else (no cookies, so no CSRF)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rest_framework.authentication import BaseAuthentication, get_authorization_header
+from rest_framework.exceptions import AuthenticationFailed
+
+from tenancy.actions.tokens import note_use
+from tenancy.queries import tokens
+
+if TYPE_CHECKING:
+    from rest_framework.request import Request
+
+    from tenancy.models import User
+    from tenancy.policy import Actor
+
+
+class TokenAuthentication(BaseAuthentication):
+    """``Authorization: Bearer atoll_…``; afterwards ``request.auth`` is the actor."""
+
+    def authenticate(self, request: Request) -> tuple[User, Actor] | None:
+        """The user and actor; ``None`` without the header, an error with a wrong one."""
+        scheme, _, raw = get_authorization_header(request).decode("latin-1").partition(" ")
+        if not scheme:
+            return None
+        found = tokens.authenticate(raw.strip()) if scheme.lower() == "bearer" else None
+        if found is None:
+            raise AuthenticationFailed("this token is unknown, expired or revoked: create a new one")
+        token, actor = found
+        note_use(token)
+        return actor.user, actor
+
+    def authenticate_header(self, request: Request) -> str:  # noqa: ARG002 - DRF's signature
+        """What a 401 says of the way in."""
+        return 'Bearer realm="atoll"'

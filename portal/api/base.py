@@ -1,0 +1,181 @@
+"""What the views of all resources stand on: declare an operation, read input, answer."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass
+from functools import wraps
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
+
+from django.db import IntegrityError
+from drf_spectacular.utils import extend_schema
+from rest_framework.exceptions import ValidationError
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from portal.api import schema
+from portal.api.idempotency import SECRET
+from portal.api.idempotency import idempotent as answered_once
+from portal.api.pagination import page
+from portal.api.parsing import storable
+from portal.api.preconditions import tag_of
+from portal.api.serializers.base import QuerySerializer
+from tenancy.errors import FieldError, Invalid
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from django.db.models import QuerySet
+    from rest_framework.request import Request
+    from rest_framework.serializers import Serializer
+
+    from tenancy.policy import Actor
+
+P = ParamSpec("P")
+RETRY_AFTER = "2"
+"""Seconds until an asynchronous change deserves another look."""
+
+
+class Resource(APIView):
+    """A view of one kind of object."""
+
+    tag = ""
+    """The chapter of the OpenAPI document."""
+    metadata_class = None
+    body: dict[str, Any]
+    query: dict[str, Any]
+
+    @property
+    def actor(self) -> Actor:
+        """Who asks."""
+        return self.request.auth  # type: ignore[return-value] # set by TokenAuthentication
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - DRF's signature
+        """Authentication, then a look at text that no database takes."""
+        super().initial(request, *args, **kwargs)
+        texts = [*kwargs.values(), *request.query_params, *request.query_params.values()]
+        if not all(storable(str(text)) for text in texts):
+            raise Invalid("the address holds characters that no name has: NUL or lone surrogates")
+
+    def answer(  # noqa: PLR0913 - the parts of an answer
+        self,
+        kind: type[Serializer[Any]],
+        found: Any,  # noqa: ANN401 - a model or value that ``kind`` reads
+        *,
+        status: int = 200,
+        headers: Mapping[str, str] | None = None,
+        secret: str = "",
+        **context: Any,  # noqa: ANN401
+    ) -> Response:
+        """One object, whole; ``secret`` names the member of it that is shown once."""
+        body = dict(kind(found, context=context).data)
+        response = Response(body, status=status, headers={**(headers or {})})
+        if "metadata" in body and "spec" in body:
+            response["ETag"] = tag_of(body)
+        setattr(response, SECRET, secret or None)
+        return response
+
+    def listed(self, kind: type[Serializer[Any]], rows: QuerySet[Any], **filters: Any) -> Response:  # noqa: ANN401
+        """One page of ``rows``; ``filters`` are columns and the exact values asked for, None for any."""
+        asked = {key: str(value) for key, value in self.query.items() if key not in {"limit", "cursor"}}
+        exact = {column: value for column, value in filters.items() if value is not None}
+        found, following = page(
+            rows.filter(**exact),
+            limit=self.query["limit"],
+            cursor=self.query["cursor"],
+            path=self.request.path.rstrip("/"),
+            filters=asked,
+        )
+        items = kind(found, many=True, context=self.list_context(found)).data
+        return Response({"items": items, "next": following})
+
+    def list_context(self, found: list[Any]) -> dict[str, Any]:  # noqa: ARG002 - for subclasses
+        """What the serializer needs beside the rows, read for the whole page at once."""
+        return {}
+
+    def settle(self, response: Response) -> Response:
+        """What is left to do with the answer to a POST once its effect has landed."""
+        return response
+
+    def finalize_response(
+        self,
+        request: Request,
+        response: Response,  # type: ignore[override] # the API makes no other
+        *args: Any,  # noqa: ANN401
+        **kwargs: Any,  # noqa: ANN401
+    ) -> Response:
+        """No cache keeps what a token may see."""
+        response.setdefault("Cache-Control", "no-store")
+        return super().finalize_response(request, response, *args, **kwargs)  # type: ignore[return-value]
+
+
+@dataclass(frozen=True)
+class Operation:
+    """What one method of a resource takes and gives; the OpenAPI document is made from it."""
+
+    name: str
+    answers: Mapping[int, type[Serializer[Any]]]
+    body: type[Serializer[Any]] | None = None
+    query: type[QuerySerializer] = QuerySerializer
+    problems: tuple[int, ...] = ()
+    """Statuses of problems beside those that follow from the rest."""
+    conditional: bool = False
+    """Understands ``If-Match`` and ``If-None-Match``."""
+    idempotent: bool = False
+    """Understands ``Idempotency-Key``."""
+    listing: bool = False
+    open: bool = False
+    """Needs no token."""
+
+    def __call__(
+        self, handler: Callable[Concatenate[Any, Request, P], Response]
+    ) -> Callable[Concatenate[Any, Request, P], Response]:
+        """The handler with ``self.query`` and ``self.body`` read and checked before it."""
+
+        @extend_schema(**schema.described(self, inspect.getdoc(handler) or ""))
+        @wraps(handler)
+        def run(view: Any, request: Request, *args: P.args, **kwargs: P.kwargs) -> Response:  # noqa: ANN401
+            view.query = _read_query(self.query, request)
+            view.body = _read(self.body, request.data) if self.body else {}
+            if self.idempotent:
+                effect = answered_once(request, lambda: handler(view, request, *args, **kwargs))
+                return view.settle(effect)
+            return _unraced(lambda: handler(view, request, *args, **kwargs))
+
+        return run
+
+
+operation = Operation
+
+
+def agree(written: object, addressed: str, path: str) -> None:
+    """Raises ``Invalid`` when the body names another object than the address; None names nothing."""
+    if written not in {None, addressed}:
+        detail = f"{written!r} contradicts the address, which says {addressed!r}: leave it out or correct it"
+        raise Invalid(detail, errors=(FieldError(path, "contradicts-address", detail),))
+
+
+def _unraced(effect: Callable[[], Response]) -> Response:
+    """Of two writers who create the same row at once the second looks again, and finds it."""
+    try:
+        return effect()
+    except IntegrityError:
+        return effect()
+
+
+def _read(kind: type[Serializer[Any]], data: Any) -> dict[str, Any]:  # noqa: ANN401
+    reader = kind(data=data)
+    reader.is_valid(raise_exception=True)
+    found: dict[str, Any] = reader.validated_data
+    return found
+
+
+def _read_query(kind: type[QuerySerializer], request: Request) -> dict[str, Any]:
+    for name, values in request.query_params.lists():
+        if len(values) > 1:
+            detail = "it is given twice: give it once"
+            raise Invalid(f"query.{name}: {detail}", errors=(FieldError(f"query.{name}", "repeated", detail),))
+    try:
+        return _read(kind, request.query_params.dict())
+    except ValidationError as error:
+        raise ValidationError({"query": error.detail}) from error

@@ -1,0 +1,149 @@
+"""The one place where a domain error becomes HTTP: problem+json after RFC 9457, always."""
+
+from __future__ import annotations
+
+import logging
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final
+
+from django.db import OperationalError
+from django.http import Http404
+from rest_framework import exceptions
+from rest_framework.response import Response
+from rest_framework.views import set_rollback
+
+from tenancy import errors as domain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from rest_framework.request import Request
+
+log = logging.getLogger(__name__)
+
+CONTENT_TYPE: Final = "application/problem+json"
+STATUS: Final[Mapping[str, int]] = {
+    domain.NotFound.code: 404,
+    domain.NotAllowed.code: 403,
+    domain.Invalid.code: 400,
+    domain.Conflict.code: 409,
+    domain.BeingDeleted.code: 409,
+    domain.Protected.code: 409,
+    domain.AlreadyExists.code: 409,
+    domain.PreconditionFailed.code: 412,
+    domain.KeyReused.code: 422,
+    domain.StillRunning.code: 409,
+    domain.Unavailable.code: 503,
+}
+"""``DomainError.code`` → HTTP status; a test holds it complete."""
+
+_RETRY_AFTER: Final[Mapping[str, str]] = {domain.StillRunning.code: "1", domain.Unavailable.code: "5"}
+_CODES: Final[Mapping[int, str]] = {
+    400: "invalid",
+    401: "not-authenticated",
+    403: "not-allowed",
+    404: "not-found",
+    405: "method-not-allowed",
+    413: "too-large",
+    415: "unsupported-media-type",
+    429: "too-many-requests",
+    503: "unavailable",
+}
+
+
+def problem(  # noqa: PLR0913 - the members of a problem document
+    status: int,
+    detail: str,
+    *,
+    code: str = "",
+    errors: Sequence[domain.FieldError] = (),
+    headers: Mapping[str, str] | None = None,
+    **more: Any,  # noqa: ANN401 - extension members
+) -> Response:
+    """An answer that tells what is wrong and what to do; ``more`` are extension members."""
+    return Response(
+        document(status, detail, code=code, errors=errors, **more),
+        status=status,
+        headers=dict(headers or {}),
+        content_type=CONTENT_TYPE,
+    )
+
+
+def document(
+    status: int,
+    detail: str,
+    *,
+    code: str = "",
+    errors: Sequence[domain.FieldError] = (),
+    **more: Any,  # noqa: ANN401
+) -> dict[str, Any]:
+    """The body of a problem."""
+    code = code or _CODES.get(status, "internal" if status >= HTTPStatus.INTERNAL_SERVER_ERROR else "error")
+    body: dict[str, Any] = {
+        "type": f"urn:atoll:problem:{code}",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+        "code": code,
+        **more,
+    }
+    if errors:
+        body["errors"] = [{"path": e.path, "code": e.code, "detail": e.detail} for e in errors]
+    return body
+
+
+def handle(error: Exception, context: dict[str, Any]) -> Response:
+    """DRF's exception handler: no exception leaves a view of the API as anything but a problem."""
+    set_rollback()
+    match error:
+        case domain.DomainError():
+            return _domain(error)
+        case Http404():
+            return problem(404, "there is nothing at this address")
+        case exceptions.APIException():
+            return _framework(error)
+        case OperationalError():
+            log.error("the database did not answer", exc_info=error)
+            detail = "the database is busy or away: try again"
+            return problem(503, detail, headers={"Retry-After": _RETRY_AFTER[domain.Unavailable.code]})
+    return _unexpected(error, context["request"])
+
+
+def _domain(error: domain.DomainError) -> Response:
+    seconds = _RETRY_AFTER.get(error.code)
+    headers = {"Retry-After": seconds} if seconds else {}
+    return problem(STATUS[error.code], error.detail, code=error.code, errors=error.errors, headers=headers)
+
+
+def _framework(error: exceptions.APIException) -> Response:
+    headers = {}
+    if getattr(error, "auth_header", None):
+        headers["WWW-Authenticate"] = error.auth_header  # type: ignore[attr-defined]
+    if getattr(error, "wait", None):
+        headers["Retry-After"] = str(int(error.wait) + 1)  # type: ignore[attr-defined]
+    if isinstance(error, exceptions.ValidationError):
+        faults = tuple(flatten(error.get_full_details()))
+        detail = "; ".join(f"{f.path}: {f.detail}" for f in faults)
+        return problem(400, detail, errors=faults, headers=headers)
+    return problem(error.status_code, str(error.detail), headers=headers)
+
+
+def flatten(details: Any, path: str = "") -> Iterator[domain.FieldError]:  # noqa: ANN401 - nested at will
+    """DRF's nested faults as a flat list with paths such as ``spec.resources.cpu``."""
+    if isinstance(details, dict) and set(details) == {"message", "code"}:
+        yield domain.FieldError(path, details["code"].replace("_", "-"), str(details["message"]))
+    elif isinstance(details, dict):
+        for key, inner in details.items():
+            here = path if key == "non_field_errors" else f"{path}.{key}".lstrip(".")
+            yield from flatten(inner, here)
+    else:
+        for index, inner in enumerate(details):
+            several = isinstance(inner, dict) and set(inner) != {"message", "code"}
+            yield from flatten(inner, f"{path}[{index}]" if several else path)
+
+
+def _unexpected(error: Exception, request: Request) -> Response:
+    request_id = request.META.get("ATOLL_REQUEST_ID", "")
+    log.error("request %s failed", request_id, exc_info=error)
+    detail = "this is a fault of Atoll: tell its operators the request id"
+    return problem(500, detail, code="internal", requestId=request_id)

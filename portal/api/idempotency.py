@@ -1,0 +1,59 @@
+"""``Idempotency-Key``: a POST that is sent again gets the first one's answer, not a second effect."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from typing import TYPE_CHECKING, Final
+
+from rest_framework.renderers import JSONRenderer
+from rest_framework.response import Response
+
+from tenancy.actions.idempotency import StoredAnswer, once
+from tenancy.errors import FieldError, Invalid
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rest_framework.request import Request
+
+_KEY: Final = re.compile(r"[\x21-\x7e]{1,255}")
+SECRET: Final = "secret_member"
+"""Attribute of a ``Response``: the member of its body that is shown once and never stored."""
+
+
+def idempotent(request: Request, effect: Callable[[], Response]) -> Response:
+    """Runs ``effect``, once for each key; without a key every time."""
+    key = request.headers.get("Idempotency-Key")
+    if key is None:
+        return effect()
+    if not _KEY.fullmatch(key):
+        detail = "give 1 to 255 visible ASCII characters, for example a UUID"
+        fault = FieldError("header.Idempotency-Key", "unreadable", detail)
+        raise Invalid(detail, errors=(fault,))
+    first: list[Response] = []
+
+    def kept() -> StoredAnswer:
+        first.append(effect())
+        return _stored(first[0])
+
+    answer, replayed = once(by=request.auth, key=key, fingerprint=_fingerprint(request), effect=kept)
+    return _replay(answer) if replayed else first[0]
+
+
+def _fingerprint(request: Request) -> str:
+    """Of what was asked: the same JSON with other spaces is the same request."""
+    wish = [request.method, request.path.rstrip("/"), request.query_params.urlencode(), request.data]
+    return hashlib.sha256(json.dumps(wish, sort_keys=True).encode()).hexdigest()
+
+
+def _stored(response: Response) -> StoredAnswer:
+    secret = getattr(response, SECRET, None)
+    body = {key: value for key, value in response.data.items() if key != secret}
+    return StoredAnswer(response.status_code, JSONRenderer().render(body).decode(), dict(response.headers))
+
+
+def _replay(answer: StoredAnswer) -> Response:
+    headers = {**answer.headers, "Idempotency-Replayed": "true"}
+    return Response(json.loads(answer.body), status=answer.status, headers=headers)

@@ -1,0 +1,137 @@
+"""The OpenAPI document, made from what the views declare."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final
+
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.generators import SchemaGenerator
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
+from rest_framework import serializers
+
+from portal.api.serializers.base import CamelSerializer
+from portal.api.serializers.problems import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from portal.api.base import Operation
+
+_PROBLEM: Final = "application/problem+json"
+_WORDS: Final = {
+    400: "The request cannot be accepted; `errors` names each field.",
+    401: "No token, or one that is unknown, expired or revoked.",
+    403: "It can be seen, but not done with this role or token.",
+    404: "It does not exist, or not for this token: the two look alike.",
+    409: "The object is in a state in which this cannot be done.",
+    412: "A precondition does not hold: read again, then decide.",
+    413: "The body is too large.",
+    415: "The body is not JSON.",
+    422: "The Idempotency-Key was used for another request.",
+    503: "Not now: try again after `Retry-After` seconds.",
+}
+
+
+def described(operation: Operation, text: str) -> dict[str, Any]:
+    """The arguments of ``extend_schema`` for an operation whose docstring is ``text``."""
+    answers: dict[Any, Any] = {
+        code: _page_of(kind) if operation.listing else OpenApiResponse(kind, description=_words(code))
+        for code, kind in operation.answers.items()
+    }
+    problems = {(code, _PROBLEM): OpenApiResponse(Problem, _WORDS[code]) for code in _problems(operation)}
+    return {
+        "operation_id": operation.name,
+        "summary": text.partition("\n")[0].rstrip("."),
+        "description": text,
+        "parameters": [*([operation.query] if operation.query().fields else []), *_headers(operation)],
+        "request": operation.body,
+        "responses": answers | problems,
+        "auth": [{}] if operation.open else None,
+    }
+
+
+@lru_cache
+def document() -> dict[str, Any]:
+    """The document of this release."""
+    return SchemaGenerator(api_version="v1").get_schema(request=None, public=True)  # type: ignore[no-any-return, no-untyped-call]
+
+
+def without_twins(endpoints: list[Any], **_: Any) -> list[Any]:  # noqa: ANN401 - drf-spectacular's hook
+    """Every address is also routed with a slash at its end; the document names it once."""
+    return [endpoint for endpoint in endpoints if not endpoint[0].endswith("/")]
+
+
+class TaggedSchema(AutoSchema):
+    """Chapters come from the views, 404 from the address."""
+
+    def get_tags(self) -> list[str]:
+        """The view's chapter."""
+        return [self.view.tag]
+
+
+class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    """How the document tells of tokens."""
+
+    target_class = "portal.api.authentication.TokenAuthentication"
+    name = "token"
+
+    def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, Any]:  # noqa: ARG002
+        """A bearer token."""
+        return {"type": "http", "scheme": "bearer", "bearerFormat": "atoll_…"}
+
+
+def _words(code: int) -> str:
+    return {201: "Created.", 202: "Accepted; it goes on in the background."}.get(code, "As asked.")
+
+
+@lru_cache
+def _page_of(kind: type[serializers.Serializer[Any]]) -> type[serializers.Serializer[Any]]:
+    fields = {
+        "items": kind(many=True),
+        "next": serializers.CharField(allow_null=True, help_text="Address of the next page; null at the end."),
+    }
+    return type(f"{kind.__name__}List", (CamelSerializer,), fields)
+
+
+def _problems(operation: Operation) -> list[int]:
+    found = {400, 503, *operation.problems}
+    if not operation.open:
+        found |= {401, 403, 404}
+    if operation.body:
+        found |= {413, 415}
+    if operation.conditional:
+        found.add(412)
+    if operation.idempotent:
+        found |= {409, 422}
+    return sorted(found - set(operation.answers))
+
+
+def _headers(operation: Operation) -> Iterator[OpenApiParameter]:
+    where = OpenApiParameter.HEADER
+    if operation.conditional:
+        yield OpenApiParameter("If-Match", str, where, description="Only if its ETag is this one; `*` for any.")
+        text = "`*`: only if it does not exist yet."
+        yield OpenApiParameter("If-None-Match", str, where, description=text, enum=["*"])
+    if operation.idempotent:
+        text = "Sent again with the same body, the first answer comes again; kept for 48 hours."
+        yield OpenApiParameter("Idempotency-Key", _KEY, where, description=text)
+    yield from _response_headers(operation)
+
+
+_KEY: Final = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"}
+
+
+def _response_headers(operation: Operation) -> Iterator[OpenApiParameter]:
+    created = sorted(code for code in operation.answers if code in {201, 202})
+    where = OpenApiParameter.HEADER
+    if created:
+        text = "Where to look next."
+        yield OpenApiParameter("Location", OpenApiTypes.URI_REF, where, description=text, response=created)
+        text = "Seconds until a look is worth it."
+        yield OpenApiParameter("Retry-After", int, where, description=text, response=created)
+    if operation.conditional:
+        codes = sorted(operation.answers)
+        yield OpenApiParameter("ETag", str, where, description="Of the spec alone.", response=codes)

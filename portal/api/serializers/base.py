@@ -1,0 +1,106 @@
+"""What every serializer of the API shares: camelCase keys and no unknown ones."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from rest_framework import serializers
+from rest_framework.exceptions import ErrorDetail
+from rest_framework.fields import empty
+
+if TYPE_CHECKING:
+    from enum import StrEnum
+
+
+class CamelSerializer(serializers.Serializer[Any]):
+    """Fields are declared in Python's spelling and travel in Kubernetes'."""
+
+    @staticmethod
+    def wire(name: str) -> str:
+        """``created_at`` → ``createdAt``."""
+        first, *rest = name.split("_")
+        return first + "".join(word.title() for word in rest)
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        """The declared fields, each under its name on the wire."""
+        renamed = {}
+        for name, field in super().get_fields().items():
+            wire = self.wire(name)
+            if wire != name and field.source is None:
+                field.source = name
+            renamed[wire] = field
+        return renamed
+
+
+class StrictSerializer(CamelSerializer):
+    """Input in which a key that nobody reads is an error, not a silence."""
+
+    def to_internal_value(self, data: Any) -> Any:  # noqa: ANN401 - input may be anything
+        """The known fields' values; raises ``ValidationError`` that names every unknown key."""
+        if isinstance(data, dict):
+            self._refuse_unknown(data)
+        return super().to_internal_value(data)
+
+    def _refuse_unknown(self, data: dict[str, Any]) -> None:
+        detail = ErrorDetail(f"no such field: known are {', '.join(self.fields)}", "unknown-field")
+        strange = {key: [detail] for key in data if key not in self.fields}
+        if strange:
+            raise serializers.ValidationError(strange)
+
+
+class QuerySerializer(StrictSerializer):
+    """The part of a URL after the question mark; its words are spelled with underscores."""
+
+    @staticmethod
+    def wire(name: str) -> str:
+        """As declared."""
+        return name
+
+
+class ListQuery(QuerySerializer):
+    """What every list understands; resources add their exact filters."""
+
+    limit = serializers.IntegerField(min_value=1, max_value=100, default=50, help_text="Items a page.")
+    cursor = serializers.CharField(
+        default="", max_length=2000, help_text="Where to go on; `next` holds the whole address."
+    )
+
+
+class Text(serializers.CharField):
+    """A string; a number is not one."""
+
+    def to_internal_value(self, data: Any) -> str:  # noqa: ANN401
+        """The text as written; raises ``ValidationError`` for anything but text."""
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+class Flag(serializers.BooleanField):
+    """true or false; neither "yes" nor 1."""
+
+    def to_internal_value(self, data: Any) -> bool:  # noqa: ANN401
+        """The flag; raises ``ValidationError`` for anything but a JSON boolean."""
+        if not isinstance(data, bool):
+            self.fail("invalid", input=data)
+        return data
+
+
+class Duration(serializers.RegexField):
+    """``30s``, ``10m`` or ``1h``, as a number of seconds."""
+
+    _UNITS: Final = {"s": 1, "m": 60, "h": 3600}
+
+    def __init__(self, **options: Any) -> None:  # noqa: ANN401 - DRF's options
+        message = "give a number with its unit, for example '30s', '10m' or '1h'"
+        super().__init__(r"^[0-9]{1,5}[smh]$", error_messages={"invalid": message}, **options)
+
+    def run_validation(self, data: Any = empty) -> Any:  # noqa: ANN401
+        """Seconds; the default as it is."""
+        text = super().run_validation(data)
+        return int(text[:-1]) * self._UNITS[text[-1]] if isinstance(text, str) else text
+
+
+def choices(kind: type[StrEnum]) -> list[tuple[str, str]]:
+    """The words of a vocabulary, for a ``ChoiceField``; the settings give each its name in OpenAPI."""
+    return [(member.value, member.name) for member in kind]

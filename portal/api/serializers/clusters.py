@@ -1,0 +1,276 @@
+"""Virtual clusters on the wire."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from portal.api.serializers.base import (
+    CamelSerializer,
+    Duration,
+    Flag,
+    ListQuery,
+    QuerySerializer,
+    StrictSerializer,
+    Text,
+    choices,
+)
+from tenancy.actions.access import DEFAULT as DEFAULT_LIFETIME
+from tenancy.enums import (
+    ConditionStatus,
+    ConditionType,
+    IsolationModel,
+    Persistence,
+    Phase,
+    Reason,
+    Sandbox,
+)
+from tenancy.queries import clusters
+from tenancy.rules.quantities import mebibytes, millis
+
+if TYPE_CHECKING:
+    from tenancy.models import VirtualCluster
+    from tenancy.rules.specs import EffectiveSpec, Resources
+
+
+class Isolation(CamelSerializer):
+    """How a cluster's pods are kept apart from others'."""
+
+    model = serializers.ChoiceField(choices(IsolationModel), required=False, allow_null=True)
+    sandbox = serializers.ChoiceField(choices(Sandbox), required=False, allow_null=True)
+    pool = serializers.CharField(required=False, allow_null=True, help_text="A dedicated node pool.")
+
+
+_QUANTITY = r"^[0-9]{1,15}(\.[0-9]{1,9})?(n|u|m|k|M|G|T|P|Ki|Mi|Gi|Ti|Pi)?$"
+
+
+@extend_schema_field(
+    {"oneOf": [{"type": "string", "pattern": _QUANTITY}, {"type": "integer"}, {"type": "null"}]}
+)
+class Quantity(serializers.Field[Any, Any, Any, Any]):
+    """A Kubernetes quantity, for the OpenAPI document."""
+
+
+class SpecResources(CamelSerializer):
+    """What the pods of a cluster may use in all."""
+
+    cpu = Quantity(required=False, help_text="Cores, as `500m` or `4`.")
+    memory = Quantity(required=False, help_text="Bytes, as `8Gi`.")
+    storage = Quantity(required=False, help_text="Bytes of persistent volumes, as `20Gi`.")
+    pods = serializers.IntegerField(required=False, allow_null=True, min_value=5, max_value=10_000)
+
+
+class Accelerator(CamelSerializer):
+    """Accelerators of one class."""
+
+    count = serializers.IntegerField(min_value=1)
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        """``class`` is a word of Python's own."""
+        return {"class": serializers.CharField(), **super().get_fields()}
+
+
+class ClusterSpec(CamelSerializer):
+    """What is wanted; every field may be left out. It comes back exactly as it was written."""
+
+    kubernetes_version = serializers.CharField(
+        required=False, allow_null=True, help_text="A minor version, as `1.36`."
+    )
+    isolation = Isolation(required=False, allow_null=True)
+    resources = SpecResources(required=False, allow_null=True)
+    accelerators = Accelerator(many=True, required=False, allow_null=True)
+    persistence = serializers.ChoiceField(choices(Persistence), required=False, allow_null=True)
+    deletion_protection = serializers.BooleanField(required=False, allow_null=True)
+
+
+@extend_schema_field(ClusterSpec)
+class SpecField(serializers.Field[Any, Any, Any, Any]):
+    """The spec as text: ``tenancy.rules`` reads it, and what was written is given back."""
+
+    default_error_messages = {"wrong-type": "give an object, for example {}"}
+
+    def to_internal_value(self, data: Any) -> str:  # noqa: ANN401 - input may be anything
+        """The text that is kept."""
+        if not isinstance(data, dict):
+            self.fail("wrong-type")
+        return json.dumps(data, ensure_ascii=False)
+
+    def to_representation(self, value: str) -> Any:  # noqa: ANN401 - JSON
+        """The same keys, order and spellings."""
+        return json.loads(value)
+
+
+class ClusterMetadata(StrictSerializer):
+    """Who a cluster is; all but the name is the server's."""
+
+    name = Text(required=False, help_text="A DNS label of at most 24 characters.")
+    tenant = Text(required=False, source="tenant.name")
+    uid = serializers.UUIDField(read_only=True)
+    generation = serializers.IntegerField(read_only=True, help_text="Counts the changes of the spec.")
+    created_at = serializers.DateTimeField(read_only=True)
+    created_by = serializers.CharField(read_only=True)
+
+
+class Condition(CamelSerializer):
+    """One fact that was seen, or not yet."""
+
+    type = serializers.ChoiceField(choices(ConditionType))
+    status = serializers.ChoiceField(choices(ConditionStatus))
+    reason = serializers.ChoiceField(choices(Reason))
+    message = serializers.CharField(allow_blank=True)
+    observed_generation = serializers.IntegerField()
+    changed_at = serializers.DateTimeField(help_text="When the status last flipped.")
+
+
+class EffectiveIsolation(CamelSerializer):
+    """The isolation in force."""
+
+    model = serializers.ChoiceField(choices(IsolationModel))
+    sandbox = serializers.ChoiceField(choices(Sandbox))
+
+
+class EffectiveResources(CamelSerializer):
+    """The amounts in force."""
+
+    cpu = serializers.SerializerMethodField(method_name="cores")
+    memory = serializers.SerializerMethodField(method_name="bytes_of_memory")
+    storage = serializers.SerializerMethodField(method_name="bytes_of_storage")
+    pods = serializers.IntegerField()
+
+    @extend_schema_field(str)
+    def cores(self, found: Resources) -> str:
+        """As short as Kubernetes writes it."""
+        return str(int(found.cpu)) if found.cpu == int(found.cpu) else millis(found.cpu)
+
+    @extend_schema_field(str)
+    def bytes_of_memory(self, found: Resources) -> str:
+        """In Mi."""
+        return mebibytes(found.memory)
+
+    @extend_schema_field(str)
+    def bytes_of_storage(self, found: Resources) -> str:
+        """In Mi."""
+        return mebibytes(found.storage)
+
+
+class Effective(CamelSerializer):
+    """What is built: the spec with its silences filled in for this host and tenant."""
+
+    kubernetes_version = serializers.CharField()
+    isolation = EffectiveIsolation(source="*")
+    resources = EffectiveResources()
+    persistence = serializers.ChoiceField(choices(Persistence))
+
+
+class ClusterStatus(CamelSerializer):
+    """What was last seen."""
+
+    phase = serializers.ChoiceField(choices(Phase))
+    message = serializers.SerializerMethodField(help_text="What it waits for, for people.")
+    conditions = serializers.SerializerMethodField(method_name="conditions_in_order")
+    observed_generation = serializers.IntegerField(help_text="The last generation that was built as a whole.")
+    endpoint = serializers.CharField(help_text="Address of the cluster's API; empty until it is known.")
+    effective = serializers.SerializerMethodField(method_name="effective_spec")
+    operation = serializers.SerializerMethodField(
+        method_name="running_operation", help_text="Address of the operation at work; null when none is."
+    )
+
+    @extend_schema_field(str)
+    def get_message(self, cluster: VirtualCluster) -> str:
+        """The summary's message."""
+        summary = next((c for c in cluster.conditions.all() if c.type == ConditionType.AVAILABLE), None)
+        return summary.message if summary else ""
+
+    @extend_schema_field(Condition(many=True))
+    def conditions_in_order(self, cluster: VirtualCluster) -> list[dict[str, Any]]:
+        """In the vocabulary's order, which is the order in which they come true."""
+        order = {kind.value: place for place, kind in enumerate(ConditionType)}
+        rows = sorted(cluster.conditions.all(), key=lambda row: order[row.type])
+        return list(Condition(rows, many=True).data)
+
+    @extend_schema_field(Effective(allow_null=True))
+    def effective_spec(self, cluster: VirtualCluster) -> dict[str, Any] | None:
+        """None while the host's facts are not known."""
+        found: EffectiveSpec | None = clusters.effective(cluster)
+        return dict(Effective(found).data) if found else None
+
+    @extend_schema_field({"type": ["string", "null"], "format": "uri-reference"})
+    def running_operation(self, cluster: VirtualCluster) -> str | None:
+        """From the view, which read the operations of all its clusters at once."""
+        uid = self.context["operations"].get(cluster.uid)
+        return f"/api/v1/operations/{uid}" if uid else None
+
+
+class Cluster(StrictSerializer):
+    """A virtual cluster."""
+
+    metadata = ClusterMetadata(source="*", required=False)
+    spec = SpecField(source="spec_text")
+    status = ClusterStatus(source="*", read_only=True)
+
+
+class ClusterFilters(ListQuery):
+    """Which clusters of a tenant."""
+
+    phase = serializers.ChoiceField(choices(Phase), required=False)
+    name = serializers.CharField(required=False, max_length=63)
+
+
+class PutQuery(QuerySerializer):
+    """How to write."""
+
+    dry_run = serializers.BooleanField(default=False, help_text="Only tell what the write would do.")
+
+
+class ReadyQuery(QuerySerializer):
+    """How to wait."""
+
+    wait = Duration(default=0, help_text="Answer when it is ready, or after this time; up to `60s`.")
+
+    def validate_wait(self, seconds: int) -> int:
+        """A minute at most: what sits between here and there may cut longer silences."""
+        if seconds > LONGEST_WAIT:
+            raise serializers.ValidationError(f"give at most {LONGEST_WAIT}s, and ask again after it", "out-of-range")
+        return seconds
+
+
+LONGEST_WAIT = 60
+
+
+class Change(CamelSerializer):
+    """One field that a write would change."""
+
+    path = serializers.CharField()
+    old = serializers.JSONField(allow_null=True)
+    new = serializers.JSONField(allow_null=True)
+
+
+class ClusterPlan(CamelSerializer):
+    """What a write would do; nothing was done."""
+
+    action = serializers.ChoiceField([("create", "create"), ("update", "update"), ("none", "none")])
+    host = serializers.CharField(help_text="The host cluster it is or would be on.")
+    changes = Change(many=True)
+
+
+class KubeconfigWish(StrictSerializer):
+    """What kind of kubeconfig."""
+
+    lifetime = Duration(default=DEFAULT_LIFETIME, help_text="From `10m` to `1h`.")
+
+
+class Kubeconfig(CamelSerializer):
+    """A short-lived credential, bound to who asked; it is handed over once."""
+
+    kubeconfig = serializers.CharField(help_text="YAML.")
+    expires_at = serializers.DateTimeField()
+
+
+class KubeconfigPending(CamelSerializer):
+    """A kubeconfig that a worker is about to make: ask at `Location`."""
+
+    uid = serializers.UUIDField()
+    state = serializers.CharField()

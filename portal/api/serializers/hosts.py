@@ -1,0 +1,74 @@
+"""Host clusters on the wire."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from portal.api.serializers.base import CamelSerializer, Flag, ListQuery, StrictSerializer, Text, choices
+from tenancy.enums import ConditionStatus, Exposure, Reason
+from tenancy.rules.offers import DEFAULT_VERSION
+
+
+class HostMetadata(StrictSerializer):
+    """Who a host cluster is; all but the name is the server's."""
+
+    name = Text(required=False)
+    uid = serializers.UUIDField(read_only=True)
+    created_at = serializers.DateTimeField(read_only=True)
+    created_by = serializers.CharField(read_only=True)
+
+
+def labels(**options: Any) -> serializers.DictField[Any]:
+    """Node labels that a node must have."""
+    return serializers.DictField(child=Text(allow_blank=True, max_length=63), default=dict, **options)
+
+
+class HostSpec(StrictSerializer):
+    """How to reach a host cluster, and what it offers."""
+
+    kubeconfig = Text(
+        max_length=500,
+        help_text="Where the workers find the credential: `file:/path`, `env:NAME` or `in-cluster`; never itself.",
+    )
+    exposure = serializers.ChoiceField(choices(Exposure), default=Exposure.CLUSTER_IP.value)
+    client_cidrs = serializers.ListField(child=Text(max_length=50), default=list, max_length=100)
+    image_prefix = Text(default="", allow_blank=True, max_length=200, help_text="A mirror of the registries.")
+    kubernetes_versions = serializers.ListField(
+        child=Text(max_length=20), default=lambda: [DEFAULT_VERSION], max_length=20
+    )
+    control_plane_selector = labels(help_text="Nodes for tenants' control planes.")
+    workload_selector = labels(help_text="Nodes for tenants' pods.")
+    progress_file = Text(default="", allow_blank=True, max_length=500)
+    accepts_clusters = Flag(default=True)
+
+    @staticmethod
+    def wire(name: str) -> str:
+        """``clientCIDRs`` as Kubernetes would spell it."""
+        return "clientCIDRs" if name == "client_cidrs" else CamelSerializer.wire(name)
+
+
+class HostStatus(CamelSerializer):
+    """What was last seen of a host cluster."""
+
+    reachable = serializers.ChoiceField(choices(ConditionStatus))
+    reason = serializers.ChoiceField(choices(Reason))
+    message = serializers.CharField(allow_blank=True)
+    facts = serializers.JSONField(help_text="Versions, runtime classes, storage classes, networks, nodes.")
+    seen_at = serializers.DateTimeField(allow_null=True)
+
+
+class Host(StrictSerializer):
+    """A Kubernetes cluster that carries virtual clusters."""
+
+    metadata = HostMetadata(source="*", required=False)
+    spec = HostSpec(source="*")
+    status = HostStatus(source="*", read_only=True)
+
+
+class HostFilters(ListQuery):
+    """Which hosts."""
+
+    name = serializers.CharField(required=False, max_length=63)
+    reachable = serializers.ChoiceField(choices(ConditionStatus), required=False)

@@ -1,0 +1,56 @@
+"""The addresses of the API; each is good with and without a slash at its end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.urls import URLPattern, path
+
+from portal.api.views import clusters, health, hosts, kubeconfigs, operations, ready, tenants, tokens
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from portal.api.base import Resource
+
+_TENANT = "tenants/<str:tenant>"
+_CLUSTER = f"{_TENANT}/clusters/<str:name>"
+_RESOURCES: dict[str, type[Resource]] = {
+    "me": tokens.WhoAmI,
+    "tokens": tokens.Tokens,
+    "tokens/<uuid:uid>": tokens.OneToken,
+    "tenants": tenants.Tenants,
+    _TENANT: tenants.OneTenant,
+    f"{_TENANT}/members": tenants.Members,
+    f"{_TENANT}/members/<str:username>": tenants.OneMember,
+    f"{_TENANT}/audit": operations.TenantAudit,
+    f"{_TENANT}/clusters": clusters.Clusters,
+    _CLUSTER: clusters.OneCluster,
+    f"{_CLUSTER}/ready": ready.ClusterReady,
+    f"{_CLUSTER}/retry": clusters.ClusterRetry,
+    f"{_CLUSTER}/kubeconfig": kubeconfigs.Kubeconfigs,
+    f"{_CLUSTER}/kubeconfigs/<uuid:uid>": kubeconfigs.OneKubeconfig,
+    "operations": operations.Operations,
+    "operations/<uuid:uid>": operations.OneOperation,
+    "hosts": hosts.Hosts,
+    "hosts/<str:name>": hosts.OneHost,
+    "audit": operations.PlatformAudit,
+    "openapi.json": health.OpenApi,
+}
+
+
+def _both(route: str, view: type[Resource]) -> Iterator[URLPattern]:
+    """Two routes, not a redirect, which would lose the body of a PUT."""
+    handler = view.as_view()
+    yield path(route, handler)
+    yield path(f"{route}/", handler)
+
+
+urlpatterns = [
+    *_both("livez", health.Livez),
+    *_both("readyz", health.Readyz),
+    *(found for route, view in _RESOURCES.items() for found in _both(f"api/v1/{route}", view)),
+    path("api", health.Nowhere.as_view()),
+    path("api/<path:rest>", health.Nowhere.as_view()),
+    path("api/", health.Nowhere.as_view()),
+]

@@ -1,0 +1,117 @@
+"""Virtual clusters: what teams come for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from portal.api.base import RETRY_AFTER, Resource, agree, operation
+from portal.api.preconditions import expectation
+from portal.api.serializers.clusters import Cluster, ClusterFilters, ClusterPlan, PutQuery
+from tenancy.actions import clusters as verbs
+from tenancy.actions.clusters import Expectation
+from tenancy.errors import AlreadyExists, PreconditionFailed
+from tenancy.queries import clusters, operations, tenants
+
+if TYPE_CHECKING:
+    from rest_framework.request import Request
+    from rest_framework.response import Response
+
+    from tenancy.actions.clusters import PutResult
+    from tenancy.models import VirtualCluster
+
+
+class ClusterResource(Resource):
+    """What collection and item share."""
+
+    tag = "clusters"
+
+    def list_context(self, found: list[VirtualCluster]) -> dict[str, Any]:
+        """The running operation of each cluster, in one read."""
+        return {"operations": operations.running(self.actor, [cluster.uid for cluster in found])}
+
+    def cluster(self, found: VirtualCluster, **options: Any) -> Response:  # noqa: ANN401 - of ``answer``
+        """One cluster, whole."""
+        return self.answer(Cluster, found, **options, **self.list_context([found]))
+
+    def written(self, result: PutResult) -> Response:
+        """What a write answers: the whole cluster, and when to look again if something is to happen."""
+        status = 201 if result.created else 200
+        headers = {"Retry-After": RETRY_AFTER} if result.operation else {}
+        if result.created:
+            headers["Location"] = address(result.cluster)
+        return self.cluster(result.cluster, status=status, headers=headers)
+
+
+class Clusters(ClusterResource):
+    """The clusters of a tenant."""
+
+    @operation("listClusters", {200: Cluster}, query=ClusterFilters, listing=True)
+    def get(self, _: Request, tenant: str) -> Response:
+        """Lists a tenant's clusters, oldest first."""
+        rows = clusters.visible_to(self.actor, tenants.get(self.actor, tenant))
+        return self.listed(Cluster, rows, phase=self.query.get("phase"), name=self.query.get("name"))
+
+    @operation("createCluster", {201: Cluster}, body=Cluster, idempotent=True)
+    def post(self, _: Request, tenant: str) -> Response:
+        """Creates a cluster with the name in its metadata; PUT to its own address does so repeatably."""
+        agree(self.body.get("tenant", {}).get("name"), tenant, "metadata.tenant")
+        name, text = self.body.get("name", ""), self.body["spec_text"]
+        expect = Expectation(absent=True)
+        try:
+            result = verbs.put(by=self.actor, tenant_name=tenant, name=name, spec_text=text, expect=expect)
+        except PreconditionFailed as error:
+            raise AlreadyExists(f"cluster {tenant}/{name} exists already: choose another name") from error
+        return self.written(result)
+
+
+class OneCluster(ClusterResource):
+    """One cluster."""
+
+    @operation("getCluster", {200: Cluster})
+    def get(self, _: Request, tenant: str, name: str) -> Response:
+        """Reads a cluster: the wish as it was written, and what was last seen."""
+        return self.cluster(clusters.get(self.actor, tenant, name))
+
+    @operation(
+        "putCluster",
+        {200: Cluster, 201: Cluster},
+        body=Cluster,
+        query=PutQuery,
+        conditional=True,
+        problems=(409,),
+    )
+    def put(self, request: Request, tenant: str, name: str) -> Response:
+        """Creates or replaces a cluster; an equal spec changes nothing.
+
+        The body may be a whole cluster as read before: status and the server's
+        metadata are ignored. With `dry_run=true` the answer is a plan.
+        """
+        agree(self.body.get("name"), name, "metadata.name")
+        agree(self.body.get("tenant", {}).get("name"), tenant, "metadata.tenant")
+        wish = {"by": self.actor, "tenant_name": tenant, "name": name, "spec_text": self.body["spec_text"]}
+        if self.query["dry_run"]:
+            return self.answer(ClusterPlan, verbs.plan(**wish))
+        return self.written(verbs.put(**wish, expect=expectation(request)))
+
+    @operation("deleteCluster", {202: Cluster}, conditional=True, problems=(409,))
+    def delete(self, request: Request, tenant: str, name: str) -> Response:
+        """Asks for the end of a cluster; it can be read as Deleting until nothing is left of it."""
+        result = verbs.delete(by=self.actor, tenant_name=tenant, name=name, expect=expectation(request))
+        headers = {"Retry-After": RETRY_AFTER, "Location": address(result.cluster)}
+        return self.cluster(result.cluster, status=202, headers=headers)
+
+
+class ClusterRetry(ClusterResource):
+    """A new try."""
+
+    @operation("retryCluster", {202: Cluster}, idempotent=True, problems=(409,))
+    def post(self, _: Request, tenant: str, name: str) -> Response:
+        """Lets a Failed cluster try again, and one that waits look again at once."""
+        result = verbs.retry(by=self.actor, tenant_name=tenant, name=name)
+        headers = {"Retry-After": RETRY_AFTER, "Location": address(result.cluster)}
+        return self.cluster(result.cluster, status=202, headers=headers)
+
+
+def address(cluster: VirtualCluster) -> str:
+    """Where a cluster is read."""
+    return f"/api/v1/tenants/{cluster.tenant.name}/clusters/{cluster.name}"
