@@ -45,8 +45,9 @@ def write(lab: Instance) -> None:
         files.write_json(folder / "kubelet.json", kubelet(lab, node))
         files.write_json(folder / "kube-proxy.json", kube_proxy(lab, node))
         files.write_json(node.data / "cni" / "10-atoll.conflist", cni(node))
-        # No resolver: the lab's DNS asks nobody outside.
-        files.write(folder / "resolv.conf", "", mode=0o644)
+        # For pods that take the node's resolver (tenants' CoreDNS does, and will not
+        # start without one): the lab's own, which asks nobody outside.
+        files.write(folder / "resolv.conf", f"nameserver {lab.ranges.dns}\n", mode=0o644)
 
 
 def containerd(node: Node) -> str:
