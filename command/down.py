@@ -38,6 +38,7 @@ def stop(home: Home) -> None:
     if single.taken(home):
         _ask(home)
     single.reap(home)
+    home.clear_sockets()
     if sys.platform == "linux" and os.geteuid() == 0 and home.lab.is_dir():
         if lab_api.is_running(home.root):
             say("lab: stopping")

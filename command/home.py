@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import tempfile
 from dataclasses import dataclass
 from functools import cached_property
@@ -101,6 +102,10 @@ class Home:
     def redis_socket(self) -> Path:
         """Where redis listens, and nowhere else."""
         return self.sockets / "redis.sock"
+
+    def clear_sockets(self) -> None:
+        """Removes the folder of sockets once nobody listens."""
+        shutil.rmtree(self.sockets, ignore_errors=True)
 
     def prepare(self) -> None:
         """Makes the folders, closed to others."""

@@ -34,6 +34,8 @@ class HostKeeper:
     home: Home
     choice: HostChoice
     environment: dict[str, str]
+    registered: list[str]
+    """What Atoll was told of the host before the host was there."""
     stop: threading.Event
 
     def run(self) -> None:
@@ -57,7 +59,9 @@ class HostKeeper:
         began = since_start()
         admin = host.Admin(kubeconfig, helm(self.home, self.choice), self.home)
         ends = host.prepare(admin, self.choice.name)
-        database.manage(self.environment, "register_host", *registration(self.home, self.choice))
+        known = registration(self.home, self.choice)
+        if known != self.registered:
+            database.manage(self.environment, "register_host", *known)
         name = self.choice.name
         say(
             f"host {name}: helm/host installed, credential until {ends:%Y-%m-%d} ({elapsed(since_start() - began)})"

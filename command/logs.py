@@ -28,7 +28,7 @@ def run(asked: argparse.Namespace) -> int:
         )
     chosen = [asked.service] if asked.service else names
     for name in chosen:
-        show(_labelled(name, service.tail(home, name, LINES)))
+        show(_labelled(name, service.tail(home, name, lines=LINES)))
     if asked.follow:
         _follow({name: service.log_path(home, name) for name in chosen})
     return 0

@@ -37,6 +37,8 @@ class Running:
     service: Service
     process: subprocess.Popen[bytes]
     identity: pids.Process
+    log_from: int
+    """Where its own words begin in the log."""
 
     @property
     def status(self) -> int | None:
@@ -58,6 +60,7 @@ def start(service: Service, home: Home, environment: Mapping[str, str]) -> Runni
     _rotate(path)
     argv = [sys.executable, "-P", "-m", "command.child", str(os.getpid()), "--", *service.argv]
     with path.open("ab") as log:
+        log_from = log.tell()
         process = subprocess.Popen(  # noqa: S603 - our own argument list
             argv,
             env=dict(environment),
@@ -68,7 +71,7 @@ def start(service: Service, home: Home, environment: Mapping[str, str]) -> Runni
         )
     identity = pids.identify(service.name, process.pid)
     pids.record(home, identity)
-    return Running(service, process, identity)
+    return Running(service, process, identity, log_from)
 
 
 def stop(running: Running, home: Home) -> None:
@@ -78,13 +81,13 @@ def stop(running: Running, home: Home) -> None:
     pids.forget(home, running.service.name)
 
 
-def tail(home: Home, name: str, lines: int = TAIL_LINES) -> str:
-    """The last lines of its log."""
+def tail(home: Home, name: str, *, lines: int = TAIL_LINES, begin: int = 0) -> str:
+    """The last lines of its log, from the byte ``begin`` on."""
     try:
-        text = log_path(home, name).read_text(errors="replace")
+        data = log_path(home, name).read_bytes()[begin:]
     except OSError:
         return ""
-    return "\n".join(text.splitlines()[-lines:])
+    return "\n".join(data.decode(errors="replace").splitlines()[-lines:])
 
 
 def _rotate(path: Path) -> None:

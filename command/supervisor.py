@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from command import service as services
-from command.terminal import elapsed, say
+from command.terminal import elapsed, say, show
 
 if TYPE_CHECKING:
     from command.home import Home
@@ -28,6 +28,7 @@ class Care:
     since: float = 0.0
     ends: int = 0
     again_at: float = 0.0
+    last_words: str = ""
 
 
 @dataclass
@@ -79,8 +80,11 @@ class Supervisor:
         pause = pause_before(care.ends)
         care.again_at = time.monotonic() + pause
         name = care.service.name
-        say(f"{name}: ended ({_how(dead.status)}); again in {elapsed(pause)}; its last lines:")
-        say("\n".join(f"    {line}" for line in services.tail(self.home, name).splitlines()))
+        say(f"{name}: ended ({_how(dead.status)}); again in {elapsed(pause)}")
+        words = services.tail(self.home, name, begin=dead.log_from)
+        if words != care.last_words:  # the same ones need no telling again
+            show("\n".join(f"    {name} | {line}" for line in words.splitlines()))
+        care.last_words = words
 
 
 def pause_before(ends: int) -> float:

@@ -77,16 +77,14 @@ def _start(
         supervisor.start(redis.service(home))
         redis.wait(home)
     database.migrate(home, environment)
-    supervisor.start(services.portal(asked.port))
+    for service in (services.portal(asked.port), services.relay(), services.worker()):
+        supervisor.start(service)
+    registered = registration(home, choice)
     demo = [] if asked.no_demo else ["--demo"]
-    for line in database.manage(
-        environment, "bootstrap", *demo, "--host", *registration(home, choice)
-    ).splitlines():
+    for line in database.manage(environment, "bootstrap", *demo, "--host", *registered).splitlines():
         say(line)
     guide.follow_portal()
-    supervisor.start(services.relay())
-    supervisor.start(services.worker())
-    keeper = HostKeeper(home, choice, environment, stop)
+    keeper = HostKeeper(home, choice, environment, registered, stop)
     threading.Thread(target=keeper.run, daemon=True).start()
 
 
@@ -108,3 +106,4 @@ def _stop(supervisor: Supervisor, stop: threading.Event) -> None:
     programs.stop_all()
     supervisor.stop()
     single.withdraw(supervisor.home)
+    supervisor.home.clear_sockets()

@@ -1,0 +1,85 @@
+# The one definition of each check: people, ./atoll test and CI all call these.
+
+set shell := ["bash", "-euo", "pipefail", "-c"]
+
+export PATH := justfile_directory() / ".venv/bin:" + env("PATH")
+
+# List what there is.
+default:
+    @just --list --unsorted
+
+# All that is read rather than run.
+check: format lint types imports migrations schema charts lock-current
+
+# Code is laid out as the formatter would.
+format:
+    ruff format --check --quiet .
+
+# Slips, complexity, docstrings, security smells.
+lint:
+    ruff check --quiet .
+
+# Strict types, tests included.
+types:
+    mypy --no-error-summary .
+
+# Who may import whom (.importlinter).
+imports:
+    lint-imports --no-logo > /dev/null || lint-imports --no-logo
+
+# Tables and models agree; Django's own checks.
+migrations:
+    python manage.py makemigrations --check --dry-run
+    python manage.py check --fail-level WARNING
+
+# docs/openapi.json is what the code says.
+schema:
+    python manage.py spectacular --validate --fail-on-warn --format openapi-json | diff -u docs/openapi.json - \
+        || { echo "docs/openapi.json is stale: run 'just openapi'"; exit 1; }
+
+# Charts are well formed (with the lab's Helm).
+charts:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    helm="$(python -m lab.build helm 2>/dev/null)/helm"
+    for values in tests/charts/golden/*.values.yaml; do
+        "$helm" lint --strict --quiet --values "$values" helm/virtual-cluster
+    done
+    "$helm" lint --strict --quiet helm/host
+
+# The hashed lists come from the .in files and the versions in them.
+lock-current:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    for name in base dev; do
+        while read -r wanted; do
+            grep -qi "^${wanted//[-_]/[-_]}==" "requirements/$name.txt" \
+                || { echo "requirements/$name.txt lacks $wanted: run 'just lock'"; exit 1; }
+        done < <(sed -E 's/[#;].*//; s/[<>=[].*//; /^-r/d; s/ *$//; /^$/d' "requirements/$name.in")
+    done
+
+# Tests on SQLite; arguments go to pytest.
+test *arguments:
+    python -m pytest {{ arguments }}
+
+# Tests that depend on the database, on PostgreSQL.
+test-postgres *arguments:
+    python -m tests.support.postgres python -m pytest tests/tenancy tests/portal tests/provisioner -m "not lab and not browser" {{ arguments }}
+
+# Repair what a machine can: layout, imports, small slips.
+fix:
+    ruff check --quiet --fix .
+    ruff format --quiet .
+
+# Write docs/openapi.json anew.
+openapi:
+    python manage.py spectacular --validate --format openapi-json --file docs/openapi.json
+
+# Write the hashed requirements anew from the .in files.
+lock:
+    uv pip compile --universal --generate-hashes --python-version 3.11 -q --no-header requirements/base.in -o requirements/base.txt
+    uv pip compile --universal --generate-hashes --python-version 3.11 -q --no-header requirements/dev.in -o requirements/dev.txt
+
+# A release's changes of the tables as SQL, for review.
+sql migration:
+    python manage.py sqlmigrate tenancy {{ migration }}
