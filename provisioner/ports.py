@@ -1,0 +1,201 @@
+"""What the reconciler needs of the world, and what each call promises when it is repeated."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
+
+from provisioner.outcomes import Permanent, Transient
+from tenancy.enums import Reason
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from tenancy.rules.specs import HostAccess
+
+Object: TypeAlias = dict[str, Any]
+"""A Kubernetes object as its API prints it."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Where objects of a kind live in the API."""
+
+    api: str
+    """``v1`` or ``group/version``."""
+    plural: str
+    name: str
+
+
+NAMESPACES: Final = Kind("v1", "namespaces", "Namespace")
+NODES: Final = Kind("v1", "nodes", "Node")
+PODS: Final = Kind("v1", "pods", "Pod")
+EVENTS: Final = Kind("v1", "events", "Event")
+SECRETS: Final = Kind("v1", "secrets", "Secret")
+SERVICES: Final = Kind("v1", "services", "Service")
+SERVICE_ACCOUNTS: Final = Kind("v1", "serviceaccounts", "ServiceAccount")
+RESOURCE_QUOTAS: Final = Kind("v1", "resourcequotas", "ResourceQuota")
+LIMIT_RANGES: Final = Kind("v1", "limitranges", "LimitRange")
+VOLUMES: Final = Kind("v1", "persistentvolumes", "PersistentVolume")
+DEPLOYMENTS: Final = Kind("apps/v1", "deployments", "Deployment")
+STATEFUL_SETS: Final = Kind("apps/v1", "statefulsets", "StatefulSet")
+ENDPOINT_SLICES: Final = Kind("discovery.k8s.io/v1", "endpointslices", "EndpointSlice")
+NETWORK_POLICIES: Final = Kind("networking.k8s.io/v1", "networkpolicies", "NetworkPolicy")
+SERVICE_CIDRS: Final = Kind("networking.k8s.io/v1", "servicecidrs", "ServiceCIDR")
+RUNTIME_CLASSES: Final = Kind("node.k8s.io/v1", "runtimeclasses", "RuntimeClass")
+STORAGE_CLASSES: Final = Kind("storage.k8s.io/v1", "storageclasses", "StorageClass")
+ROLE_BINDINGS: Final = Kind("rbac.authorization.k8s.io/v1", "rolebindings", "RoleBinding")
+CLUSTER_ROLE_BINDINGS: Final = Kind(
+    "rbac.authorization.k8s.io/v1", "clusterrolebindings", "ClusterRoleBinding"
+)
+
+
+class Unreachable(Transient):
+    """No answer: refused, timed out, not to be found, or not speaking TLS as expected."""
+
+
+class Refused(Transient):
+    """401 or 403: the rights are missing, or have not reached the API server yet."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, Reason.FORBIDDEN)
+
+
+class Busy(Transient):
+    """409, 429 or 5xx: to be tried again."""
+
+
+class Rejected(Permanent):
+    """400, 404 on a write, or 422: what we sent can never be accepted."""
+
+    def __init__(self, message: str, reason: Reason = Reason.UNEXPECTED) -> None:
+        super().__init__(message, reason)
+
+
+class HostMisconfigured(Transient):
+    """How to reach the host is not given rightly; an admin must act, then it goes on by itself."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, Reason.HOST_MISCONFIGURED)
+
+
+@dataclass(frozen=True)
+class Token:
+    """A credential that ends by itself."""
+
+    value: str
+    expires_at: datetime
+
+
+class Guard(Protocol):
+    """The right to change the world, asked before every side effect."""
+
+    @property
+    def fence(self) -> int:
+        """Grows with each wish for the object; a pass for an older wish gives way."""
+
+    def check(self) -> None:
+        """Raises ``LeaseLost`` when the right is gone as far as is known here."""
+
+    def confirm(self) -> None:
+        """Asks the queue itself; raises ``LeaseLost`` when the right is gone."""
+
+    def left(self) -> float:
+        """Seconds for which the right holds if nobody renews it."""
+
+
+class Kube(Protocol):
+    """One Kubernetes API server, a host's or a tenant's; dicts in, dicts out.
+
+    Raises ``Unreachable``, ``Refused``, ``Busy`` or ``Rejected``. A write that timed
+    out may have happened: look again, never assume.
+    """
+
+    def get(self, kind: Kind, name: str, namespace: str = "") -> Object | None:
+        """One object; ``None`` when it is not there."""
+
+    def find(
+        self, kind: Kind, namespace: str = "", *, labels: str = "", fields: str = "", brief: bool = False
+    ) -> list[Object]:
+        """All that match; ``brief`` leaves all but metadata out. An unknown kind has no objects."""
+
+    def apply(self, kind: Kind, body: Object) -> Object:
+        """Makes the object carry what ``body`` says, leaving other fields alone; repeating changes nothing."""
+
+    def create(self, kind: Kind, body: Object) -> bool:
+        """Makes the object; False when one of that name is there already."""
+
+    def annotate(self, kind: Kind, name: str, annotations: Mapping[str, str], namespace: str = "") -> None:
+        """Sets annotations and leaves the rest alone."""
+
+    def delete(self, kind: Kind, name: str, namespace: str = "", *, uid: str = "", grace: int = -1) -> bool:
+        """Starts the end of an object; False when it was not there.
+
+        With ``uid`` only that very object, else ``Busy``; ``grace`` in seconds, -1 for the object's own.
+        """
+
+    def token(self, account: str, namespace: str, seconds: int) -> Token:
+        """A fresh credential of a ServiceAccount; each call mints another."""
+
+    def version(self) -> str:
+        """The API server's version, as ``v1.36.3``."""
+
+    def ready(self) -> str:
+        """Empty when the API server calls itself ready, else what it says is not."""
+
+    def whoami(self) -> str:
+        """The name this client is known by."""
+
+
+class Helm(Protocol):
+    """Helm on one host; at most one runs per namespace, under the lease, and dies with its worker.
+
+    Raises ``Unreachable``, ``Refused``, ``Busy`` (failed, may be tried again) or
+    ``Rejected`` (the chart, its values, or objects there that are not the release's).
+    """
+
+    def install(self, namespace: str, values: Mapping[str, Any], digest: str) -> None:
+        """Installs or upgrades the release and labels the revision with ``digest``; does not wait."""
+
+    def rollback(self, namespace: str, revision: int) -> None:
+        """Makes an earlier revision the current one again, as a new revision."""
+
+    def uninstall(self, namespace: str) -> None:
+        """Removes the release and its records; nothing when there is none."""
+
+
+@dataclass(frozen=True)
+class Host:
+    """One host cluster, ready to be talked to."""
+
+    kube: Kube
+    helm: Helm
+
+
+class Hosts(Protocol):
+    """Opens host clusters by what is registered of them."""
+
+    def open(self, access: HostAccess, guard: Guard) -> Host:
+        """Clients for the host; raises ``HostMisconfigured``. Says nothing to it yet."""
+
+    def starting(self, access: HostAccess) -> str:
+        """How far a host that does not answer yet is being built; empty when nobody builds it."""
+
+
+@dataclass(frozen=True)
+class TenantCredentials:
+    """The platform's own key to a tenant's API: bytes from its Secret, address from our own data."""
+
+    address: str
+    """``host:port``."""
+    authority: bytes
+    certificate: bytes
+    key: bytes
+
+
+class Tenants(Protocol):
+    """Opens tenants' API servers, which may be hostile: no redirects, bounded time and size."""
+
+    def open(self, credentials: TenantCredentials, guard: Guard) -> Kube:
+        """A client for the tenant's API; says nothing to it yet."""

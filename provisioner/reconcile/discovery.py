@@ -1,0 +1,95 @@
+"""One look at a host cluster: whether it answers, and what it offers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from provisioner.outcomes import Transient, Wait
+from provisioner.ports import (
+    ENDPOINT_SLICES,
+    NODES,
+    RUNTIME_CLASSES,
+    SERVICE_CIDRS,
+    SERVICES,
+    STORAGE_CLASSES,
+    HostMisconfigured,
+    Unreachable,
+)
+from tenancy.enums import ConditionStatus, Reason
+from tenancy.rules.specs import HostFacts, HostObservation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from provisioner.ports import Guard, Hosts, Kube, Object
+    from tenancy.rules.specs import HostAccess
+
+WELL: Final = 30.0
+"""Seconds between looks at a host that answers."""
+ILL: Final = 2.0
+"""Seconds between looks at one that does not."""
+_DEFAULT_CLASS: Final = "storageclass.kubernetes.io/is-default-class"
+
+
+def look(access: HostAccess, hosts: Hosts, guard: Guard) -> tuple[HostObservation, Wait]:
+    """What was seen, and when to look again; a host is never looked at for the last time."""
+    try:
+        facts = discover(hosts.open(access, guard).kube)
+    except Transient as fault:
+        seen = _trouble(access, hosts, fault)
+        return seen, Wait(ILL, seen.reason, seen.message)
+    message = f"Kubernetes {facts.version}, {facts.ready_nodes} nodes ready"
+    seen = HostObservation(ConditionStatus.TRUE, Reason.AS_WANTED, message, facts)
+    return seen, Wait(WELL, seen.reason, message)
+
+
+def discover(kube: Kube) -> HostFacts:
+    """What the host offers, read afresh."""
+    storage = kube.find(STORAGE_CLASSES)
+    return HostFacts(
+        version=kube.version(),
+        runtime_classes={c["metadata"]["name"]: c["handler"] for c in kube.find(RUNTIME_CLASSES)},
+        storage_classes=tuple(sorted(c["metadata"]["name"] for c in storage)),
+        default_storage_class=next(iter(sorted(c["metadata"]["name"] for c in storage if _default(c))), ""),
+        service_cidrs=tuple(_service_cidrs(kube)),
+        api_addresses=tuple(sorted(_api_addresses(kube))),
+        ready_nodes=sum(_ready(node) for node in kube.find(NODES)),
+    )
+
+
+def _trouble(access: HostAccess, hosts: Hosts, fault: Transient) -> HostObservation:
+    building = hosts.starting(access) if isinstance(fault, Unreachable | HostMisconfigured) else ""
+    if building:
+        return HostObservation(ConditionStatus.FALSE, Reason.HOST_STARTING, building)
+    return HostObservation(ConditionStatus.FALSE, fault.reason, fault.message)
+
+
+def _service_cidrs(kube: Kube) -> Iterator[str]:
+    """The default range first; hosts before 1.33 do not tell theirs."""
+    found = kube.find(SERVICE_CIDRS)
+    for item in sorted(found, key=lambda i: (i["metadata"]["name"] != "kubernetes", i["metadata"]["name"])):
+        yield from item["spec"]["cidrs"]
+
+
+def _api_addresses(kube: Kube) -> set[str]:
+    """Of the host's own API: behind its Service, and the Service itself for those who judge before it."""
+    service = kube.get(SERVICES, "kubernetes", "default")
+    found = {_pair(ip, 443) for ip in (service or {}).get("spec", {}).get("clusterIPs", [])}
+    for part in kube.find(ENDPOINT_SLICES, "default", labels="kubernetes.io/service-name=kubernetes"):
+        ports = [p["port"] for p in part.get("ports") or [] if p.get("port")]
+        ips = [ip for end in part.get("endpoints") or [] for ip in end["addresses"]]
+        found |= {_pair(ip, port) for ip in ips for port in ports}
+    return found
+
+
+def _pair(ip: str, port: int) -> str:
+    return f"[{ip}]:{port}" if ":" in ip else f"{ip}:{port}"
+
+
+def _default(storage_class: Object) -> bool:
+    return bool((storage_class["metadata"].get("annotations") or {}).get(_DEFAULT_CLASS) == "true")
+
+
+def _ready(node: Object) -> bool:
+    conditions = node.get("status", {}).get("conditions", [])
+    return any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)

@@ -1,0 +1,58 @@
+"""The marks by which what is ours is known on a host, and told apart by tenant and cluster."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from tenancy.rules.names import LABEL_PREFIX, RELEASE
+
+if TYPE_CHECKING:
+    from provisioner.ports import Object
+    from tenancy.rules.specs import DesiredCluster
+
+MANAGED_BY: Final = f"{LABEL_PREFIX}managed-by"
+TENANT: Final = f"{LABEL_PREFIX}tenant"
+CLUSTER: Final = f"{LABEL_PREFIX}cluster"
+UID: Final = f"{LABEL_PREFIX}uid"
+SANDBOX: Final = f"{LABEL_PREFIX}sandbox"
+RUNTIME_CLASS: Final = f"{LABEL_PREFIX}runtime-class"
+FENCE: Final = f"{LABEL_PREFIX}fence"
+"""Annotation: the youngest wish a pass has worked for."""
+PROBED: Final = f"{LABEL_PREFIX}sandbox-probed"
+"""Annotation: generation and time of the last probe that saw the wanted sandbox."""
+ATOLL: Final = "atoll"
+
+SYNCED: Final = "vcluster.loft.sh/managed-by"
+"""What vCluster's syncer puts on every pod it makes for the tenant."""
+CONTROL_PLANE: Final = {"app": "vcluster", "release": RELEASE}
+"""The control plane's pod; the syncer renames a tenant's ``release`` label, so no tenant pod wears it."""
+
+
+def of(desired: DesiredCluster) -> dict[str, str]:
+    """Labels of everything made for a cluster."""
+    return {
+        MANAGED_BY: ATOLL,
+        TENANT: desired.tenant,
+        CLUSTER: desired.name,
+        UID: str(desired.uid),
+    }
+
+
+def ours(desired: DesiredCluster, seen: Object) -> bool:
+    """Whether an object was made for this very cluster."""
+    return bool(seen["metadata"].get("labels", {}).get(UID) == str(desired.uid))
+
+
+def terminating(seen: Object) -> bool:
+    """Whether its end has begun."""
+    return "deletionTimestamp" in seen["metadata"]
+
+
+def metadata(desired: DesiredCluster, name: str, **more: Any) -> Object:  # noqa: ANN401
+    """Of a namespaced object of ours."""
+    return {"name": name, "namespace": desired.namespace, "labels": of(desired), **more}
+
+
+def selector(labels: dict[str, str]) -> str:
+    """As a query asks for it."""
+    return ",".join(f"{key}={value}" for key, value in labels.items())

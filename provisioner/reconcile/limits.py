@@ -1,0 +1,91 @@
+"""What a tenant may use on the host: a ResourceQuota and the defaults that make every pod count."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from provisioner.outcomes import Done, Wait
+from provisioner.ports import LIMIT_RANGES, RESOURCE_QUOTAS
+from provisioner.reconcile import labels
+from provisioner.release import control_plane
+from provisioner.release.digest import of_objects
+from tenancy.enums import Reason
+from tenancy.rules import quantities
+
+if TYPE_CHECKING:
+    from provisioner.outcomes import Outcome
+    from provisioner.ports import Object
+    from provisioner.reconcile.scope import Scope
+    from tenancy.rules.specs import DesiredCluster, EffectiveSpec
+
+QUOTA: Final = "atoll-quota"
+DEFAULTS: Final = "atoll-defaults"
+ACCELERATORS: Final = ("nvidia.com/gpu",)
+"""Extended resources a tenant gets none of; without a key a namespace has all of them."""
+_COUNTS_WITHIN: Final = 1.0
+_STEP: Final = 0.05
+
+
+def apply(scope: Scope) -> Outcome:
+    """Sets both and waits until the quota counts: before that the host admits no pod at all."""
+    bodies = (quota(scope.desired, scope.effective), defaults(scope.desired))
+    key = ("limits", scope.incarnation, of_objects(*bodies))
+    if scope.memory.recall(*key):
+        return Done()
+    for kind, body in zip((RESOURCE_QUOTAS, LIMIT_RANGES), bodies, strict=True):
+        scope.host.kube.apply(kind, body)
+    if not _counts(scope, bodies[0]):
+        return Wait(0.2, Reason.WAITING, "waiting for the host to count what the namespace uses")
+    scope.memory.remember(*key)
+    return Done()
+
+
+def quota(desired: DesiredCluster, effective: EffectiveSpec) -> Object:
+    """The tenant's amounts plus what the platform itself runs in the namespace."""
+    wish, own = effective.resources, control_plane.total()
+    storage = wish.storage + control_plane.store_bytes(effective.persistence)
+    hard = {
+        "requests.cpu": quantities.millis(wish.cpu + own.cpu_request),
+        "limits.cpu": quantities.millis(wish.cpu + own.cpu_limit),
+        "requests.memory": quantities.mebibytes(wish.memory + own.memory_request),
+        "limits.memory": quantities.mebibytes(wish.memory + own.memory_limit),
+        "requests.storage": quantities.mebibytes(storage),
+        "pods": str(wish.pods + len(control_plane.PODS)),
+        **{key: str(n) for key, n in control_plane.SERVICES[desired.host.exposure].items()},
+        **{f"requests.{name}": "0" for name in ACCELERATORS},
+    }
+    return {
+        "apiVersion": "v1",
+        "kind": "ResourceQuota",
+        "metadata": labels.metadata(desired, QUOTA),
+        "spec": {"hard": hard},
+    }
+
+
+def defaults(desired: DesiredCluster) -> Object:
+    """For containers that say nothing, so that a plain ``kubectl run`` fits into a small quota."""
+    return {
+        "apiVersion": "v1",
+        "kind": "LimitRange",
+        "metadata": labels.metadata(desired, DEFAULTS),
+        "spec": {
+            "limits": [
+                {
+                    "type": "Container",
+                    "defaultRequest": {"cpu": "50m", "memory": "64Mi"},
+                    "default": {"cpu": "500m", "memory": "512Mi"},
+                }
+            ]
+        },
+    }
+
+
+def _counts(scope: Scope, wanted: Object) -> bool:
+    """Whether the quota's controller has taken exactly these keys up."""
+    for _ in range(int(_COUNTS_WITHIN / _STEP)):
+        seen = scope.host.kube.get(RESOURCE_QUOTAS, QUOTA, scope.desired.namespace)
+        counted = (seen or {}).get("status", {}).get("hard", {})
+        if counted.keys() >= wanted["spec"]["hard"].keys():
+            return True
+        scope.pause(_STEP)
+    return False

@@ -1,0 +1,113 @@
+"""The host namespace with its labels, and the provisioner's own rights inside it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from provisioner.outcomes import Done, Stall, Wait
+from provisioner.ports import NAMESPACES, RESOURCE_QUOTAS, ROLE_BINDINGS, Refused
+from provisioner.reconcile import labels
+from tenancy.enums import Reason
+
+if TYPE_CHECKING:
+    from provisioner.outcomes import Outcome
+    from provisioner.ports import Object
+    from provisioner.reconcile.scope import Scope
+
+TENANT_ROLE: Final = "atoll-tenant-manager"
+"""The ClusterRole of helm/host that the provisioner may bind, and nothing else."""
+BINDING: Final = "atoll-provisioner"
+_RIGHTS_REACH: Final = 2.0
+"""Seconds within which new rights usually reach every authorizer of the API server."""
+_STEP: Final = 0.05
+
+
+def ensure(scope: Scope) -> Outcome:
+    """Makes the namespace ours, fences older passes off, and gives us our rights in it."""
+    seen, wanted = scope.namespace, _namespace(scope)
+    if seen is not None:
+        outcome = _acceptable(scope, seen)
+        if not isinstance(outcome, Done):
+            return outcome
+    if seen is None or not _carries(seen, wanted):
+        scope.namespace = scope.host.kube.apply(NAMESPACES, wanted)
+    if scope.memory.recall("rights", scope.incarnation):
+        return Done()
+    scope.host.kube.apply(ROLE_BINDINGS, _binding(scope, scope.host.kube.whoami()))
+    if not _allowed(scope):
+        message = "waiting for the provisioner's rights in the namespace to take effect"
+        return Wait(0.5, Reason.FORBIDDEN, message)
+    scope.memory.remember("rights", scope.incarnation)
+    return Done()
+
+
+def _acceptable(scope: Scope, seen: Object) -> Outcome:
+    name, host = scope.desired.namespace, scope.desired.host.name
+    if not labels.ours(scope.desired, seen):
+        message = f"namespace {name} exists on host {host!r} and is not ours: an admin has to remove it there"
+        return Stall(Reason.CONFLICT, message)
+    if labels.terminating(seen):
+        message = f"namespace {name} is being deleted on the host; it is made anew when it is gone"
+        return Wait(1.0, Reason.WAITING, message)
+    fence = seen["metadata"].get("annotations", {}).get(labels.FENCE, "0")
+    if fence.isdigit() and int(fence) > scope.guard.fence:
+        # A pass for a younger wish was here: either we are a straggler, or our database
+        # was restored from a backup. The queue knows.
+        scope.guard.confirm()
+    return Done()
+
+
+def _namespace(scope: Scope) -> Object:
+    desired = scope.desired
+    marks = {
+        **labels.of(desired),
+        labels.SANDBOX: scope.effective.sandbox.value,
+        labels.RUNTIME_CLASS: scope.effective.runtime_class,
+        "pod-security.kubernetes.io/enforce": "baseline",
+        "pod-security.kubernetes.io/warn": "baseline",
+    }
+    return {
+        "apiVersion": "v1",
+        "kind": "Namespace",
+        "metadata": {
+            "name": desired.namespace,
+            "labels": marks,
+            "annotations": {labels.FENCE: str(scope.guard.fence)},
+        },
+    }
+
+
+def _carries(seen: Object, wanted: Object) -> bool:
+    return all(
+        wanted["metadata"][part].items() <= seen["metadata"].get(part, {}).items()
+        for part in ("labels", "annotations")
+    )
+
+
+def _binding(scope: Scope, identity: str) -> Object:
+    return {
+        "apiVersion": ROLE_BINDINGS.api,
+        "kind": "RoleBinding",
+        "metadata": labels.metadata(scope.desired, BINDING),
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": TENANT_ROLE},
+        "subjects": [_subject(identity)],
+    }
+
+
+def _subject(identity: str) -> Object:
+    parts = identity.split(":")
+    if parts[:2] == ["system", "serviceaccount"]:
+        return {"kind": "ServiceAccount", "namespace": parts[2], "name": parts[3]}
+    return {"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": identity}
+
+
+def _allowed(scope: Scope) -> bool:
+    """Whether the rights work yet: they reach the authorizer a moment after the binding is made."""
+    for _ in range(int(_RIGHTS_REACH / _STEP)):
+        try:
+            scope.host.kube.find(RESOURCE_QUOTAS, scope.desired.namespace)
+        except Refused:
+            scope.pause(_STEP)
+        else:
+            return True
+    return False

@@ -1,0 +1,164 @@
+"""Proof of the sandbox: a pod that asks for no runtime class tells which kernel it runs on.
+
+It is made through the tenant's API, as any of the tenant's pods, and read from inside. A
+probe that could not run is no proof.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+from provisioner.outcomes import Done, Stall, Wait
+from provisioner.ports import EVENTS, NAMESPACES, PODS
+from provisioner.reconcile import labels, pods
+from provisioner.reconcile.access import prepare_namespace
+from provisioner.reconcile.names import PROBE_ACCOUNT, SYSTEM_NAMESPACE
+from provisioner.release import control_plane
+from tenancy.enums import ConditionType, Reason, Sandbox
+
+if TYPE_CHECKING:
+    from provisioner.outcomes import Outcome
+    from provisioner.ports import Object
+    from provisioner.reconcile.scope import Scope
+
+IMAGE: Final = "docker.io/library/busybox:1.36.1"
+EVERY: Final = timedelta(minutes=10)
+"""A proof older than this is made anew when the cluster is looked at."""
+LABEL: Final = "app.kubernetes.io/component=sandbox-probe"
+_STUCK: Final = timedelta(minutes=2)
+"""A probe that has not ended by then is thrown away and sent anew."""
+_LOOK: Final = 0.5
+# The kernel's own words, as short as a container's last message may be.
+_COMMAND: Final = "{ uname -a; cat /proc/version; dmesg 2>/dev/null | head -n 5; } > /dev/termination-log"
+_GVISOR: Final = "gvisor"
+
+
+def enforced(scope: Scope) -> Outcome:
+    """Sends a probe unless the last proof still counts, and judges what it says."""
+    condition = scope.known(ConditionType.SANDBOX_ENFORCED)
+    proved = condition is not None and condition.true
+    if proved and _recent(scope):
+        return Done(condition.message if condition else "")
+    mine, others = _probes(scope)
+    for other in others:
+        _remove(scope, other)
+    if mine is None:
+        return _send(scope, holds=proved)
+    if labels.terminating(mine):
+        return Wait(_LOOK, Reason.PROBE_RUNNING, "waiting for an earlier probe to go", holds=proved)
+    return _judge(scope, mine, holds=proved)
+
+
+def is_sandboxed(sandbox: Sandbox, said: str) -> bool:
+    """Whether a kernel's words are those of the wanted sandbox; for ``none`` that it spoke is enough."""
+    if sandbox is Sandbox.GVISOR:
+        return _GVISOR in said.lower()
+    return sandbox is Sandbox.NONE
+
+
+def _recent(scope: Scope) -> bool:
+    """Whether the last proof is of this generation and young; noted where no tenant can write."""
+    seen = scope.namespace or {"metadata": {}}
+    generation, _, at = seen["metadata"].get("annotations", {}).get(labels.PROBED, "").partition(" ")
+    if generation != str(scope.desired.generation) or not at:
+        return False
+    return scope.now() - datetime.fromisoformat(at) < EVERY
+
+
+def _probes(scope: Scope) -> tuple[Object | None, list[Object]]:
+    found = scope.tenant.find(PODS, SYSTEM_NAMESPACE, labels=LABEL)
+    mine = next((p for p in found if p["metadata"]["name"] == _name(scope)), None)
+    return mine, [p for p in found if p is not mine and not labels.terminating(p)]
+
+
+def _name(scope: Scope) -> str:
+    return f"sandbox-probe-{scope.desired.generation}"
+
+
+def _send(scope: Scope, *, holds: bool) -> Outcome:
+    prepare_namespace(scope)
+    scope.tenant.create(PODS, _pod(scope))
+    return Wait(_LOOK, Reason.PROBE_RUNNING, "a probe was sent to read its kernel from inside", holds=holds)
+
+
+def _judge(scope: Scope, pod: Object, *, holds: bool) -> Outcome:
+    said = _said(pod)
+    if pod.get("status", {}).get("phase") == "Failed":
+        _remove(scope, pod)
+        return Wait(1.0, Reason.NOT_READY, f"the probe failed and is sent anew: {pods.shorten(said)}")
+    if not said:
+        return _unanswered(scope, pod, holds=holds)
+    wanted = scope.effective.sandbox
+    if not is_sandboxed(wanted, said):
+        _remove(scope, pod)
+        message = (
+            f"a pod ran outside the sandbox {wanted.value!r}: it saw kernel {pods.shorten(said)!r};"
+            " an admin checks the host's RuntimeClass and the node's runtime"
+        )
+        return Stall(Reason.SANDBOX_NOT_ENFORCED, message)
+    note = {labels.PROBED: f"{scope.desired.generation} {scope.now().isoformat()}"}
+    scope.host.kube.annotate(NAMESPACES, scope.desired.namespace, note)
+    _remove(scope, pod)
+    return Done(f"kernel seen from inside a pod: {pods.shorten(said.splitlines()[0])}")
+
+
+def _said(pod: Object) -> str:
+    for container in pod.get("status", {}).get("containerStatuses") or []:
+        ended = container.get("state", {}).get("terminated", {})
+        if ended.get("message"):
+            return str(ended["message"]).strip()
+    return ""
+
+
+def _unanswered(scope: Scope, pod: Object, *, holds: bool) -> Outcome:
+    made = datetime.fromisoformat(pod["metadata"]["creationTimestamp"])
+    if scope.now() - made > _STUCK:
+        _remove(scope, pod)
+    reason, message = pods.explain([pod], "sandbox probe")
+    if reason is Reason.WAITING:
+        message = _refusal(scope) or message
+    # While it merely runs, the older proof stands; a probe that cannot run is no proof.
+    running = reason in {Reason.WAITING, Reason.NOT_READY}
+    return Wait(_LOOK, Reason.PROBE_RUNNING if running else reason, message, holds=holds and running)
+
+
+def _refusal(scope: Scope) -> str:
+    """Why the host does not take the probe, as vCluster's syncer tells it."""
+    fields = f"involvedObject.kind=Pod,involvedObject.name={_name(scope)},type=Warning"
+    events = scope.tenant.find(EVENTS, SYSTEM_NAMESPACE, fields=fields)
+    return f"sandbox probe: {pods.shorten(events[-1]['message'])}" if events else ""
+
+
+def _remove(scope: Scope, pod: Object) -> None:
+    scope.tenant.delete(PODS, pod["metadata"]["name"], SYSTEM_NAMESPACE, grace=0)
+
+
+def _pod(scope: Scope) -> Object:
+    key, _, value = LABEL.partition("=")
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": _name(scope), "namespace": SYSTEM_NAMESPACE, "labels": {key: value}},
+        "spec": {
+            "restartPolicy": "Never",
+            "serviceAccountName": PROBE_ACCOUNT,
+            "automountServiceAccountToken": False,
+            "terminationGracePeriodSeconds": 0,
+            "enableServiceLinks": False,
+            "containers": [
+                {
+                    "name": "probe",
+                    "image": scope.desired.host.image_prefix + IMAGE,
+                    "imagePullPolicy": "IfNotPresent",
+                    "command": ["sh", "-c", _COMMAND],
+                    "resources": control_plane.PROBE.resources(),
+                    "securityContext": {
+                        "allowPrivilegeEscalation": False,
+                        "capabilities": {"drop": ["ALL"]},
+                        "seccompProfile": {"type": "RuntimeDefault"},
+                    },
+                }
+            ],
+        },
+    }

@@ -1,0 +1,152 @@
+"""What one pass over one cluster was given, has read, and will report."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeVar
+
+from provisioner.outcomes import Done, Stall, Wait
+from tenancy.enums import ConditionStatus, ConditionType, Reason, StepState
+from tenancy.rules.conditions import Condition
+from tenancy.rules.specs import EffectiveSpec, Observation, StepReport
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+    from pathlib import Path
+
+    from provisioner.outcomes import Fault, Outcome
+    from provisioner.ports import Guard, Host, Hosts, Kube, Object, Tenants
+    from provisioner.reconcile.memory import Memory
+    from tenancy.rules.specs import DesiredCluster
+
+T = TypeVar("T")
+
+
+@dataclass
+class Scope:
+    """Given by the wiring; the fields below ``# read`` are filled by the steps, in their order."""
+
+    desired: DesiredCluster
+    hosts: Hosts
+    tenants: Tenants
+    guard: Guard
+    memory: Memory
+    chart: Path
+    now: Callable[[], datetime]
+    pause: Callable[[float], None]
+    """Seconds to let the world catch up within a pass: for what takes milliseconds only."""
+    publish: Callable[[Observation], None]
+    # read
+    _host: Host | None = None
+    namespace: Object | None = None
+    """The host's namespace of this cluster; ``None`` when there is none."""
+    _tenant: Kube | None = None
+    endpoint: str = ""
+    gone: bool = False
+    _conditions: dict[ConditionType, Condition] = field(default_factory=dict)
+    _steps: list[StepReport] = field(default_factory=list)
+
+    @property
+    def host(self) -> Host:
+        """The host cluster, once the first step reached it."""
+        return _there(self._host)
+
+    @host.setter
+    def host(self, host: Host) -> None:
+        self._host = host
+
+    @property
+    def tenant(self) -> Kube:
+        """The tenant's API, once the control plane answered."""
+        return _there(self._tenant)
+
+    @tenant.setter
+    def tenant(self, tenant: Kube) -> None:
+        self._tenant = tenant
+
+    @property
+    def effective(self) -> EffectiveSpec:
+        """What is to be built, once the first step saw that it is known."""
+        return _there(self.desired.effective)
+
+    @property
+    def incarnation(self) -> str:
+        """The very namespace that was seen, not only one of its name."""
+        return str(self.namespace["metadata"]["uid"]) if self.namespace else ""
+
+    def known(self, kind: ConditionType) -> Condition | None:
+        """What earlier passes saw of this fact at the current generation."""
+        found = (c for c in self.desired.conditions if c.type is kind)
+        return next((c for c in found if c.observed_generation >= self.desired.generation), None)
+
+    def note(self, name: str, kind: ConditionType, outcome: Outcome) -> None:
+        """Takes down how a step ended."""
+        self._steps.append(_step(name, outcome))
+        if not (isinstance(outcome, Wait) and outcome.holds):
+            self._set(kind, outcome)
+        if isinstance(outcome, Stall):
+            self._stalled(outcome.reason, outcome.message)
+
+    def note_fault(self, name: str, kind: ConditionType, fault: Fault, *, final: bool) -> None:
+        """Takes down that a step could not be carried out; what will be tried again is Unknown till then."""
+        state = StepState.FAILED if final else StepState.RUNNING
+        self._steps.append(StepReport(name, state, fault.message))
+        if kind is ConditionType.DELETING:
+            status = ConditionStatus.TRUE
+        else:
+            status = ConditionStatus.FALSE if final else ConditionStatus.UNKNOWN
+        self._put(kind, status, fault.reason, fault.message)
+        if final:
+            self._stalled(fault.reason, fault.message)
+
+    def report(self, ahead: list[str], *, clean: bool) -> None:
+        """Publishes what was seen, unless nothing of it is news; ``ahead`` are steps not reached."""
+        if ConditionType.STALLED not in self._conditions:
+            self._put(ConditionType.STALLED, ConditionStatus.FALSE, Reason.AS_WANTED, "")
+        news = tuple(c for c in self._conditions.values() if c not in self.desired.conditions)
+        steps = (*self._steps, *(StepReport(name, StepState.PENDING) for name in ahead))
+        key = ("published", self.desired.uid, steps)
+        if not news and not clean and not self.gone and self.memory.recall(*key):
+            return
+        self.publish(
+            Observation(
+                conditions=news,
+                steps=steps,
+                clean=clean,
+                generation=self.desired.generation,
+                endpoint=self.endpoint,
+                gone=self.gone,
+            )
+        )
+        self.memory.remember(*key)
+
+    def _set(self, kind: ConditionType, outcome: Outcome) -> None:
+        if kind is ConditionType.DELETING:
+            # True is the bad pole here: it holds until the row is gone.
+            reason = Reason.RELEASING if isinstance(outcome, Done) else outcome.reason
+            self._put(kind, ConditionStatus.TRUE, reason, outcome.message)
+        elif isinstance(outcome, Done):
+            self._put(kind, ConditionStatus.TRUE, Reason.AS_WANTED, outcome.message)
+        else:
+            self._put(kind, ConditionStatus.FALSE, outcome.reason, outcome.message)
+
+    def _stalled(self, reason: Reason, message: str) -> None:
+        self._put(ConditionType.STALLED, ConditionStatus.TRUE, reason, message)
+
+    def _put(self, kind: ConditionType, status: ConditionStatus, reason: Reason, message: str) -> None:
+        self._conditions[kind] = Condition(kind, status, reason, message, self.desired.generation)
+
+
+def _step(name: str, outcome: Outcome) -> StepReport:
+    if isinstance(outcome, Done):
+        return StepReport(name, StepState.DONE, outcome.message)
+    state = StepState.FAILED if isinstance(outcome, Stall) else StepState.RUNNING
+    return StepReport(name, state, outcome.message)
+
+
+def _there(value: T | None) -> T:
+    if value is None:
+        msg = "a step ran before the one that reads what it needs: see the order in wiring"
+        raise LookupError(msg)
+    return value

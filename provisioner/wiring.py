@@ -1,0 +1,177 @@
+"""Puts a pass together: lease, adapters, steps; and turns its outcome into the queue's verbs."""
+
+from __future__ import annotations
+
+import logging
+import time
+from functools import cache
+from typing import TYPE_CHECKING, Final
+
+from django.utils import timezone
+
+from provisioner import config
+from provisioner.adapters.hosts import RealHosts, RealTenants
+from provisioner.outcomes import Done, LeaseLost, Permanent, Stall, Transient, Wait
+from provisioner.reconcile import (
+    access,
+    control_plane,
+    discovery,
+    dns,
+    engine,
+    handover,
+    host,
+    limits,
+    namespace,
+    network,
+    release,
+    sandbox,
+    teardown,
+)
+from provisioner.reconcile.engine import Step
+from provisioner.reconcile.holding import SECONDS, Holding
+from provisioner.reconcile.memory import Memory
+from provisioner.reconcile.scope import Scope
+from tenancy.actions import access as kubeconfigs
+from tenancy.actions import observations, work
+from tenancy.enums import ConditionType, WorkKind
+from tenancy.queries import access as wishes
+from tenancy.queries import clusters
+from tenancy.queries import hosts as known_hosts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from uuid import UUID
+
+    from provisioner.outcomes import Outcome
+    from provisioner.reconcile.engine import Stage
+    from tenancy.actions.work import Lease
+    from tenancy.rules.specs import DesiredCluster, Observation
+
+log = logging.getLogger(__name__)
+
+BUILD: Final[tuple[Stage, ...]] = (
+    (Step("Host", ConditionType.HOST_REACHABLE, host.offered),),
+    (Step("Namespace", ConditionType.NAMESPACE_READY, namespace.ensure),),
+    (Step("Limits", ConditionType.LIMITS_APPLIED, limits.apply),),
+    (Step("Network rules", ConditionType.NETWORK_ISOLATED, network.isolate),),
+    (Step("Control plane release", ConditionType.RELEASED, release.ensure),),
+    (Step("API server", ConditionType.CONTROL_PLANE_AVAILABLE, control_plane.available),),
+    (
+        Step("Sandbox", ConditionType.SANDBOX_ENFORCED, sandbox.enforced),
+        Step("DNS", ConditionType.DNS_AVAILABLE, dns.available),
+        Step("Access", ConditionType.ACCESS_ISSUED, access.issued),
+    ),
+)
+"""Guard rails before the release; what needs only the tenant's API goes side by side."""
+
+TEARDOWN: Final[tuple[Stage, ...]] = (
+    (Step("Host", ConditionType.HOST_REACHABLE, teardown.reach),),
+    (Step("Control plane and access", ConditionType.DELETING, teardown.uninstall),),
+    (Step("Namespace", ConditionType.DELETING, teardown.clear),),
+    (Step("Nothing left", ConditionType.DELETING, teardown.prove),),
+)
+
+
+@cache
+def _hosts() -> RealHosts:
+    given = config.load()
+    return RealHosts(helm=given.helm, home=given.home, chart=given.chart)
+
+
+@cache
+def _tenants() -> RealTenants:
+    return RealTenants()
+
+
+@cache
+def _memory() -> Memory:
+    return Memory()
+
+
+def run(kind: WorkKind, object_id: UUID) -> Outcome | None:
+    """One pass under the lease; ``None`` when somebody else has it, had it, or took it away."""
+    since = time.monotonic()
+    lease = work.claim(kind, object_id, seconds=SECONDS)
+    if lease is None:
+        return None
+    try:
+        with Holding(lease, since) as held:
+            outcome = PASSES[kind](lease, held)
+    except LeaseLost as lost:
+        log.warning("%s", lost)
+        return None
+    except Transient as fault:
+        log.info("%s %s: %s; tried again", kind, object_id, fault.message)
+        work.retry(lease)
+        return None
+    except Permanent as fault:
+        outcome = Stall(fault.reason, fault.message)
+    except Exception:
+        log.exception("a pass over %s %s failed; tried again", kind, object_id)
+        work.retry(lease)
+        return None
+    _settle(lease, outcome)
+    return outcome
+
+
+def _settle(lease: Lease, outcome: Outcome) -> None:
+    """A stall is an answer too: only a new wish, or the regular resync, looks again."""
+    if isinstance(outcome, Wait):
+        work.wait(lease, outcome.after)
+    else:
+        work.finish(lease)
+
+
+def _cluster(lease: Lease, held: Holding) -> Outcome:
+    desired = clusters.desired(lease.object_id)
+    if desired is None:
+        return Done()
+    return engine.reconcile(_scope(desired, lease, held), build=BUILD, teardown=TEARDOWN)
+
+
+def _scope(desired: DesiredCluster, lease: Lease, held: Holding) -> Scope:
+    def publish(seen: Observation) -> None:
+        if not observations.record(lease, desired.uid, seen):
+            msg = f"what was seen of {desired.namespace} came too late: the lease is lost"
+            raise LeaseLost(msg)
+
+    return Scope(
+        desired=desired,
+        hosts=_hosts(),
+        tenants=_tenants(),
+        guard=held,
+        memory=_memory(),
+        chart=config.CHART,
+        now=timezone.now,
+        pause=time.sleep,
+        publish=publish,
+    )
+
+
+def _host(lease: Lease, held: Holding) -> Outcome:
+    known = known_hosts.access(lease.object_id)
+    if known is None:
+        return Done()
+    seen, again = discovery.look(known, _hosts(), held)
+    observations.record_host(lease, known.uid, seen)
+    return again
+
+
+def _access(lease: Lease, held: Holding) -> Outcome:
+    wish = wishes.desired(lease.object_id)
+    if wish is None:
+        return Done()
+    minted = handover.mint(wish, _hosts(), _tenants(), held, timezone.now())
+    if isinstance(minted, handover.Minted):
+        text, until = minted.kubeconfig, minted.expires_at
+        kubeconfigs.hand_over(lease, wish.uid, kubeconfig=text, expires_at=until)
+    else:
+        kubeconfigs.refuse(lease, wish.uid, minted.message)
+    return Done()
+
+
+PASSES: Final[dict[WorkKind, Callable[[Lease, Holding], Outcome]]] = {
+    WorkKind.CLUSTER: _cluster,
+    WorkKind.HOST: _host,
+    WorkKind.ACCESS: _access,
+}
