@@ -46,6 +46,12 @@ class Running:
         return self.process.poll()
 
 
+def clear(dead: Running, home: Home) -> None:
+    """Ends at once what a dead service left in its session: nobody looks after it any more."""
+    pids.stop(dead.identity, home, seconds=0)
+    pids.forget(home, dead.service.name)
+
+
 def log_path(home: Home, name: str) -> Path:
     """Where a service's output goes."""
     return home.logs / f"{name}.log"

@@ -31,10 +31,7 @@ def relay() -> Service:
 
 def worker() -> Service:
     """Makes it so; its passes are short and end by themselves."""
-    options = ("--pool", "prefork", "--concurrency", str(CONCURRENCY), "--loglevel", "INFO")
-    quiet = ("--without-gossip", "--without-mingle", "--without-heartbeat")
-    argv = (sys.executable, "-m", "celery", "-A", "provisioner.celery", "worker", *options, *quiet)
-    return Service("worker", argv, stop_seconds=50)
+    return Service("worker", (*MANAGE, "worker", "--concurrency", str(CONCURRENCY)), stop_seconds=50)
 
 
 def lab(home: Home, asked: argparse.Namespace) -> Service:

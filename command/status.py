@@ -36,7 +36,7 @@ def look(home: Home) -> dict[str, Any]:
         "running": serving is not None,
         "url": serving.url if serving else None,
         "host": serving.host if serving else None,
-        "services": [_service(home, process) for process in pids.recorded(home)],
+        "services": {process.name: _service(home, process) for process in pids.recorded(home)},
         "ready": _ready(serving.url) if serving else None,
         "lab": lab_status.look(home.root) if _has_lab(home) else None,
     }
@@ -47,7 +47,7 @@ def text(seen: dict[str, Any]) -> str:
     """The same for a person."""
     where = f"serves at {seen['url']}" if seen["running"] else "is not running; ./atoll up starts it"
     lines = [f"atoll      {where}", f"home       {seen['home']}"]
-    lines += [f"{one['name']:<10} {_state(one)}; {one['log']}" for one in seen["services"]]
+    lines += [f"{name:<10} {_state(one)}; {one['log']}" for name, one in seen["services"].items()]
     if seen["ready"]:
         lines += [f"portal     {name}: {told}" for name, told in seen["ready"].items()]
     if seen["lab"]:
@@ -62,7 +62,7 @@ def _state(one: dict[str, Any]) -> str:
 
 def _service(home: Home, process: pids.Process) -> dict[str, Any]:
     log = str(service.log_path(home, process.name))
-    return {"name": process.name, "pid": process.pid, "running": process.alive, "log": log}
+    return {"pid": process.pid, "running": process.alive, "log": log}
 
 
 def _ready(url: str) -> dict[str, Any]:
@@ -78,5 +78,5 @@ def _has_lab(home: Home) -> bool:
 
 
 def _problems(seen: dict[str, Any]) -> list[str]:
-    dead = [one for one in seen["services"] if not one["running"]]
-    return [f"{one['name']} is not running; its log: {one['log']}" for one in dead]
+    dead = {name: one for name, one in seen["services"].items() if not one["running"]}
+    return [f"{name} is not running; its log: {one['log']}" for name, one in dead.items()]

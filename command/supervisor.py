@@ -74,7 +74,7 @@ class Supervisor:
 
     def _mourn(self, care: Care, dead: Running) -> None:
         """Tells of an end and sets the time of the next try."""
-        services.stop(dead, self.home)  # what it left behind in its session
+        services.clear(dead, self.home)
         care.running = None
         care.ends = 1 if time.monotonic() - care.since > GOOD_SECONDS else care.ends + 1
         pause = pause_before(care.ends)

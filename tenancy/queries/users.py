@@ -1,17 +1,31 @@
-"""Reads of people, for the command line of the machine itself."""
+"""Reads of people."""
 
 from __future__ import annotations
 
-from tenancy.enums import PlatformRole
+from typing import TYPE_CHECKING
+
+from tenancy import policy
+from tenancy.enums import Permission, PlatformRole
 from tenancy.models import User
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+
+    from tenancy.policy import Actor
+
+
+def visible_to(actor: Actor) -> QuerySet[User]:
+    """All users, by name; for those who manage tenants only."""
+    policy.check(actor, Permission.TENANT_MANAGE)
+    return User.objects.order_by("username")
 
 
 def find(username: str) -> User | None:
-    """The user of this name."""
+    """The user of this name; for the command line of the machine itself, which is no actor."""
     return User.objects.filter(username=username).first()
 
 
 def first_admin() -> User | None:
-    """The platform admin who was made first and may still sign in."""
+    """The platform admin who was made first and may still sign in; for the command line, too."""
     admins = User.objects.filter(platform_role=PlatformRole.ADMIN, is_active=True)
     return admins.order_by("pk").first()
