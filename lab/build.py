@@ -32,6 +32,10 @@ __all__ = ["DEBIAN_PACKAGES", "TARGETS", "BuildError", "Target", "cache_root", "
 
 SOURCES: Final = Path(__file__).parent / "go"
 TARGET_TIMEOUT: Final = 3600.0  # seconds for one program; the first compiles what all share
+# Never empty: an empty one lets a person's own flags in.
+GO_FLAGS: Final = "-mod=readonly -buildvcs=false"
+# Where Go gets and keeps modules is the machine's matter.
+GO_KEPT: Final = frozenset({"GOCACHE", "GOMODCACHE", "GOPATH", "GOPROXY", "GOSUMDB", "GOTMPDIR"})
 STOP_SECONDS: Final = 10.0
 TAIL_LINES: Final = 30
 
@@ -157,8 +161,6 @@ def command(job: Job, output: Path) -> list[str]:
         str(job.toolchain.go),
         "build",
         "-trimpath",
-        "-buildvcs=false",
-        "-mod=readonly",
         "-ldflags",
         flags,
     ]
@@ -169,8 +171,14 @@ def command(job: Job, output: Path) -> list[str]:
 
 def environment(target: Target) -> dict[str, str]:
     """The compiler's environment: a person's own Go settings must not change what comes out."""
-    ours = {"CGO_ENABLED": "1" if target.cgo else "0", "GOTOOLCHAIN": "local", "GOWORK": "off", "GOFLAGS": ""}
-    return {"HOME": str(Path.home()), **os.environ, **ours}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("GO") or name in GO_KEPT}
+    ours = {
+        "CGO_ENABLED": "1" if target.cgo else "0",
+        "GOTOOLCHAIN": "local",
+        "GOWORK": "off",
+        "GOFLAGS": GO_FLAGS,
+    }
+    return {"HOME": str(Path.home()), **kept, **ours}
 
 
 def _watch(process: subprocess.Popen[bytes], job: Job, tell: Callable[[str], None]) -> int:
@@ -200,12 +208,17 @@ def _end(process: subprocess.Popen[bytes]) -> None:
             continue
 
 
+def set_folder(jobs: Sequence[Job]) -> Path:
+    """Where the programs of these jobs lie together, in its ``bin``."""
+    return cache_root() / "sets" / digest(job.folder.name for job in jobs)
+
+
 def _collect(jobs: list[Job]) -> Path:
     """One folder with all the programs, as hard links.
 
     Not symbolic ones: containerd looks for its shims beside its own real file.
     """
-    folder = cache_root() / "sets" / digest(job.folder.name for job in jobs)
+    folder = set_folder(jobs)
     if not folder.is_dir():
         with placing(folder) as draft:
             (draft / "bin").mkdir()
