@@ -10,7 +10,6 @@ from provisioner.ports import (
     NODES,
     RUNTIME_CLASSES,
     SERVICE_CIDRS,
-    SERVICES,
     STORAGE_CLASSES,
     HostMisconfigured,
     Unreachable,
@@ -72,9 +71,8 @@ def _service_cidrs(kube: Kube) -> Iterator[str]:
 
 
 def _api_addresses(kube: Kube) -> set[str]:
-    """Of the host's own API: behind its Service, and the Service itself for those who judge before it."""
-    service = kube.get(SERVICES, "kubernetes", "default")
-    found = {_pair(ip, 443) for ip in (service or {}).get("spec", {}).get("clusterIPs", [])}
+    """Of the host's own API, behind its Service: network policies judge after translation."""
+    found: set[str] = set()
     for part in kube.find(ENDPOINT_SLICES, "default", labels="kubernetes.io/service-name=kubernetes"):
         ports = [p["port"] for p in part.get("ports") or [] if p.get("port")]
         ips = [ip for end in part.get("endpoints") or [] for ip in end["addresses"]]
