@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from django.db.models import QuerySet
+    from drf_spectacular.utils import PolymorphicProxySerializer
     from rest_framework.request import Request
     from rest_framework.serializers import Serializer
 
@@ -41,7 +42,7 @@ class Resource(APIView):
 
     tag = ""
     """The chapter of the OpenAPI document."""
-    metadata_class = None
+    http_method_names = ("get", "head", "post", "put", "delete")
     body: dict[str, Any]
     query: dict[str, Any]
 
@@ -75,7 +76,7 @@ class Resource(APIView):
         setattr(response, SECRET, secret or None)
         return response
 
-    def listed(self, kind: type[Serializer[Any]], rows: QuerySet[Any], **filters: Any) -> Response:  # noqa: ANN401
+    def listed(self, kind: type[Serializer[Any]], rows: QuerySet[Any], /, **filters: Any) -> Response:  # noqa: ANN401
         """One page of ``rows``; ``filters`` are columns and the exact values asked for, None for any."""
         asked = {key: str(value) for key, value in self.query.items() if key not in {"limit", "cursor"}}
         exact = {column: value for column, value in filters.items() if value is not None}
@@ -114,7 +115,7 @@ class Operation:
     """What one method of a resource takes and gives; the OpenAPI document is made from it."""
 
     name: str
-    answers: Mapping[int, type[Serializer[Any]]]
+    answers: Mapping[int, type[Serializer[Any]] | PolymorphicProxySerializer]
     body: type[Serializer[Any]] | None = None
     query: type[QuerySerializer] = QuerySerializer
     problems: tuple[int, ...] = ()

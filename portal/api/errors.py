@@ -6,7 +6,7 @@ import logging
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
-from django.db import OperationalError
+from django.db import IntegrityError, OperationalError
 from django.http import Http404
 from rest_framework import exceptions
 from rest_framework.response import Response
@@ -104,8 +104,10 @@ def handle(error: Exception, context: dict[str, Any]) -> Response:
             return _framework(error)
         case OperationalError():
             log.error("the database did not answer", exc_info=error)
-            detail = "the database is busy or away: try again"
-            return problem(503, detail, headers={"Retry-After": _RETRY_AFTER[domain.Unavailable.code]})
+            return _domain(domain.Unavailable("the database is busy or away: try again"))
+        case IntegrityError():
+            log.warning("two writers at once", exc_info=error)
+            return _domain(domain.Conflict("somebody else was first: read again, then decide"))
     return _unexpected(error, context["request"])
 
 

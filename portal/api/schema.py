@@ -90,6 +90,7 @@ def _words(code: int) -> str:
 @lru_cache
 def _page_of(kind: type[serializers.Serializer[Any]]) -> type[serializers.Serializer[Any]]:
     fields = {
+        "__doc__": "One page, and the way to the next.",
         "items": kind(many=True),
         "next": serializers.CharField(allow_null=True, help_text="Address of the next page; null at the end."),
     }

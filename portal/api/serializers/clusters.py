@@ -32,6 +32,7 @@ from tenancy.queries import clusters
 from tenancy.rules.quantities import mebibytes, millis
 
 if TYPE_CHECKING:
+    from tenancy.actions.clusters import Plan
     from tenancy.models import VirtualCluster
     from tenancy.rules.specs import EffectiveSpec, Resources
 
@@ -90,7 +91,7 @@ class ClusterSpec(CamelSerializer):
 class SpecField(serializers.Field[Any, Any, Any, Any]):
     """The spec as text: ``tenancy.rules`` reads it, and what was written is given back."""
 
-    default_error_messages = {"wrong-type": "give an object, for example {}"}
+    default_error_messages = {"wrong-type": "give an object, for example {{}}"}
 
     def to_internal_value(self, data: Any) -> str:  # noqa: ANN401 - input may be anything
         """The text that is kept."""
@@ -253,7 +254,12 @@ class ClusterPlan(CamelSerializer):
 
     action = serializers.ChoiceField([("create", "create"), ("update", "update"), ("none", "none")])
     host = serializers.CharField(help_text="The host cluster it is or would be on.")
-    changes = Change(many=True)
+    changes = serializers.SerializerMethodField()
+
+    @extend_schema_field(Change(many=True))
+    def get_changes(self, plan: Plan) -> list[dict[str, Any]]:
+        """Each field that differs, with both values."""
+        return [{"path": path, "old": old, "new": new} for path, old, new in plan.changes]
 
 
 class KubeconfigWish(StrictSerializer):

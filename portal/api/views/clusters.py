@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from drf_spectacular.utils import PolymorphicProxySerializer
+
 from portal.api.base import RETRY_AFTER, Resource, agree, operation
 from portal.api.preconditions import expectation
 from portal.api.serializers.clusters import Cluster, ClusterFilters, ClusterPlan, PutQuery
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 
     from tenancy.actions.clusters import PutResult
     from tenancy.models import VirtualCluster
+
+WRITTEN_OR_PLANNED = PolymorphicProxySerializer("ClusterOrPlan", [Cluster, ClusterPlan], None)
 
 
 class ClusterResource(Resource):
@@ -74,7 +78,7 @@ class OneCluster(ClusterResource):
 
     @operation(
         "putCluster",
-        {200: Cluster, 201: Cluster},
+        {200: WRITTEN_OR_PLANNED, 201: Cluster},
         body=Cluster,
         query=PutQuery,
         conditional=True,

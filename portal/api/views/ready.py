@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Final
 
 from asgiref.sync import sync_to_async
-from django.db import close_old_connections
+from django.db import connections
 from django.views.decorators.csrf import csrf_exempt
 
 from portal.api.base import RETRY_AFTER, operation
@@ -38,8 +37,6 @@ _ANSWERS: Final = {Phase.READY: 200, Phase.FAILED: 409, Phase.DELETING: 409}
 class ClusterReady(ClusterResource):
     """Whether a cluster can be used, as it is wanted now."""
 
-    waiting = itertools.count()
-
     @operation("getClusterReady", {200: Cluster}, query=ReadyQuery, problems=(409,))
     def get(self, request: Request, tenant: str, name: str) -> Response:
         """Answers 200 when the cluster is ready at its last change, 503 while it is not.
@@ -57,7 +54,7 @@ class ClusterReady(ClusterResource):
 
     @classmethod
     def as_view(cls, **initkwargs: Any) -> Callable[..., Any]:  # noqa: ANN401 - DRF's signature
-        """The view above, looked at again and again while the caller waits; no thread sleeps."""
+        """The view above, looked at again and again while the caller waits."""
         once = super().as_view(**initkwargs)
 
         @wraps(once)
@@ -79,18 +76,25 @@ async def _look_until_told(
     loop = asyncio.get_running_loop()
     began = loop.time()
     response: HttpResponseBase = await sync_to_async(once)(request, **names)
+    until = began + request.META.get(WAIT_LEFT, 0)
     if _Waiters.count >= WAITERS_MAX:
         return response
     _Waiters.count += 1
     try:
-        until = began + request.META.get(WAIT_LEFT, 0)
         while response.status_code == 503 and loop.time() + LOOK_EVERY <= until:  # noqa: PLR2004
-            await sync_to_async(close_old_connections)()
+            await sync_to_async(_let_go)()
             await asyncio.sleep(LOOK_EVERY)
             response = await sync_to_async(once)(request, **names)
     finally:
         _Waiters.count -= 1
     return response
+
+
+def _let_go() -> None:
+    """Who waits holds no connection to the database meanwhile."""
+    for connection in connections.all(initialized_only=True):
+        if not connection.in_atomic_block:
+            connection.close()
 
 
 def _why(cluster: Any) -> str:  # noqa: ANN401

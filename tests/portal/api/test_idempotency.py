@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tenancy.models import ApiToken, AuditEvent, IdempotencyRecord, Operation, VirtualCluster
+from tests import factories
+from tests.portal.api.client import Api, assert_problem
+
+CLUSTERS = "/tenants/team/clusters"
+BODY = {"metadata": {"name": "first"}, "spec": {"resources": {"cpu": "2"}}}
+
+
+def test_the_same_request_gets_the_first_answer_and_has_one_effect(api):
+    first = api.post(CLUSTERS, BODY, Idempotency_Key="k1")
+    factories.ready(VirtualCluster.objects.get())
+
+    second = api.post(f"{CLUSTERS}/", BODY, Idempotency_Key="k1")
+
+    assert (first.status_code, second.status_code) == (201, 201)
+    assert first.json() == second.json()
+    assert (first["ETag"], first["Location"]) == (second["ETag"], second["Location"])
+    assert "Idempotency-Replayed" not in first
+    assert second["Idempotency-Replayed"] == "true"
+    assert Operation.objects.count() == 1
+
+
+def test_spaces_and_order_of_keys_make_no_other_request(api):
+    api.post(CLUSTERS, BODY, Idempotency_Key="k1")
+    raw = json.dumps(dict(reversed(BODY.items())), indent=3).encode()
+
+    second = api.send("POST", CLUSTERS, raw=raw, Content_Type="application/json", Idempotency_Key="k1")
+
+    assert second["Idempotency-Replayed"] == "true"
+
+
+@pytest.mark.parametrize("change", ["body", "address"])
+def test_another_request_with_the_key_is_refused(api, change):
+    api.post(CLUSTERS, BODY, Idempotency_Key="k1")
+    path = f"{CLUSTERS}/first/retry" if change == "address" else CLUSTERS
+    body = {**BODY, "spec": {}} if change == "body" else None
+
+    assert_problem(api.post(path, body, Idempotency_Key="k1"), 422, "idempotency-key-reused")
+
+
+def test_a_failed_request_leaves_the_key_free(api):
+    bad = {**BODY, "spec": {"resources": {"cpu": "lots"}}}
+    assert_problem(api.post(CLUSTERS, bad, Idempotency_Key="k1"), 400, "invalid")
+
+    assert api.post(CLUSTERS, BODY, Idempotency_Key="k1").status_code == 201
+
+
+def test_keys_belong_to_people(api, team):
+    bob = factories.actor("bob")
+    factories.members.put(by=factories.admin(), tenant="team", username="bob", role=factories.Role.MEMBER)
+    api.post(CLUSTERS, BODY, Idempotency_Key="k1")
+
+    assert_problem(Api(bob).post(CLUSTERS, BODY, Idempotency_Key="k1"), 409, "already-exists")
+
+
+@pytest.mark.parametrize("key", ["", "a b", "x" * 256, "\xe9"])
+def test_keys_that_cannot_be_kept_are_refused(api, key):
+    body = assert_problem(api.post(CLUSTERS, BODY, Idempotency_Key=key), 400, "invalid")
+
+    assert body["errors"][0]["path"] == "header.Idempotency-Key"
+
+
+def test_the_text_of_a_token_is_not_kept(api):
+    wish = {"metadata": {"name": "ci"}}
+    first = api.post("/tokens", wish, Idempotency_Key="k1")
+    second = api.post("/tokens", wish, Idempotency_Key="k1")
+
+    assert second.status_code == 201
+    assert {**second.json(), "token": first.json()["token"]} == first.json()
+    assert "token" not in second.json()
+    assert ApiToken.objects.filter(name="ci").count() == 1
+    assert first.json()["token"] not in IdempotencyRecord.objects.get().body
+    assert first.json()["token"] not in json.dumps(list(AuditEvent.objects.values("facts", "target")))

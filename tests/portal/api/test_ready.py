@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+import time
+
+import pytest
+from django.test import AsyncClient
+
+from portal.api.views import ready
+from tenancy.enums import ConditionStatus, ConditionType, Reason
+from tenancy.models import VirtualCluster
+from tenancy.rules.conditions import Condition
+from tests import factories
+from tests.portal.api.client import assert_problem
+
+FIRST = "/tenants/team/clusters/first"
+
+
+@pytest.fixture
+def cluster(api):
+    api.put(FIRST, {"spec": {}})
+    return VirtualCluster.objects.get()
+
+
+def test_not_ready_says_when_to_come_back_and_why(api, cluster):
+    seen = Condition(
+        ConditionType.HOST_REACHABLE, ConditionStatus.FALSE, Reason.HOST_STARTING, "containerd: 3 of 9", 1
+    )
+    factories.observe(cluster, seen)
+
+    response = api.get(f"{FIRST}/ready")
+
+    body = assert_problem(response, 503, "not-ready")
+    assert response["Retry-After"] == "2"
+    assert (body["phase"], body["detail"]) == ("Pending", "team/first is Pending: containerd: 3 of 9")
+
+
+def test_ready_answers_with_the_cluster(api, cluster):
+    factories.ready(cluster)
+
+    response = api.get(f"{FIRST}/ready")
+
+    assert response.status_code == 200
+    assert response.json() == api.get(FIRST).json()
+    assert response["ETag"] == api.get(FIRST)["ETag"]
+
+
+def test_ready_means_at_this_generation(api, cluster):
+    factories.ready(cluster)
+    api.put(FIRST, {"spec": {"resources": {"cpu": 1}}})
+
+    assert_problem(api.get(f"{FIRST}/ready"), 503, "not-ready")
+
+
+def test_a_stalled_cluster_ends_the_waiting(api, cluster):
+    factories.observe(
+        cluster, Condition(ConditionType.STALLED, ConditionStatus.TRUE, Reason.CHART_INVALID, "values: bad", 1)
+    )
+
+    body = assert_problem(api.get(f"{FIRST}/ready?wait=30s"), 409, "will-not-be-ready")
+
+    assert body["detail"] == "team/first is Failed: values: bad"
+
+
+def test_a_cluster_on_its_way_out_ends_the_waiting(api, cluster):
+    api.delete(FIRST)
+
+    assert_problem(api.get(f"{FIRST}/ready?wait=30s"), 409, "will-not-be-ready")
+
+
+def test_waiting_ends_after_the_time_asked_for(api, cluster):
+    began = time.monotonic()
+
+    assert_problem(api.get(f"{FIRST}/ready?wait=1s"), 503, "not-ready")
+
+    assert 0.5 <= time.monotonic() - began < 3
+
+
+@pytest.mark.parametrize("wait", ["30", "soon", "-1s", "61s", "2h", "99999999s"])
+def test_waits_that_cannot_be_read(api, cluster, wait):
+    body = assert_problem(api.get(f"{FIRST}/ready?wait={wait}"), 400, "invalid")
+
+    assert body["errors"][0]["path"] == "query.wait"
+
+
+def test_a_revoked_token_ends_the_waiting(api, cluster, alice):
+    from tenancy.actions import tokens
+    from tenancy.models import ApiToken
+
+    real, looks = ready.clusters.get, []
+
+    def look(*args):
+        looks.append(1)
+        tokens.revoke(by=alice, uid=ApiToken.objects.get().uid)
+        return real(*args)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("portal.api.views.ready.clusters.get", look)
+        assert_problem(api.get(f"{FIRST}/ready?wait=10s"), 401, "not-authenticated")
+    assert len(looks) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_many_wait_at_once_and_all_are_told(settings):
+    """Through the ASGI application: forty waiters, told within a second or two of the news."""
+    alice = factories.actor("alice")
+    factories.host()
+    factories.tenant("team", owner=alice)
+    cluster = factories.cluster(alice, "team")
+    token = factories.token(alice)
+    client = AsyncClient()
+    path = "/api/v1/tenants/team/clusters/first/ready?wait=30s"
+
+    async def wait_all():
+        waits = [asyncio.create_task(_get(client, path, token)) for _ in range(40)]
+        await asyncio.sleep(1.5)
+        threads = threading.active_count()
+        await asyncio.to_thread(factories.ready, cluster)
+        return await asyncio.gather(*waits), threads
+
+    began = time.monotonic()
+    answers, threads = asyncio.run(wait_all())
+
+    assert [status for status, _ in answers] == [200] * 40
+    assert {body["status"]["phase"] for _, body in answers} == {"Ready"}
+    assert time.monotonic() - began < 15
+    assert threads < 60
+
+
+async def _get(client, path, token):
+    response = await client.get(path, headers={"Authorization": f"Bearer {token}"})
+    return response.status_code, json.loads(response.content)
+
+
+def test_one_waiter_too_many_is_answered_at_once(api, cluster, monkeypatch):
+    monkeypatch.setattr(ready, "WAITERS_MAX", 0)
+    began = time.monotonic()
+
+    assert_problem(api.get(f"{FIRST}/ready?wait=30s"), 503, "not-ready")
+
+    assert time.monotonic() - began < 2
