@@ -73,8 +73,8 @@ def down(home: Path) -> None:
     packages.check()
     with registry.locked():
         record = next((one for one in registry.records() if one.id == identify(home)), None)
-        if record is not None:
-            reap.remove(record)
+    if record is not None:
+        reap.remove(record)
     reap.leftovers()
 
 
@@ -162,6 +162,8 @@ def _follow(home: Path, child: subprocess.Popen[bytes] | None, report: Callable[
             report(progress.line(now, time.monotonic() - began))
         if now.state is State.READY and not ended:
             return
+        if ended and is_running(home):
+            child, ended = None, False  # another command was quicker; its lab is as good
         if ended or (child is None and not is_running(home)):
             raise LabError(
                 f"the lab did not start: {now.step or _tail(home)}; logs are in {file.parent}/logs"

@@ -34,9 +34,8 @@ def hierarchies(mounts: str | None = None) -> list[Path]:
         if (kind := right.split()[0]) in found:
             found[kind].append(Path(left.split()[4]))
     if not any(found.values()):
-        message = "no cgroup hierarchy is mounted; mount one at /sys/fs/cgroup"
-        raise LabError(message)
-    return found["cgroup"] or found["cgroup2"]
+        raise LabError("no cgroup hierarchy is mounted; mount one at /sys/fs/cgroup")
+    return found["cgroup"] or found["cgroup2"][:1]
 
 
 def is_version_2() -> bool:
@@ -63,12 +62,14 @@ def enter(path: str) -> None:
 
 def current() -> dict[Path, str]:
     """Tell where this process is: the cgroup.procs file of each hierarchy to its place in it."""
-    places: dict[Path, str] = {}
-    memberships = [line.split(":", 2) for line in Path("/proc/self/cgroup").read_text().splitlines()]
-    for top in hierarchies():
-        for _, names, place in memberships:
+    tops = hierarchies()
+    places = dict.fromkeys(tops, "/")
+    for line in Path("/proc/self/cgroup").read_text().splitlines():
+        _, names, place = line.split(":", 2)
+        for top in tops:
             # Version 1 tells a hierarchy by its controllers, which also name its folder.
-            if (not names and is_version_2()) or top.name in names.removeprefix("name=").split(","):
+            controllers = set(names.removeprefix("name=").split(","))
+            if (not names and is_version_2()) or controllers & set(top.name.split(",")):
                 places[top] = place
     return places
 
@@ -99,8 +100,7 @@ def kill(path: str, *, spare: Iterable[int] = (), seconds: float = KILL_SECONDS)
     end = time.monotonic() + seconds
     while left := processes(path) - kept:
         if time.monotonic() > end:
-            message = f"processes of the lab cannot be ended: {sorted(left)}; look at them with ps"
-            raise LabError(message)
+            raise LabError(f"processes of the lab cannot be ended: {sorted(left)}; look at them with ps")
         for pid in left:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
@@ -128,8 +128,7 @@ def _remove_folder(folder: Path) -> None:
             time.sleep(0.02)
         else:
             return
-    message = f"cgroup {folder} cannot be removed: it is in use"
-    raise LabError(message)
+    raise LabError(f"cgroup {folder} cannot be removed: it is in use")
 
 
 def _below(folder: Path) -> Iterator[Path]:
@@ -158,4 +157,10 @@ def _enable(folder: Path) -> None:
         return
     offered = (folder / "cgroup.controllers").read_text().split()
     for name in set(CONTROLLERS) & set(offered) - set(switch.read_text().split()):
-        switch.write_text(f"+{name}")
+        try:
+            switch.write_text(f"+{name}")
+        except OSError as error:
+            raise LabError(
+                f"the {name} controller cannot be handed down from {folder} ({error.strerror}); "
+                "in a container, start it with its own init in a cgroup below the top"
+            ) from error

@@ -68,6 +68,9 @@ address = '{node.containerd}'
 [ttrpc]
 address = '{node.containerd}.ttrpc'
 
+[plugins.'io.containerd.internal.v1.opt']
+path = '{home}/containerd/opt'
+
 [plugins.'io.containerd.cri.v1.images'.pinned_images]
 sandbox = '{images.PAUSE_IMAGE}'
 
@@ -123,6 +126,7 @@ def kubelet(lab: Instance, node: Node) -> dict[str, Any]:
         "resolvConf": str(view.HOME / "config" / "resolv.conf"),
         "clusterDNS": [str(lab.ranges.dns)],
         "clusterDomain": "cluster.local",
+        "volumePluginDir": str(view.HOME / "kubelet" / "volume-plugins"),
         "cgroupDriver": "cgroupfs",
         "cgroupRoot": f"/{node.cgroup}",
         "failCgroupV1": False,

@@ -60,19 +60,19 @@ def create(*, mount: bool) -> Namespace:
         try:
             return _hold(helper, mount=mount)
         except OSError as error:
-            message = "this machine makes no namespaces (unshare failed); the lab needs real root"
-            raise LabError(message) from error
+            raise LabError(
+                "this machine makes no namespaces (unshare failed); the lab needs real root"
+            ) from error
 
 
 def _hold(helper: subprocess.Popen[bytes], *, mount: bool) -> Namespace:
-    answer, _ = b"", None
+    answer = b""
     if helper.stdin is not None and helper.stdout is not None:
         helper.stdin.write(b"\n")
         helper.stdin.flush()
         answer = helper.stdout.readline()
     if not answer:
-        message = "unshare ended early"
-        raise OSError(message)
+        raise OSError("unshare ended early")
     folder = f"/proc/{helper.pid}/ns"
     return Namespace(
         os.open(f"{folder}/net", os.O_RDONLY),

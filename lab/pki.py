@@ -87,11 +87,11 @@ def authority(path: Path, name: str) -> Authority:
         key = load_pem_private_key(path.with_suffix(".key").read_bytes(), None)
         certificate = x509.load_pem_x509_certificate(path.with_suffix(".crt").read_bytes())
     except (OSError, ValueError) as error:
-        message = f"{path}.key or .crt cannot be read ({error}); `./atoll reset` starts afresh"
-        raise LabError(message) from error
+        raise LabError(
+            f"{path}.key or .crt cannot be read ({error}); `./atoll reset` starts afresh"
+        ) from error
     if not isinstance(key, ec.EllipticCurvePrivateKey):
-        message = f"{path}.key is of another kind than the lab makes; `./atoll reset` starts afresh"
-        raise LabError(message)
+        raise LabError(f"{path}.key is of another kind than the lab makes; `./atoll reset` starts afresh")
     return Authority(key, certificate)
 
 

@@ -95,7 +95,10 @@ class Process:
         if now < self._due:
             return False
         self._due = 0.0
-        self.start()
+        try:
+            self.start()
+        except OSError:
+            return False  # its program or log is gone; tried again after the next pause
         return True
 
     def stop(self, seconds: float) -> None:

@@ -18,17 +18,20 @@ def leftovers() -> list[Record]:
     """Remove every lab that is not alive or whose home is gone; give what was removed."""
     with registry.locked():
         found = [record for record in registry.records() if record.abandoned or not registry.alive(record.id)]
-        for record in found:
-            remove(record)
-    return found
+    return [record for record in found if remove(record)]
 
 
-def remove(record: Record) -> None:
-    """Stop a lab and remove all it made on this machine; its home stays. Call it under the lock."""
-    registry.stop(record)
-    traces(record.lab)
+def remove(record: Record) -> bool:
+    """Stop a lab and remove all it made on this machine; its home stays. False: somebody started it anew."""
+    registry.stop(record)  # takes seconds: others are not to wait for that
+    with registry.locked():
+        if registry.alive(record.id):
+            return False
+        traces(record.lab)
     if not record.abandoned:
+        record.lab.kubeconfig.unlink(missing_ok=True)
         Journal(record.lab.progress, lambda _: None).write(State.STOPPED, "stopped")
+    return True
 
 
 def traces(lab: Instance) -> None:

@@ -116,8 +116,7 @@ def claim(lab: instance.Instance) -> int:
         fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         os.close(folder)
-        message = f"the lab of {lab.home} is running already"
-        raise LabError(message) from error
+        raise LabError(f"the lab of {lab.home} is running already") from error
     pid = os.getpid()
     record = Record(lab.id, str(lab.home.resolve()), lab.slot, pid, start_time(pid))
     files.write_json(lab.run / RECORD, asdict(record))

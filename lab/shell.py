@@ -44,15 +44,12 @@ def run(
             env=dict(env) if env is not None else environment(),
         )
     except FileNotFoundError as error:
-        message = f"{argv[0]}: command not found"
-        raise LabError(message) from error
+        raise LabError(f"{argv[0]}: command not found") from error
     except subprocess.TimeoutExpired as error:
-        message = f"{_brief(argv)}: no end after {timeout:.0f} s"
-        raise LabError(message) from error
+        raise LabError(f"{_brief(argv)}: no end after {timeout:.0f} s") from error
     if done.returncode != 0:
         said = (done.stderr or done.stdout).strip()[-2000:]
-        message = f"{_brief(argv)}: exit status {done.returncode}: {said}"
-        raise LabError(message)
+        raise LabError(f"{_brief(argv)}: exit status {done.returncode}: {said}")
     return done.stdout
 
 

@@ -41,6 +41,7 @@ def supervise(home: Path, options: Options, say: Callable[[str], None]) -> None:
     finally:
         os.close(lock)
     reap.traces(lab)
+    lab.kubeconfig.unlink(missing_ok=True)
     journal.write(State.STOPPED, "stopped")
 
 

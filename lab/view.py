@@ -1,4 +1,4 @@
-"""What the processes of a node see of the file system: their own /run and /var/log, in a mount namespace.
+"""What the processes of a node see of the file system: their own /run, /var/log and /var/lib, in a mount namespace.
 
 Several nodes on one machine would share what Kubernetes and containerd keep in
 fixed places. Each gets its own instead, and every mount they make (overlays,
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from lab.namespaces import Namespace
 
 HOME: Final = Path("/run/node")  # where a node's processes find the node's data folder
-FOLDERS: Final = ("cni", "config", "containerd", "kubelet", "log", "pki", "run", "volumes")
+FOLDERS: Final = ("cni", "config", "containerd", "kubelet", "lib", "lib-work", "log", "pki", "run", "volumes")
 
 # A kubelet insists on these values and would set them for the whole machine. It
 # reads them from files of ours instead and has nothing to change.
@@ -44,6 +44,7 @@ def script(lab: Instance, node: Node) -> str:
     data, new = shlex.quote(str(node.data)), shlex.quote(str(node.data / "run"))
     sockets = f"{new}/{lab.run.relative_to('/run')}"
     home = f"{new}/{HOME.relative_to('/run')}"
+    layers = f"lowerdir=/var/lib,upperdir={data}/lib,workdir={data}/lib-work"
     # -n: mount keeps notes under /run, the very folder that is replaced.
     lines = [
         f"mount -n -t tmpfs -o mode=755 tmpfs {new}",
@@ -53,6 +54,9 @@ def script(lab: Instance, node: Node) -> str:
         f"mount -n --bind {data}/log /var/log",
         # Moved as one: from here on the old /run is covered.
         f"mount -n --move {new} /run",
+        # What they read in /var/lib is the machine's, what they write the node's: a
+        # kubelet keeps its device plugins in a place that no setting moves.
+        f"mount -n -t overlay -o {layers} overlay /var/lib",
         # A second, untouched /proc: the kernel lets a user namespace (hostUsers:
         # false) mount its own only where one is fully visible, and the first gets
         # files of ours below.
