@@ -33,7 +33,7 @@ controlPlane:
       controllerManager:
         enabled: true
         # There is never a second one; with an election, a restarted one waits for the old lease to end.
-        extraArgs: ["--leader-elect=false"]
+        extraArgs: ["--leader-elect=false", "--kube-api-qps=200", "--kube-api-burst=400"]
   backingStore: {database: {embedded: {enabled: true}}}
   coredns:
     enabled: true
