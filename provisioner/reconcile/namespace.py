@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from provisioner.outcomes import Done, Stall, Wait
 from provisioner.ports import NAMESPACES, RESOURCE_QUOTAS, ROLE_BINDINGS, Refused
 from provisioner.reconcile import labels
+from provisioner.reconcile.limits import QUOTA
 from tenancy.enums import Reason
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ def _allowed(scope: Scope) -> bool:
     """Whether the rights work yet: they reach the authorizer a moment after the binding is made."""
     for _ in range(int(_RIGHTS_REACH / _STEP)):
         try:
-            scope.host.kube.find(RESOURCE_QUOTAS, scope.desired.namespace)
+            scope.host.kube.get(RESOURCE_QUOTAS, QUOTA, scope.desired.namespace)
         except Refused:
             scope.pause(_STEP)
         else:
