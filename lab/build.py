@@ -63,7 +63,9 @@ class Job:
 
 
 def ensure(targets: Sequence[str] | None, report: Report) -> Path:
-    """The folder that holds these programs (all, if None) and their links, compiled where missing.
+    """The folder that holds these programs and their links, compiled where missing.
+
+    None means all that a lab needs, so all but those on demand.
 
     ``report`` gets a sentence, how many programs are there, and of how many; during
     a long compilation at least every HEARTBEAT_SECONDS. Several callers may run at
@@ -83,7 +85,7 @@ def ensure(targets: Sequence[str] | None, report: Report) -> Path:
 def select(names: Sequence[str] | None) -> list[Target]:
     """The targets of these names, in the order they are compiled. A link's name means its program."""
     if names is None:
-        return list(TARGETS)
+        return [target for target in TARGETS if not target.on_demand]
     wanted = set(names)
     chosen = [target for target in TARGETS if wanted & {target.name, *target.links}]
     unknown = wanted - {name for target in chosen for name in (target.name, *target.links)}
@@ -95,10 +97,9 @@ def select(names: Sequence[str] | None) -> list[Target]:
 
 def key(target: Target, go_version: str) -> str:
     """A hash of all that goes into a program."""
-    module = SOURCES / target.module
-    return digest(
-        [go_version, os.uname().machine, repr(asdict(target)), *_source_digest(module, target.package)]
-    )
+    made_of = {name: value for name, value in asdict(target).items() if name != "on_demand"}
+    sources = _source_digest(SOURCES / target.module, target.package)
+    return digest([go_version, os.uname().machine, repr(made_of), *sources])
 
 
 def _source_digest(module: Path, package: str) -> list[str]:

@@ -14,9 +14,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from lab import build
 from lab.archive import Layer, write
 from lab.cache import cache_root, digest, elapsed, kept_digest, locked, placing
 from lab.errors import LabError
+from lab.targets import OLDER_KUBERNETES_VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,8 +40,17 @@ KUBERNETES_IMAGE_PATCHED: Final = "ghcr.io/loft-sh/kubernetes:v1.36.3"
 COREDNS_IMAGE: Final = "docker.io/coredns/coredns:1.14.2"
 """A tenant's DNS, as vCluster 0.36.1 names it for Kubernetes 1.36. In the lab, CoreDNS 1.14.7."""
 
+COREDNS_IMAGE_OLDER: Final = "docker.io/coredns/coredns:1.14.1"
+"""The same image as vCluster names it for Kubernetes 1.35."""
+
 BUSYBOX_IMAGE: Final = "docker.io/library/busybox:1.36.1"
 """What people try things with, and what helper pods run. In the lab, Debian's busybox."""
+
+OLDER_KUBERNETES_IMAGE: Final = "ghcr.io/loft-sh/kubernetes:v1.35.0"
+"""A control plane one minor version back, for trying upgrades; in the lab, 1.35.4.
+
+Not loaded into a lab unasked: see ``older_kubernetes``.
+"""
 
 PAUSE_IMAGE: Final = "registry.k8s.io/pause:3.10"
 """What holds a pod's namespaces; containerd's sandbox image."""
@@ -79,20 +90,27 @@ class Image:
 # Links, not copies: ``cp -r`` keeps them, and the three components are one file.
 _COMPONENTS: Final = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
 
+
+def _control_plane(program: str, alias: str) -> Image:
+    return Image(
+        {"Cmd": ["sh"]},
+        {"kubernetes/kubernetes": program, "kubernetes/kine": "kine"},
+        {f"kubernetes/{name}": "kubernetes" for name in _COMPONENTS},
+        with_busybox=True,
+        aliases=(alias,),
+    )
+
+
 IMAGES: Final[dict[str, Image]] = {
     PAUSE_IMAGE: Image({"Entrypoint": ["/pause"], "User": "65535:65535"}, {"pause": "pause"}),
     BUSYBOX_IMAGE: Image({"Cmd": ["sh"]}, with_busybox=True),
-    COREDNS_IMAGE: Image({"Entrypoint": ["/coredns"]}, {"coredns": "coredns"}),
+    COREDNS_IMAGE: Image(
+        {"Entrypoint": ["/coredns"]}, {"coredns": "coredns"}, aliases=(COREDNS_IMAGE_OLDER,)
+    ),
     VCLUSTER_IMAGE: Image(
         {"Entrypoint": ["/vcluster", "start"]}, {"vcluster": "vcluster"}, with_busybox=True
     ),
-    KUBERNETES_IMAGE: Image(
-        {"Cmd": ["sh"]},
-        {"kubernetes/kubernetes": "kubernetes", "kubernetes/kine": "kine"},
-        {f"kubernetes/{name}": "kubernetes" for name in _COMPONENTS},
-        with_busybox=True,
-        aliases=(KUBERNETES_IMAGE_PATCHED,),
-    ),
+    KUBERNETES_IMAGE: _control_plane("kubernetes", KUBERNETES_IMAGE_PATCHED),
 }
 
 
@@ -107,6 +125,17 @@ def ensure(bin_dir: Path, report: Report) -> list[Path]:
         report(f"making the image {reference}", len(done), len(IMAGES))
         done.append(_made(reference, image, bin_dir, report))
     return done
+
+
+def older_kubernetes(report: Report) -> Path:
+    """OLDER_KUBERNETES_IMAGE as a docker-archive file, its programs compiled where missing.
+
+    The first time takes about as long as all the lab's programs together do.
+    Raises BuildError or ImageError.
+    """
+    programs = build.ensure(["kubernetes-1.35", "kine"], report)
+    image = _control_plane("kubernetes-1.35", f"ghcr.io/loft-sh/kubernetes:{OLDER_KUBERNETES_VERSION}")
+    return _made(OLDER_KUBERNETES_IMAGE, image, programs, report)
 
 
 def _made(reference: str, image: Image, bin_dir: Path, report: Report) -> Path:

@@ -6,16 +6,17 @@ from dataclasses import dataclass
 from typing import Final
 
 KUBERNETES_VERSION: Final = "v1.36.3"
+OLDER_KUBERNETES_VERSION: Final = "v1.35.4"
 VCLUSTER_VERSION: Final = "0.36.1"
 
 _COMPONENT_BASE: Final = "k8s.io/component-base/version"
-# Without these every client believes it speaks with Kubernetes 0.0.
-_KUBERNETES_DEFINES: Final = (
-    f"{_COMPONENT_BASE}.gitVersion={KUBERNETES_VERSION}",
-    f"{_COMPONENT_BASE}.gitMajor={KUBERNETES_VERSION[1:].split('.')[0]}",
-    f"{_COMPONENT_BASE}.gitMinor={KUBERNETES_VERSION[1:].split('.')[1]}",
-    f"{_COMPONENT_BASE}.gitTreeState=clean",
-)
+
+
+def _version_defines(version: str) -> tuple[str, ...]:
+    """Without these every client believes it speaks with Kubernetes 0.0."""
+    major, minor, _patch = version.removeprefix("v").split(".")
+    values = {"gitVersion": version, "gitMajor": major, "gitMinor": minor, "gitTreeState": "clean"}
+    return tuple(f"{_COMPONENT_BASE}.{name}={value}" for name, value in values.items())
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,7 @@ class Target:
     ``module`` is a folder of ``lab/go``; ``package`` an import path, or ``.`` and
     ``./x`` for a main of our own in that module; ``defines`` are Go strings set at link time;
     ``links`` are further names of the same file, which decide what it does.
+    What is ``on_demand`` is only compiled when asked for by name.
     """
 
     name: str
@@ -34,6 +36,7 @@ class Target:
     tags: tuple[str, ...] = ()
     cgo: bool = False
     links: tuple[str, ...] = ()
+    on_demand: bool = False
 
 
 _CONTAINERD: Final = "github.com/containerd/containerd/v2"
@@ -44,7 +47,7 @@ TARGETS: Final[tuple[Target, ...]] = (
         "kubernetes",
         "cluster",
         "./kubernetes",
-        _KUBERNETES_DEFINES,
+        _version_defines(KUBERNETES_VERSION),
         links=(
             "kube-apiserver",
             "kube-controller-manager",
@@ -80,6 +83,14 @@ TARGETS: Final[tuple[Target, ...]] = (
     Target("local-path-provisioner", "cluster", "github.com/rancher/local-path-provisioner"),
     Target("atoll-netpol", "cluster", "./netpol"),
     Target("kwok", "cluster", "sigs.k8s.io/kwok/cmd/kwok"),
+    # An older control plane, for trying upgrades. It shares no package with the rest.
+    Target(
+        "kubernetes-1.35",
+        "kubernetes-1.35",
+        ".",
+        _version_defines(OLDER_KUBERNETES_VERSION),
+        on_demand=True,
+    ),
 )
 
 DEBIAN_PACKAGES: Final[dict[str, str]] = {

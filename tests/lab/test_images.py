@@ -120,6 +120,17 @@ def test_an_image_with_busybox_has_a_shell_and_users(tmp_path: Path, bin_dir: Pa
     assert settings["config"]["Cmd"] == ["sh"]  # type: ignore[index]
 
 
+def test_the_older_control_plane_is_its_own_program(
+    tmp_path: Path, bin_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (bin_dir / "kubernetes-1.35").write_text("older")
+    monkeypatch.setattr(images.build, "ensure", lambda _names, _report: bin_dir)
+    listing, _, layer = opened(images.older_kubernetes(quiet))
+    assert listing["RepoTags"] == [images.OLDER_KUBERNETES_IMAGE, "ghcr.io/loft-sh/kubernetes:v1.35.4"]
+    layer.extractall(tmp_path / "root", filter="tar")
+    assert (tmp_path / "root/kubernetes/kube-apiserver").read_text() == "older"
+
+
 def test_entry_points_are_those_of_the_originals(bin_dir: Path) -> None:
     def entry(reference: str) -> object:
         return made(bin_dir, reference)[1]["config"]["Entrypoint"]  # type: ignore[index]
