@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from django.db import transaction
 
+from tenancy import policy
 from tenancy.actions import audit
-from tenancy.enums import PlatformRole
+from tenancy.enums import Permission, PlatformRole
 from tenancy.errors import AlreadyExists
 from tenancy.models import User
 
@@ -20,6 +21,8 @@ def create(
     *, username: str, password: str, platform_role: PlatformRole = PlatformRole.NONE, by: Actor | None = None
 ) -> User:
     """A new user; ``by`` is ``None`` for the command line of the machine itself."""
+    if by is not None:
+        policy.check(by, Permission.TENANT_MANAGE)
     if User.objects.filter(username=username).exists():
         msg = f"user {username!r} exists already: choose another name"
         raise AlreadyExists(msg)
@@ -33,6 +36,8 @@ def create(
 @transaction.atomic
 def set_password(*, username: str, password: str, by: Actor | None = None) -> User:
     """Replaces a user's password."""
+    if by is not None:
+        policy.check(by, Permission.TENANT_MANAGE)
     user = User.objects.get(username=username)
     user.set_password(password)
     user.save(update_fields=["password"])

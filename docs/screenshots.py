@@ -1,0 +1,130 @@
+"""Makes docs/images/*.png from a real portal with example data: ``.venv/bin/python docs/screenshots.py``.
+
+Needs Debian's chromium. ``--all FOLDER`` takes every page instead, light and dark, wide and narrow.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from playwright.sync_api import sync_playwright
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(REPOSITORY))
+
+from tests.portal.web.chromium import FLAGS, PATH  # noqa: E402 - needs the path above
+from tests.portal.web.stage import Stage, opened  # noqa: E402 - needs the path above
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+Scheme = Literal["light", "dark"]
+IMAGES = REPOSITORY / "docs" / "images"
+WIDE, NARROW = 1200, 360
+PAGES = {
+    "list": "/",
+    "ready": "/clusters/demo/first",
+    "progress": "/clusters/demo/review-214",
+    "failed": "/clusters/shop/load-test",
+    "deleting": "/clusters/demo/old",
+    "gone": "/clusters/demo/past",
+    "new": "/clusters/new",
+    "delete": "/clusters/demo/first/delete",
+    "tenants": "/tenants",
+    "tenant": "/tenants/demo",
+    "tokens": "/tokens",
+    "not-found": "/clusters/demo/nothing",
+}
+ADMIN_PAGES = {"hosts": "/hosts", "users": "/users", "tenant-new": "/tenants/new", "empty": "/tenants"}
+
+
+def main() -> None:
+    """Sets the stage and takes the pictures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--all", type=Path, metavar="FOLDER", help="every page in every look, into FOLDER")
+    everything = parser.parse_args().all
+    with tempfile.TemporaryDirectory() as home, opened(Path(home)) as stage, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=PATH, args=list(FLAGS))
+        play(stage)
+        if everything:
+            take_all(browser, stage, everything)
+        else:
+            for scheme in ("light", "dark"):
+                take(browser, stage, "ada", {"list": "/", "cluster": PAGES["progress"]}, IMAGES, scheme, WIDE)
+        browser.close()
+
+
+def play(stage: Stage) -> None:
+    """Two teams with clusters in every state."""
+    for scene in ("people", "more_people", "host"):
+        stage.play(scene)
+    for tenant, name in (
+        ("demo", "first"),
+        ("demo", "past"),
+        ("demo", "old"),
+        ("shop", "staging"),
+        ("shop", "load-test"),
+        ("demo", "review-214"),
+    ):
+        stage.play("cluster", tenant, name)
+    for tenant, name in (("demo", "first"), ("demo", "past"), ("demo", "old"), ("shop", "staging")):
+        stage.play("reach", tenant, name, "5")
+        stage.play("ready", tenant, name)
+    stage.play("delete", "demo", "past")
+    stage.play("gone", "demo", "past")
+    stage.play("delete", "demo", "old")
+    stage.play("leave", "demo", "old", "1")
+    stage.play(
+        "stall", "shop", "load-test", "Helm refused the chart: values do not match the schema at '/sync'"
+    )
+    for count in ("2", "4", "5"):
+        stage.play("reach", "demo", "review-214", count)
+
+
+def take_all(browser: Browser, stage: Stage, folder: Path) -> None:
+    """Every page, light and dark, wide and narrow."""
+    schemes: tuple[Scheme, ...] = ("light", "dark")
+    for scheme in schemes:
+        for width in (WIDE, NARROW):
+            take(browser, stage, "ada", PAGES, folder, scheme, width)
+            take(browser, stage, "root", ADMIN_PAGES, folder, scheme, width)
+            take(browser, stage, "stan", {"stranger": "/"}, folder, scheme, width)
+
+
+def take(
+    browser: Browser, stage: Stage, user: str, pages: dict[str, str], folder: Path, scheme: Scheme, width: int
+) -> None:
+    """One picture of each page as this user sees it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    context = browser.new_context(
+        base_url=stage.url,
+        color_scheme=scheme,
+        viewport={"width": width, "height": 820},
+        device_scale_factor=1.5,
+    )
+    page = context.new_page()
+    page.on("console", lambda message: print(f"{page.url}: {message.text}"))  # noqa: T201 - for who looks on
+    sign_in(page, user, stage.password)
+    for name, path in pages.items():
+        page.goto(path)
+        page.screenshot(path=folder / f"{name}-{scheme}-{width}.png", full_page=True)
+        if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+            print(f"{name} is wider than {width}")  # noqa: T201 - for who looks on
+    context.close()
+
+
+def sign_in(page: Page, user: str, password: str) -> None:
+    """Through the front door."""
+    page.goto("/sign-in")
+    page.get_by_label("User name").fill(user)
+    page.get_by_label("Password").fill(password)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url("**/")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,98 @@
+"""What the cluster page shows, read once for the page and for its live part."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from portal.web import presenters
+from tenancy import policy
+from tenancy.enums import OperationKind, OperationState, Permission, Phase
+from tenancy.errors import NotFound
+from tenancy.queries import audit, clusters, operations, services, tenants
+
+if TYPE_CHECKING:
+    from portal.web.presenters import Badge, Fact, Progress, Row
+    from tenancy.models import AuditEvent, Operation, VirtualCluster
+    from tenancy.policy import Actor
+
+KEPT_IN_SIGHT = 10
+"""Operations and events on the page; the rest is in the API."""
+
+
+@dataclass(frozen=True)
+class ClusterPage:
+    """One moment of one cluster, for one actor."""
+
+    cluster: VirtualCluster
+    badge: Badge
+    progress: Progress
+    facts: tuple[Fact, ...]
+    spec: tuple[Row, ...]
+    operations: tuple[Operation, ...]
+    events: tuple[AuditEvent, ...]
+    may_write: bool
+    may_access: bool
+
+    @property
+    def version(self) -> str:
+        """Changes when anything on the page does, but for the clock."""
+        written = tuple((o.uid, o.state) for o in self.operations), tuple(e.pk for e in self.events)
+        own = (
+            self.cluster.uid,
+            self.cluster.generation,
+            self.cluster.endpoint,
+            self.may_write,
+            self.may_access,
+        )
+        return presenters.version(own, self.badge, self.progress, self.facts, self.spec, written)
+
+    @property
+    def file(self) -> str:
+        """The name under which a kubeconfig is downloaded."""
+        return f"{self.cluster.tenant.name}-{self.cluster.name}.yaml"
+
+    @property
+    def kubectl(self) -> str:
+        """Ready to paste after the download."""
+        return f"kubectl --kubeconfig ~/Downloads/{self.file} get namespaces"
+
+    @property
+    def failed(self) -> bool:
+        """Whether it waits for a person to press Retry."""
+        return self.cluster.phase == Phase.FAILED
+
+    @property
+    def usable(self) -> bool:
+        """Whether it gives out kubeconfigs."""
+        return self.cluster.first_ready_at is not None and not self.cluster.deleting
+
+
+def read(actor: Actor, tenant: str, name: str) -> ClusterPage:
+    """Raises ``NotFound`` for what is not there and for what others own alike."""
+    cluster = clusters.get(actor, tenant, name)
+    history = operations.visible_to(actor, cluster.tenant).filter(target_uid=cluster.uid)
+    done = tuple(history[:KEPT_IN_SIGHT])
+    workers = services.health().workers
+    return ClusterPage(
+        cluster=cluster,
+        badge=presenters.badge(cluster.phase),
+        progress=presenters.progress(cluster, done[0] if done else None, workers=workers),
+        facts=presenters.facts(cluster),
+        spec=presenters.spec_rows(cluster),
+        operations=done,
+        events=tuple(audit.of_cluster(actor, cluster)[:KEPT_IN_SIGHT]),
+        may_write=policy.allows(actor, Permission.CLUSTER_WRITE, cluster.tenant),
+        may_access=policy.allows(actor, Permission.CLUSTER_ACCESS, cluster.tenant),
+    )
+
+
+def end(actor: Actor, tenant: str, name: str) -> Operation:
+    """The deletion that ended the last cluster of this name; ``NotFound`` when there was none."""
+    of_name = operations.visible_to(actor, tenants.get(actor, tenant)).filter(target_name=name)
+    last = of_name.first()
+    deleted = (OperationKind.DELETE, OperationState.SUCCEEDED)
+    if last is None or (last.kind, last.state) != deleted:
+        msg = f"there is no cluster {tenant}/{name}, or none that you may see"
+        raise NotFound(msg)
+    return last

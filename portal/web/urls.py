@@ -1,0 +1,30 @@
+"""Addresses of the pages."""
+
+from __future__ import annotations
+
+from django.contrib.auth.views import LogoutView
+from django.urls import path
+
+from portal.web.views import access, clusters, hosts, session, tenants, tokens, users
+
+urlpatterns = [
+    path("", clusters.home, name="home"),
+    path("live", clusters.home_live, name="home-live"),
+    path("sign-in", session.SignIn.as_view(), name="sign-in"),
+    path("sign-out", LogoutView.as_view(), name="sign-out"),
+    path("clusters/new", clusters.create, name="cluster-new"),
+    path("clusters/<str:tenant>/<str:name>", clusters.show, name="cluster"),
+    path("clusters/<str:tenant>/<str:name>/live", clusters.live, name="cluster-live"),
+    path("clusters/<str:tenant>/<str:name>/kubeconfig", access.download, name="cluster-kubeconfig"),
+    path("clusters/<str:tenant>/<str:name>/retry", clusters.retry, name="cluster-retry"),
+    path("clusters/<str:tenant>/<str:name>/delete", clusters.delete, name="cluster-delete"),
+    path("tenants", tenants.index, name="tenants"),
+    path("tenants/new", tenants.create, name="tenant-new"),
+    path("tenants/<str:tenant>", tenants.show, name="tenant"),
+    path("tenants/<str:tenant>/members", tenants.put_member, name="member-put"),
+    path("tenants/<str:tenant>/members/remove", tenants.remove_member, name="member-remove"),
+    path("tokens", tokens.index, name="tokens"),
+    path("tokens/<uuid:uid>/revoke", tokens.revoke, name="token-revoke"),
+    path("users", users.index, name="users"),
+    path("hosts", hosts.index, name="hosts"),
+]

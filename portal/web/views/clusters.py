@@ -1,0 +1,148 @@
+"""Clusters: list, ask for one, watch it, let it try again, delete it."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from portal.web import cluster_page, presenters
+from portal.web.forms.clusters import SIZES, ClusterForm, DeleteForm, Offer, offer
+from portal.web.pages import STOP_POLLING, attempt, page, status_of
+from tenancy import policy
+from tenancy.actions import clusters as actions
+from tenancy.enums import Permission, Phase
+from tenancy.errors import NotAllowed, NotFound
+from tenancy.queries import clusters, hosts, tenants
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from django.http import HttpRequest
+    from django.http.response import HttpResponseBase
+
+    from tenancy.models import Tenant
+    from tenancy.policy import Actor
+
+EDITABLE = require_http_methods(["GET", "HEAD", "POST"])
+
+
+@require_GET
+@page
+def home(request: HttpRequest, actor: Actor) -> HttpResponseBase:
+    """All clusters of all the actor's tenants."""
+    return render(request, "clusters/list.html", _list(actor))
+
+
+@require_GET
+@page
+def home_live(request: HttpRequest, actor: Actor) -> HttpResponseBase:
+    """The list's rows if they changed since ``?seen=``."""
+    shown = _list(actor)
+    if request.GET.get("seen") == shown["version"]:
+        return HttpResponse(status=204)
+    return render(request, "clusters/_list.html", shown)
+
+
+@EDITABLE
+@page
+def create(request: HttpRequest, actor: Actor) -> HttpResponseBase:
+    """The form; a valid one asks for the cluster and goes on to its page."""
+    given = request.POST or request.GET
+    form = ClusterForm(
+        request.POST or None, offer=_offer(actor, given.get("tenant", "")), initial=given.dict()
+    )
+    made = attempt(form, partial(_put, actor, form)) if request.method == "POST" else None
+    if made is not None:
+        return redirect("cluster", made.cluster.tenant.name, made.cluster.name)
+    return render(request, "clusters/new.html", {"form": form, "sizes": SIZES}, status=status_of(form))
+
+
+@require_GET
+@page
+def show(request: HttpRequest, actor: Actor, tenant: str, name: str) -> HttpResponseBase:
+    """The cluster's page, or what became of it."""
+    try:
+        shown = cluster_page.read(actor, tenant, name)
+    except NotFound:
+        ended = cluster_page.end(actor, tenant, name)
+        return render(request, "clusters/gone.html", {"ended": ended}, status=404)
+    return render(request, "clusters/show.html", {"page": shown})
+
+
+@require_GET
+@page
+def live(request: HttpRequest, actor: Actor, tenant: str, name: str) -> HttpResponseBase:
+    """The page's live part if it changed since ``?seen=``; the end of it stops the polling."""
+    try:
+        shown = cluster_page.read(actor, tenant, name)
+    except NotFound:
+        ended = cluster_page.end(actor, tenant, name)
+        return render(request, "clusters/_gone.html", {"ended": ended, "live": True}, status=STOP_POLLING)
+    if request.GET.get("seen") == shown.version:
+        return HttpResponse(status=204)
+    return render(request, "clusters/_live.html", {"page": shown, "live": True})
+
+
+@require_POST
+@page
+def retry(request: HttpRequest, actor: Actor, tenant: str, name: str) -> HttpResponseBase:
+    """Lets a stopped cluster try again."""
+    actions.retry(by=actor, tenant_name=tenant, name=name)
+    messages.success(request, f"{name} tries again now. Its steps show how far it is.")
+    return redirect("cluster", tenant, name)
+
+
+@EDITABLE
+@page
+def delete(request: HttpRequest, actor: Actor, tenant: str, name: str) -> HttpResponseBase:
+    """Asks for the name; the right one asks for the cluster's end."""
+    cluster = clusters.get(actor, tenant, name)
+    policy.check(actor, Permission.CLUSTER_WRITE, cluster.tenant)
+    form = DeleteForm(request.POST or None, name=name)
+    ask = partial(actions.delete, by=actor, tenant_name=tenant, name=name)
+    if request.method == "POST" and attempt(form, ask) is not None:
+        return redirect("cluster", tenant, name)
+    return render(request, "clusters/delete.html", {"form": form, "cluster": cluster}, status=status_of(form))
+
+
+def _put(actor: Actor, form: ClusterForm) -> actions.PutResult:
+    chosen = form.cleaned_data
+    return actions.put(
+        by=actor,
+        tenant_name=chosen["tenant"],
+        name=chosen["name"],
+        spec_text=form.spec_text(),
+        expect=actions.Expectation(absent=True),
+    )
+
+
+def _list(actor: Actor) -> dict[str, Any]:
+    rows = list(clusters.visible_to(actor))
+    settled = {Phase.READY, Phase.FAILED}
+    seen = [(c.uid, c.generation, c.phase, presenters.brief(c), presenters.size(c)) for c in rows]
+    return {
+        "clusters": rows,
+        "working": any(Phase(c.phase) not in settled for c in rows),
+        "version": presenters.version(seen),
+        "tenants": list(tenants.visible_to(actor)),
+        "may_create": bool(_writable(actor)),
+    }
+
+
+def _writable(actor: Actor) -> list[Tenant]:
+    """The tenants in which the actor may make clusters."""
+    return [t for t in tenants.visible_to(actor) if policy.allows(actor, Permission.CLUSTER_WRITE, t)]
+
+
+def _offer(actor: Actor, wanted: str) -> Offer:
+    found = _writable(actor)
+    if not found:
+        msg = "you may not make clusters in any tenant: ask an owner to make you a member, or an admin for a tenant"
+        raise NotAllowed(msg)
+    tenant = next((t for t in found if t.name == wanted), found[0])
+    return offer(found, tenant, hosts.pick())

@@ -1,0 +1,24 @@
+"""Signing in; signing out is Django's own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.contrib.auth.views import LoginView
+
+from portal.web.forms.session import SignInForm
+
+if TYPE_CHECKING:
+    from django.http import HttpResponse
+
+
+class SignIn(LoginView):
+    """Goes on to ``next`` where that is a page of ours, else home."""
+
+    template_name = "sign_in.html"
+    authentication_form = SignInForm
+    redirect_authenticated_user = True
+
+    def form_invalid(self, form: SignInForm) -> HttpResponse:  # type: ignore[override]
+        """The form again, with what was typed but the password."""
+        return self.render_to_response(self.get_context_data(form=form), status=422)

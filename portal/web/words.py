@@ -1,0 +1,107 @@
+"""Every word that people read about a phase, a condition, a reason or an event, and its colour: once, here."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+from tenancy.enums import ConditionStatus, ConditionType, OperationKind, OperationState, Phase, Reason
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class Tone(StrEnum):
+    """A colour with a meaning; the style sheet says which."""
+
+    GOOD = "good"
+    BUSY = "busy"
+    WARN = "warn"
+    BAD = "bad"
+    IDLE = "idle"
+
+
+PHASES: Final[Mapping[Phase, tuple[Tone, str]]] = {
+    Phase.PENDING: (Tone.IDLE, "Waiting for its host"),
+    Phase.PROVISIONING: (Tone.BUSY, "Being created"),
+    Phase.READY: (Tone.GOOD, "Ready to use"),
+    Phase.UPDATING: (Tone.BUSY, "Being changed"),
+    Phase.DEGRADED: (Tone.WARN, "Something is not as it should be"),
+    Phase.FAILED: (Tone.BAD, "Stopped: somebody must act"),
+    Phase.DELETING: (Tone.BUSY, "Being deleted"),
+}
+
+CONDITIONS: Final[Mapping[ConditionType, str]] = {
+    ConditionType.HOST_REACHABLE: "Reach the host cluster",
+    ConditionType.NAMESPACE_READY: "Make its namespace",
+    ConditionType.LIMITS_APPLIED: "Set quota and limits",
+    ConditionType.NETWORK_ISOLATED: "Close its network",
+    ConditionType.RELEASED: "Install the control plane",
+    ConditionType.CONTROL_PLANE_AVAILABLE: "Wait for its API to answer",
+    ConditionType.SANDBOX_ENFORCED: "Prove the sandbox with a probe",
+    ConditionType.DNS_AVAILABLE: "Wait for its DNS",
+    ConditionType.ACCESS_ISSUED: "Prepare access",
+    ConditionType.DELETING: "Being deleted",
+    ConditionType.STALLED: "Stopped for good until somebody acts",
+    ConditionType.AVAILABLE: "All in all",
+}
+"""As steps, in the order of ``BUILD_ORDER``."""
+
+NEGATIVE: Final = frozenset({ConditionType.DELETING, ConditionType.STALLED})
+"""Conditions of which True is the bad or final one."""
+
+REASONS: Final[Mapping[Reason, str]] = {
+    Reason.NOT_YET_REPORTED: "No worker has looked at this since the last change. It is looked at within seconds.",
+    Reason.AS_WANTED: "As wanted.",
+    Reason.HOST_STARTING: "The host cluster is still being built. Your cluster waits and goes on by itself.",
+    Reason.HOST_UNREACHABLE: "The host cluster does not answer. It is tried again; nothing is lost.",
+    Reason.HOST_MISCONFIGURED: "The host cluster lacks something. An admin must act; then it goes on by itself.",
+    Reason.FORBIDDEN: "The host refused Atoll's rights. An admin installs helm/host there anew.",
+    Reason.CONFLICT: "The host has an object of that name which is not Atoll's. An admin removes it; then it goes on.",
+    Reason.WAITING: "The host is at work. It is looked at again within seconds.",
+    Reason.INSTALLING: "Helm is installing the control plane. This takes some seconds.",
+    Reason.CHART_INVALID: "Helm refused the chart or its values. Change the cluster, or tell an admin; then retry.",
+    Reason.RELEASE_FAILED: "Helm could not install it. It is tried again.",
+    Reason.IMAGE_MISSING: "The host cannot pull an image. An admin loads it or corrects the mirror; then it goes on.",
+    Reason.PODS_PENDING: "A pod has no node yet. It starts when the host has room; a smaller size may help.",
+    Reason.NOT_READY: "It runs but does not answer as ready yet. It is looked at again within seconds.",
+    Reason.CRASH_LOOPING: "A container of the control plane keeps ending. An admin looks into its logs on the host.",
+    Reason.PROBE_RUNNING: "A probe pod tells which kernel it sees. Its answer comes within seconds.",
+    Reason.SANDBOX_NOT_ENFORCED: "The probe ran outside the sandbox, so the cluster is not handed out. Tell an admin.",
+    Reason.SANDBOX_UNAVAILABLE: "The host no longer offers this sandbox. Tell an admin, or choose another one.",
+    Reason.QUOTA_EXCEEDED: "The host's quota refused an object. Ask for a larger size.",
+    Reason.UNEXPECTED: "Something nobody foresaw. It is logged and tried again.",
+    Reason.DELETION_REQUESTED: "Somebody asked for its end.",
+    Reason.RELEASING: "Something on the host is still going away. It is looked at again within seconds.",
+}
+"""What a reason means and what happens next."""
+
+OPERATIONS: Final[Mapping[OperationKind, tuple[str, str, str]]] = {
+    OperationKind.CREATE: ("Create", "Creating", "Created"),
+    OperationKind.UPDATE: ("Change", "Changing", "Changed"),
+    OperationKind.DELETE: ("Delete", "Deleting", "Deleted"),
+}
+"""The verb, as it runs, and when it is done."""
+
+OPERATION_STATES: Final[Mapping[OperationState, tuple[Tone, str]]] = {
+    OperationState.RUNNING: (Tone.BUSY, "Running"),
+    OperationState.SUCCEEDED: (Tone.GOOD, "Done"),
+    OperationState.FAILED: (Tone.BAD, "Failed"),
+    OperationState.SUPERSEDED: (Tone.IDLE, "Replaced by a later one"),
+}
+
+EVENTS: Final[Mapping[str, str]] = {
+    "cluster.create": "asked for this cluster",
+    "cluster.update": "changed its spec",
+    "cluster.delete": "asked for its deletion",
+    "cluster.retry": "let it try again",
+    "cluster.gone": "saw that nothing of it is left",
+    "kubeconfig.request": "asked for a kubeconfig",
+    "kubeconfig.collect": "downloaded a kubeconfig",
+}
+
+REACHABLE: Final[Mapping[ConditionStatus, tuple[Tone, str]]] = {
+    ConditionStatus.TRUE: (Tone.GOOD, "Reachable"),
+    ConditionStatus.FALSE: (Tone.BAD, "Not reachable"),
+    ConditionStatus.UNKNOWN: (Tone.IDLE, "Not seen yet"),
+}

@@ -1,0 +1,170 @@
+"""What may happen on the stage; each function is one scene, its arguments are words."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.utils import timezone
+
+from tenancy.actions import (
+    access,
+    clusters,
+    hosts,
+    members,
+    observations,
+    services,
+    tenants,
+    tokens,
+    users,
+    work,
+)
+from tenancy.enums import ConditionStatus, ConditionType, Reason, Role, ServiceKind, StepState, WorkKind
+from tenancy.models import AccessRequest, HostCluster, User, VirtualCluster
+from tenancy.policy import Actor
+from tenancy.rules.conditions import BUILD_ORDER, Condition
+from tenancy.rules.specs import HostObservation, Observation, StepReport
+from tests import factories
+from tests.portal.web.stage import STEPS, WAITS
+
+_TEARDOWN = ("Remove the release", "Wait until volumes are gone", "Remove the namespace")
+
+
+def people() -> None:
+    """Team ``demo`` with owner ada and viewer vera; root is an admin; stan belongs nowhere."""
+    factories.tenant("demo", owner=factories.actor("ada"), viewer=factories.actor("vera"))
+    tenants.update(by=factories.admin(), name="demo", display_name="Demo team")
+    factories.user("stan")
+
+
+def more_people() -> None:
+    """A second team, for lists that are longer than one."""
+    factories.tenant("shop", member=Actor(User.objects.get(username="ada")))
+    tenants.update(by=factories.admin(), name="shop", display_name="Online shop")
+    for name, role in (("grace", Role.MEMBER), ("linus", Role.MEMBER)):
+        users.create(username=name, password=factories.PASSWORD)
+        members.put(by=factories.admin(), tenant="demo", username=name, role=role)
+    tokens.create(by=Actor(User.objects.get(username="ada")), name="CI of the shop", tenant="shop")
+
+
+def host() -> None:
+    """A host that answers, and a worker and relay that are alive."""
+    factories.host()
+    services.beat(ServiceKind.WORKER, "worker-1")
+    services.beat(ServiceKind.RELAY, "relay-1")
+
+
+def building_host(message: str) -> None:
+    """The host is still being built and tells how far it is."""
+    registration = hosts.HostRegistration(kubeconfig="file:/nowhere")
+    made, _ = hosts.put(by=factories.admin(), name="lab", registration=registration)
+    lease = work.claim(WorkKind.HOST, made.uid)
+    assert lease is not None
+    seen = HostObservation(ConditionStatus.UNKNOWN, Reason.HOST_STARTING, message)
+    assert observations.record_host(lease, made.uid, seen)
+    work.wait(lease, 0)
+    services.beat(ServiceKind.WORKER, "worker-1")
+
+
+def cluster(tenant: str, name: str) -> None:
+    """Ada asks for a cluster."""
+    factories.cluster(Actor(User.objects.get(username="ada")), tenant, name)
+
+
+def reach(tenant: str, name: str, count: str) -> None:
+    """A pass ends with ``count`` steps done and the next one at work."""
+    found, done = _cluster(tenant, name), int(count)
+    seen = [_condition(found, kind) for kind in BUILD_ORDER[:done]]
+    seen.append(
+        Condition(BUILD_ORDER[done], ConditionStatus.FALSE, Reason.WAITING, WAITS[done], found.generation)
+    )
+    factories.observe(found, *seen, steps=_steps(done))
+
+
+def ready(tenant: str, name: str) -> None:
+    """A clean pass saw everything as wanted."""
+    found = _cluster(tenant, name)
+    seen = [_condition(found, kind) for kind in BUILD_ORDER]
+    steps = tuple(StepReport(step, StepState.DONE) for step in STEPS)
+    factories.observe(found, *seen, steps=steps, clean=True, endpoint="https://10.180.12.7:443")
+
+
+def stall(tenant: str, name: str, message: str) -> None:
+    """A pass met something that only a person can mend."""
+    found = _cluster(tenant, name)
+    at_work = _steps(4)[:4]
+    failed = StepReport(STEPS[4], StepState.FAILED, message)
+    ahead = tuple(StepReport(step, StepState.PENDING) for step in STEPS[5:])
+    seen = [_condition(found, kind) for kind in BUILD_ORDER[:4]]
+    seen += [
+        Condition(kind, status, Reason.CHART_INVALID, message, found.generation)
+        for kind, status in (
+            (ConditionType.RELEASED, ConditionStatus.FALSE),
+            (ConditionType.STALLED, ConditionStatus.TRUE),
+        )
+    ]
+    factories.observe(found, *seen, steps=(*at_work, failed, *ahead))
+
+
+def mint(text: str) -> None:
+    """A worker makes the kubeconfig that somebody waits for."""
+    row = AccessRequest.objects.latest("created_at")
+    lease = work.claim(WorkKind.ACCESS, row.uid)
+    assert lease is not None
+    expires = timezone.now() + timedelta(seconds=row.lifetime)
+    assert access.hand_over(lease, row.uid, kubeconfig=text, expires_at=expires)
+    work.finish(lease)
+
+
+def leave(tenant: str, name: str, count: str) -> None:
+    """The teardown has ``count`` steps behind it."""
+    found, done = _cluster(tenant, name), int(count)
+    condition = Condition(
+        ConditionType.DELETING,
+        ConditionStatus.TRUE,
+        Reason.RELEASING,
+        "2 volumes are still there",
+        found.generation,
+    )
+    states = [StepState.DONE] * done + [StepState.RUNNING] + [StepState.PENDING] * (len(_TEARDOWN) - done - 1)
+    steps = tuple(StepReport(step, state) for step, state in zip(_TEARDOWN, states, strict=True))
+    factories.observe(found, condition, steps=steps)
+
+
+def gone(tenant: str, name: str) -> None:
+    """The teardown proved that nothing is left."""
+    steps = tuple(StepReport(step, StepState.DONE) for step in _TEARDOWN)
+    factories.observe(_cluster(tenant, name), steps=steps, gone=True)
+
+
+def broken_host() -> None:
+    """The host stops answering."""
+    made = HostCluster.objects.get(name="lab")
+    lease = work.claim(WorkKind.HOST, made.uid)
+    assert lease is not None
+    message = "https://172.30.0.1:6443 refused the connection"
+    seen = HostObservation(ConditionStatus.FALSE, Reason.HOST_UNREACHABLE, message)
+    assert observations.record_host(lease, made.uid, seen)
+
+
+def _cluster(tenant: str, name: str) -> VirtualCluster:
+    return VirtualCluster.objects.get(tenant__name=tenant, name=name)
+
+
+def _condition(found: VirtualCluster, kind: ConditionType) -> Condition:
+    return Condition(kind, ConditionStatus.TRUE, Reason.AS_WANTED, "", found.generation)
+
+
+def _steps(done: int) -> tuple[StepReport, ...]:
+    return tuple(
+        StepReport(
+            name,
+            StepState.DONE if at < done else StepState.RUNNING if at == done else StepState.PENDING,
+            WAITS[at] if at == done else "",
+        )
+        for at, name in enumerate(STEPS)
+    )
+
+
+def delete(tenant: str, name: str) -> None:
+    """Ada asks for a cluster's end."""
+    clusters.delete(by=Actor(User.objects.get(username="ada")), tenant_name=tenant, name=name)

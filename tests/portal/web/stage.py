@@ -1,0 +1,129 @@
+"""A portal of its own, as a process with its own home, and the scenes that play in it.
+
+``python -m tests.portal.web.stage HOME`` serves on a free port of loopback, prints
+where and with which password, and then plays one scene for each line of standard input. Scenes write
+what the provisioner would, through the same actions.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+STEPS = (
+    "Reach the host",
+    "Make the namespace",
+    "Set quota and limits",
+    "Close the network",
+    "Install the control plane",
+    "Wait for its API",
+    "Prove the sandbox",
+    "Wait for DNS",
+    "Prepare access",
+)
+WAITS = (
+    "asking host 'lab' for its version",
+    "waiting for the host to make it",
+    "waiting for the host to count what the namespace uses",
+    "network rules are being applied",
+    "Helm is installing release 'cluster'",
+    "pod cluster-0 is starting: 1 of 2 containers are ready",
+    "a probe pod reads its kernel from inside",
+    "1 of 1 CoreDNS pods is starting",
+    "waiting for the certificate of the tenant's API",
+)
+
+
+class Stage:
+    """The stage as a test drives it from outside."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+        told = self._answer()
+        self.url, self.password = str(told["url"]), str(told["password"])
+
+    def play(self, scene: str, *words: str) -> None:
+        """Plays one scene to its end; its failure is raised here."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(shlex.join([scene, *words]) + "\n")
+        self._process.stdin.flush()
+        assert self._answer() == {"played": scene}
+
+    def _answer(self) -> dict[str, Any]:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        assert line, f"the stage ended with {self._process.wait(10)}"
+        return dict(json.loads(line))
+
+
+@contextmanager
+def opened(home: Path) -> Iterator[Stage]:
+    """Starts a stage and ends it."""
+    command = [sys.executable, "-m", "tests.portal.web.stage", str(home)]
+    process = subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=REPOSITORY
+    )
+    try:
+        yield Stage(process)
+    finally:
+        assert process.stdin is not None
+        process.stdin.close()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(10)
+
+
+def main(home: str) -> None:
+    """Serves and plays until standard input ends."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    os.environ.update(ATOLL_HOME=home, ATOLL_PUBLIC_URL=url, DJANGO_SETTINGS_MODULE="portal.settings")
+    _prepare()
+    _serve(listener)
+    from tests.factories import PASSWORD
+    from tests.portal.web import scenes
+
+    _say(url=url, password=PASSWORD)
+    for line in sys.stdin:
+        name, *words = shlex.split(line)
+        play: Callable[..., None] = getattr(scenes, name)
+        play(*words)
+        _say(played=name)
+
+
+def _prepare() -> None:
+    import django
+
+    django.setup()
+    from django.core.management import call_command
+
+    call_command("migrate", verbosity=0)
+
+
+def _serve(listener: socket.socket) -> None:
+    import uvicorn
+
+    config = uvicorn.Config("portal.asgi:application", log_level="warning", lifespan="off")
+    server = uvicorn.Server(config)
+    threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True).start()
+
+
+def _say(**fields: str) -> None:
+    sys.stdout.write(json.dumps(fields) + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
