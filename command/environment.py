@@ -65,6 +65,7 @@ def _install(name: str) -> None:
             "sync",
             "--quiet",
             "--require-hashes",
+            "--compile-bytecode",  # else every process compiles Django anew where no bytecode is written
             "--python",
             str(PYTHON),
             str(REQUIREMENTS / name),
