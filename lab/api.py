@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import subprocess
 import sys
 import time
 from dataclasses import asdict, dataclass
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 LOOK_EVERY: Final = 0.1  # seconds
 CHECKOUT: Final = Path(__file__).resolve().parent.parent
 TAIL: Final = 2000  # characters of a log worth showing
+
+# Supervisors this process started; their ends have to be noted or they stay as zombies.
+_children: set[int] = set()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,8 @@ def down(home: Path) -> None:
     if record is not None:
         reap.remove(record)
     reap.leftovers()
+    for child in list(_children):
+        _has_ended(child)
 
 
 def is_running(home: Path) -> bool:
@@ -127,35 +132,53 @@ def state(home: Path) -> Progress:
     )
 
 
-def _launch(home: Path, options: Options) -> subprocess.Popen[bytes]:
+def _launch(home: Path, options: Options) -> int:
+    """Start a supervisor in a session of its own; give its process id."""
     logs = home.resolve() / "lab" / "logs"
     logs.mkdir(mode=0o700, parents=True, exist_ok=True)
     (home.resolve() / "lab" / "progress.json").unlink(missing_ok=True)
     words = [str(home.resolve()), str(options.workers), str(options.gpus), str(options.fake_nodes)]
-    with (logs / "supervisor.log").open("ab") as log:
-        return subprocess.Popen(
-            [sys.executable, "-m", "lab.start", *words],
-            cwd=CHECKOUT,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            # Building asks for more than the lab itself: a Go toolchain, caches, mirrors.
-            env={**_surroundings(), "PYTHONUNBUFFERED": "1"},
-            start_new_session=True,
-        )
+    log = str(logs / "supervisor.log")
+    append = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+    # Not subprocess: the supervisor outlives this call, which Popen objects mind.
+    pid = os.posix_spawn(
+        sys.executable,
+        [sys.executable, "-P", "-m", "lab.start", *words],
+        _surroundings(),
+        file_actions=[
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_OPEN, 1, log, append, 0o600),
+            (os.POSIX_SPAWN_DUP2, 1, 2),
+        ],
+        setsid=True,
+    )
+    _children.add(pid)
+    return pid
+
+
+def _has_ended(pid: int) -> bool:
+    """Tell whether a supervisor of ours has ended, taking note of it for good."""
+    if pid in _children:
+        with contextlib.suppress(ChildProcessError):
+            if os.waitpid(pid, os.WNOHANG) == (0, 0):
+                return False
+        _children.discard(pid)
+    return True
 
 
 def _surroundings() -> dict[str, str]:
+    # Building asks for more than the lab itself: a Go toolchain, caches, mirrors.
 
-    return {**os.environ, "PATH": f"{os.environ.get('PATH', '')}:{environment()['PATH']}"}
+    path = f"{os.environ.get('PATH', '')}:{environment()['PATH']}"
+    return {**os.environ, "PATH": path, "PYTHONPATH": str(CHECKOUT), "PYTHONUNBUFFERED": "1"}
 
 
-def _follow(home: Path, child: subprocess.Popen[bytes] | None, report: Callable[[str], None]) -> None:
+def _follow(home: Path, child: int | None, report: Callable[[str], None]) -> None:
     """Tell each step until the lab is ready; LabError when it fails."""
     began, told = time.monotonic(), Progress()
     file = home.resolve() / "lab" / "progress.json"
     while True:
-        ended = child is not None and child.poll() is not None
+        ended = child is not None and _has_ended(child)
         now = progress.read(file)
         if now != told and now.state is not State.STOPPED:
             told = now

@@ -34,7 +34,7 @@ def look(home: Path) -> dict[str, Any]:
         "logs": str(lab.logs),
         "audit_log": str(lab.audit_log),
         "options": asdict(lab.options),
-        "processes": _processes(lab),
+        "processes": processes(lab),
     }
     if progress.state in {State.READY, State.STARTING}:
         seen["nodes"] = _nodes(lab)
@@ -58,7 +58,8 @@ def as_json(seen: dict[str, Any]) -> str:
     return json.dumps(seen, indent=2)
 
 
-def _processes(lab: Instance) -> list[dict[str, Any]]:
+def processes(lab: Instance) -> list[dict[str, Any]]:
+    """Give what the lab's processes are and whether each runs."""
     rows: list[dict[str, Any]] = files.read_json(lab.run / "processes.json").get("processes", [])
     return [{**row, "running": registry.start_time(row["pid"]) == row["started"] != 0} for row in rows]
 
