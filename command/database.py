@@ -7,6 +7,7 @@ import sys
 import time
 from contextlib import closing
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
 from command import programs
@@ -32,16 +33,37 @@ def manage(environment: Mapping[str, str], *arguments: str, stdin: str = "", tim
 def migrate(home: Home, environment: Mapping[str, str]) -> None:
     """Backs SQLite up where its tables are about to change, then changes them."""
     began = time.monotonic()
-    pending = [
-        line for line in manage(environment, "migrate", "--plan").splitlines() if line.startswith("    ")
-    ]
-    if "No planned migration operations" in "".join(line for line in pending) or not pending:
-        say(f"database: up to date ({elapsed(time.monotonic() - began)})")
+    on_sqlite = not environment.get("ATOLL_DATABASE_URL")
+    if on_sqlite and home.database.exists() and _stamp(home.database) == _code_stamp():
+        say("database: up to date")
         return
-    if not environment.get("ATOLL_DATABASE_URL") and home.database.exists():
+    plan = [line for line in manage(environment, "migrate", "--plan").splitlines() if line.startswith("    ")]
+    if on_sqlite and plan and home.database.exists():
         say(f"database: copied to {backup(home)} before its tables change")
     manage(environment, "migrate", "--noinput", timeout=TIMEOUT)
-    say(f"database: {len(pending)} changes made ({elapsed(time.monotonic() - began)})")
+    if on_sqlite:
+        _write_stamp(home.database, _code_stamp())
+    say(f"database: brought up to date ({elapsed(time.monotonic() - began)})")
+
+
+def _code_stamp() -> int:
+    """Differs whenever the migrations of this checkout, or of what it stands on, do.
+
+    Kept in the database itself, so that it travels with copies; asking Django takes seconds.
+    """
+    files = [CHECKOUT / "requirements" / "base.txt", *sorted(CHECKOUT.glob("migrations/*/*.py"))]
+    digest = sha256(b"".join(sha256(file.name.encode() + file.read_bytes()).digest() for file in files))
+    return int.from_bytes(digest.digest()[:4], "big") & 0x7FFFFFFF
+
+
+def _stamp(path: Path) -> int:
+    with closing(sqlite3.connect(path)) as database:
+        return int(database.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _write_stamp(path: Path, stamp: int) -> None:
+    with closing(sqlite3.connect(path)) as database:
+        database.execute(f"PRAGMA user_version = {stamp:d}")
 
 
 def backup(home: Home) -> Path:

@@ -1,0 +1,77 @@
+"""``./atoll test``: all that gates a landing, in the order in which it fails soonest."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+from typing import TYPE_CHECKING, Final
+
+from command.environment import CHECKOUT, FOLDER
+from command.terminal import CommandError, complain, elapsed, say, since_start
+from lab import build, images
+
+if TYPE_CHECKING:
+    import argparse
+
+JUST: Final = str(FOLDER / "bin" / "just")
+NOT_LONG: Final = "not long"
+
+
+def run(asked: argparse.Namespace) -> int:
+    """All of it; with arguments for pytest only the tests that these choose."""
+    with tempfile.TemporaryDirectory(prefix="atoll-test-home-", ignore_cleanup_errors=True) as home:
+        environment = _environment(home)
+        if asked.pytest:
+            return _just(environment, "test", *asked.pytest)
+        return _everything(environment, everything=asked.all)
+
+
+def _everything(environment: dict[str, str], *, everything: bool) -> int:
+    _build_lab()
+    failed = []
+    for recipe, *arguments in _plan(everything=everything):
+        began = since_start()
+        say(f"just {' '.join([recipe, *arguments])}")
+        status = _just(environment, recipe, *arguments)
+        say(
+            f"{recipe}: {'passed' if status == 0 else f'failed (exit status {status})'} in {elapsed(since_start() - began)}"
+        )
+        if status:
+            failed.append(recipe)
+    if failed:
+        complain(f"failed: {', '.join(failed)}")
+    return 1 if failed else 0
+
+
+def _plan(*, everything: bool) -> list[list[str]]:
+    """Pytest comes last: its closing lines are the run's."""
+    marked = [] if everything else ["-m", NOT_LONG]
+    if os.geteuid() != 0:
+        say("not root: what needs the real lab is left out")
+        marked = ["-m", " and ".join([*marked[1:], "not lab"])]
+    return [["check"], ["test-postgres", "-q"], ["test", "-v", "--durations=15", *marked]]
+
+
+def _build_lab() -> None:
+    """Before any test's own time limit runs; at once where it is cached."""
+
+    def tell(text: str, done: int, total: int) -> None:
+        say(f"lab: {done}/{total} {text}")
+
+    say("lab: looking for its programs and images")
+    images.ensure(build.ensure(None, tell), tell)
+
+
+def _just(environment: dict[str, str], *words: str) -> int:
+    try:
+        return subprocess.run([JUST, *words], cwd=CHECKOUT, env=environment, check=False).returncode  # noqa: S603
+    except FileNotFoundError as error:
+        raise CommandError(f"{JUST} is missing: remove .venv and run ./atoll test again") from error
+
+
+def _environment(home: str) -> dict[str, str]:
+    """The person's own settings of Atoll must not change what is tested."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("ATOLL_")}
+    cache = {"ATOLL_CACHE": os.environ["ATOLL_CACHE"]} if "ATOLL_CACHE" in os.environ else {}
+    return {**kept, **cache, "ATOLL_HOME": home}
