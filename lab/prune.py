@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import shutil
+import time
 from pathlib import Path
+from typing import Final
 
 from lab import build, images, toolchain
 from lab.cache import cache_root
 from lab.errors import LabError
 
-KINDS = ("programs", "sets", "images")
+KINDS: Final = ("programs", "sets", "images")
+DRAFT_SECONDS: Final = 24 * 3600.0
 
 
 def prune() -> list[Path]:
@@ -25,7 +28,7 @@ def prune() -> list[Path]:
         for folder in sorted((cache_root() / kind).glob("*"))
         if folder not in keep and not any(program.is_relative_to(folder) for program in running)
     ]
-    for folder in [*old, cache_root() / "digests"]:
+    for folder in [*old, *_abandoned(), cache_root() / "digests"]:
         shutil.rmtree(folder, ignore_errors=True)
     return old
 
@@ -37,6 +40,12 @@ def current() -> set[Path]:
     found = toolchain.find(lambda _text: None)
     jobs = [build.Job(target, found) for target in build.TARGETS]
     return {programs.parent, *(job.folder for job in jobs), *(file.parent for file in archives)}
+
+
+def _abandoned() -> list[Path]:
+    """Drafts whose makers were killed: no compilation lasts that long."""
+    drafts = (cache_root() / "tmp").glob("*")
+    return [draft for draft in drafts if time.time() - draft.stat().st_mtime > DRAFT_SECONDS]
 
 
 def _running() -> list[Path]:

@@ -231,6 +231,9 @@ def test_pruning_keeps_what_is_current_or_runs(monkeypatch: pytest.MonkeyPatch) 
     for name in ("sets/new", "sets/running/bin", "sets/old/bin", "programs/old"):
         (cache.cache_root() / name).mkdir(parents=True)
         (cache.cache_root() / name / "file").write_bytes(b"x" * 1000)
+    for draft, age in (("fresh", 0), ("abandoned", 2 * 24 * 3600)):
+        (cache.cache_root() / "tmp" / draft).mkdir(parents=True)
+        os.utime(cache.cache_root() / "tmp" / draft, (time.time() - age,) * 2)
     program = cache.cache_root() / "sets/running/bin/sleep"
     shutil.copy("/bin/sleep", program)
     with subprocess.Popen([program, "60"]) as process:
@@ -240,6 +243,7 @@ def test_pruning_keeps_what_is_current_or_runs(monkeypatch: pytest.MonkeyPatch) 
             process.kill()
     assert sorted(folder.name for folder in (cache.cache_root() / "sets").iterdir()) == ["new", "running"]
     assert list((cache.cache_root() / "programs").iterdir()) == []
+    assert [draft.name for draft in (cache.cache_root() / "tmp").iterdir()] == ["fresh"]
 
 
 def test_what_the_compiler_needs_from_debian_is_named() -> None:
