@@ -34,11 +34,12 @@ def migrate(home: Home, environment: Mapping[str, str]) -> None:
     """Backs SQLite up where its tables are about to change, then changes them."""
     began = time.monotonic()
     on_sqlite = not environment.get("ATOLL_DATABASE_URL")
-    if on_sqlite and home.database.exists() and _stamp(home.database) == _code_stamp():
+    existed = on_sqlite and home.database.exists()
+    if existed and _stamp(home.database) == _code_stamp():
         say("database: up to date")
         return
     plan = [line for line in manage(environment, "migrate", "--plan").splitlines() if line.startswith("    ")]
-    if on_sqlite and plan and home.database.exists():
+    if existed and plan:
         say(f"database: copied to {backup(home)} before its tables change")
     manage(environment, "migrate", "--noinput", timeout=TIMEOUT)
     if on_sqlite:
