@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Final
 
 from command import arguments, debian, environment
-from command.terminal import CommandError, complain, show
+from command.terminal import CommandError, carry_clock, complain, show
 
 if TYPE_CHECKING:
     import argparse
@@ -59,5 +59,6 @@ def _packages(wanted: argparse.Namespace) -> dict[str, str]:
 def _hand_over(argv: list[str]) -> None:
     paths = [str(environment.CHECKOUT), os.environ.get("PYTHONPATH", "")]
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
+    carry_clock()
     # -P: a folder called "command" where the person stands must not be taken for ours.
     os.execv(environment.PYTHON, [str(environment.PYTHON), "-P", "-m", "command", *argv])  # noqa: S606

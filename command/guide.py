@@ -11,6 +11,7 @@ import httpx
 
 from command import home as homes
 from command.terminal import HEARTBEAT_SECONDS, elapsed, say, show, since_start
+from lab.images import BUSYBOX_IMAGE
 
 if TYPE_CHECKING:
     from command.home import Home
@@ -121,7 +122,7 @@ def kubectl(home: Home, url: str) -> str:
     curl -sS --fail-with-body -X POST -H "Authorization: Bearer $(cat {home.token("demo")})" \\
         {url}{CLUSTER}/kubeconfig | python3 -c "{read}" > first.kubeconfig
     export KUBECONFIG=$PWD/first.kubeconfig PATH={home.root / "bin"}:$PATH
-    kubectl run hello --image=busybox:1.36 --restart=Never -- uname -r; sleep 5; kubectl logs hello
+    kubectl run hello --image={BUSYBOX_IMAGE} --restart=Never -- uname -r; sleep 5; kubectl logs hello
 """
 
 

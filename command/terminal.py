@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 import time
@@ -13,7 +14,10 @@ if TYPE_CHECKING:
 
 HEARTBEAT_SECONDS: Final = 15.0
 
-_began = time.monotonic()
+BEGAN: Final = "COMMAND_BEGAN"
+"""In the environment across the hand-over from the bootstrap: one clock for both."""
+
+_began = float(os.environ.pop(BEGAN, time.monotonic()))
 
 
 class CommandError(Exception):
@@ -35,6 +39,11 @@ def elapsed(seconds: float) -> str:
 def since_start() -> float:
     """Seconds since this process began to talk."""
     return time.monotonic() - _began
+
+
+def carry_clock() -> None:
+    """Lets the program that takes this one's place go on counting."""
+    os.environ[BEGAN] = str(_began)
 
 
 def say(text: str) -> None:

@@ -77,12 +77,13 @@ def _start(
         supervisor.start(redis.service(home))
         redis.wait(home)
     database.migrate(home, environment)
-    for service in (services.portal(asked.port), services.relay(), services.worker()):
+    for service in (services.relay(), services.worker()):
         supervisor.start(service)
     registered = registration(home, choice)
     demo = [] if asked.no_demo else ["--demo"]
     for line in database.manage(environment, "bootstrap", *demo, "--host", *registered).splitlines():
         say(line)
+    supervisor.start(services.portal(asked.port))  # once it answers, scripts find their tokens
     guide.follow_portal()
     keeper = HostKeeper(home, choice, environment, registered, stop)
     threading.Thread(target=keeper.run, daemon=True).start()
