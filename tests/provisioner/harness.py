@@ -1,0 +1,161 @@
+"""Runs real passes of the real steps against a world in memory, keeping what ``tenancy`` would keep."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from provisioner.outcomes import Fault, Stall, Transient
+from provisioner.reconcile import engine
+from provisioner.reconcile.memory import Memory
+from provisioner.reconcile.scope import Scope
+from provisioner.wiring import BUILD, TEARDOWN
+from tenancy.enums import ConditionType, Exposure, IsolationModel, Persistence, Reason, Sandbox
+from tenancy.rules.lifecycle import summary
+from tenancy.rules.names import host_namespace
+from tenancy.rules.specs import DesiredCluster, EffectiveSpec, HostAccess, HostFacts, Resources
+from tests.fakes.world import FakeGuard, World
+
+if TYPE_CHECKING:
+    from provisioner.outcomes import Outcome
+    from tenancy.rules.conditions import Condition
+    from tenancy.rules.specs import Observation, StepReport
+
+CHART = Path(__file__).resolve().parents[2] / "helm" / "virtual-cluster"
+UID = UUID("0b5f6a52-7d1c-4d8e-9a43-3c1f7a0e9b11")
+FACTS = HostFacts(
+    version="v1.36.3",
+    runtime_classes={"gvisor": "runsc"},
+    storage_classes=("local-path",),
+    default_storage_class="local-path",
+    service_cidrs=("10.96.0.0/16",),
+    api_addresses=("172.30.0.1:6443",),
+    ready_nodes=2,
+)
+HOST = HostAccess(
+    uid=UUID("6f2ffbd5-c7bf-4be5-b760-3dfc4c1237fc"),
+    name="lab",
+    kubeconfig="file:/nowhere",
+    exposure=Exposure.CLUSTER_IP,
+    client_cidrs=("172.30.0.1/32",),
+    image_prefix="",
+    control_plane_selector={},
+    workload_selector={},
+    progress_file="",
+    facts=FACTS,
+)
+EFFECTIVE = EffectiveSpec(
+    kubernetes_version="1.36",
+    model=IsolationModel.SHARED,
+    sandbox=Sandbox.GVISOR,
+    runtime_class="gvisor",
+    persistence=Persistence.PERSISTENT,
+    resources=Resources(cpu=Decimal(4), memory=Decimal(8 * 1024**3), storage=Decimal(20 * 1024**3), pods=50),
+)
+WANTED = DesiredCluster(
+    uid=UID,
+    tenant="demo",
+    name="first",
+    namespace=host_namespace("demo", "first", UID),
+    generation=1,
+    deleting=False,
+    ever_ready=False,
+    host=HOST,
+    effective=EFFECTIVE,
+    conditions=(),
+    endpoint="",
+)
+
+
+@dataclass
+class Team:
+    """One cluster's row, its passes, and the world they run in."""
+
+    world: World = field(default_factory=World)
+    wanted: DesiredCluster = WANTED
+    memory: Memory = field(default_factory=Memory)
+    guard: FakeGuard = field(default_factory=FakeGuard)
+    steps: tuple[StepReport, ...] = ()
+    observed_generation: int = 0
+    gone: bool = False
+    fault: Fault | None = None
+
+    def once(self) -> Outcome | None:
+        """One pass; ``None`` when it ended with a fault, which is kept."""
+        self.fault = None
+        scope = Scope(
+            desired=self.wanted,
+            hosts=self.world.hosts(),
+            tenants=self.world.tenant_apis(),
+            guard=self.guard,
+            memory=self.memory,
+            chart=CHART,
+            now=lambda: self.world.now,
+            pause=lambda _seconds: None,
+            publish=self._keep,
+        )
+        try:
+            return engine.reconcile(scope, build=BUILD, teardown=TEARDOWN)
+        except Fault as fault:
+            self.fault = fault
+            return None
+
+    def until_settled(self, passes: int = 40) -> Outcome | None:
+        """Passes and the world's own moves, in turn, until the cluster is clean, stalled or gone."""
+        for _ in range(passes):
+            outcome = self.once()
+            if self.gone or self.settled(outcome):
+                return outcome
+            self.world.tick()
+        msg = f"not settled after {passes} passes: {self.condition(ConditionType.AVAILABLE)}, {self.fault}"
+        raise AssertionError(msg)
+
+    def settled(self, outcome: Outcome | None) -> bool:
+        done = self.observed_generation == self.wanted.generation and outcome is not None
+        return isinstance(outcome, Stall) or (done and not hasattr(outcome, "after") and not self.wanted.deleting)
+
+    def restart(self) -> None:
+        """A new worker process: nothing is remembered."""
+        self.memory, self.guard = Memory(), FakeGuard(self.guard.fence)
+        self.world.dead = False
+
+    def delete(self) -> None:
+        self.wanted = replace(self.wanted, deleting=True)
+
+    def change(self, **effective: object) -> None:
+        """A new spec."""
+        made = replace(EFFECTIVE, **effective)  # type: ignore[arg-type]
+        self.wanted = replace(self.wanted, effective=made, generation=self.wanted.generation + 1)
+
+    def condition(self, kind: ConditionType) -> Condition | None:
+        if kind is ConditionType.AVAILABLE:
+            return summary(self.wanted.conditions, self.wanted.generation)
+        return next((c for c in self.wanted.conditions if c.type is kind), None)
+
+    def reason(self, kind: ConditionType) -> Reason | None:
+        found = self.condition(kind)
+        return found.reason if found else None
+
+    def _keep(self, seen: Observation) -> None:
+        self.world.point()
+        if seen.gone:
+            self.gone = True
+        fresh = {c.type: c for c in (*self.wanted.conditions, *seen.conditions)}
+        available = summary(fresh.values(), self.wanted.generation).true
+        ever = self.wanted.ever_ready or (seen.clean and available)
+        endpoint = seen.endpoint or self.wanted.endpoint
+        self.wanted = replace(
+            self.wanted, conditions=tuple(fresh.values()), ever_ready=ever, endpoint=endpoint
+        )
+        if seen.clean and not self.wanted.deleting:
+            self.observed_generation = seen.generation
+        self.steps = seen.steps
+        self.world.point()
+
+
+def transient(team: Team) -> bool:
+    """Whether the last pass ended with a fault that will be tried again."""
+    return isinstance(team.fault, Transient)

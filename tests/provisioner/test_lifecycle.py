@@ -1,0 +1,425 @@
+"""A cluster's whole life in memory: built, changed, repaired, torn down, from any state a crash leaves."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from provisioner.outcomes import Done, Wait
+from provisioner.ports import (
+    CLUSTER_ROLE_BINDINGS,
+    LIMIT_RANGES,
+    NAMESPACES,
+    NETWORK_POLICIES,
+    PODS,
+    RESOURCE_QUOTAS,
+    ROLE_BINDINGS,
+    SECRETS,
+    SERVICE_ACCOUNTS,
+    SERVICES,
+    STATEFUL_SETS,
+    VOLUMES,
+)
+from provisioner.reconcile import labels
+from provisioner.release.state import SELECTOR, record_name, revisions
+from tenancy.enums import ConditionStatus, ConditionType, Reason, StepState
+from tenancy.rules.conditions import BUILD_ORDER
+from tenancy.rules.specs import Resources
+from tests.fakes.kube import _matches
+from tests.fakes.world import Crash, World
+from tests.provisioner.harness import EFFECTIVE, WANTED, Team
+
+NS = WANTED.namespace
+
+
+@pytest.fixture
+def team():
+    return Team()
+
+
+@pytest.fixture
+def ready(team):
+    team.until_settled()
+    return team
+
+
+def records(world: World):
+    found = [o for k, o in world.host.objects.items() if k[:2] == ("secrets", NS) and _matches(o, SELECTOR, "")]
+    return revisions(found)
+
+
+def statuses(world: World):
+    return [r.status.value for r in records(world)]
+
+
+def shape(world: World):
+    """What is on the host and in the tenant, whatever the way it came there."""
+    host = sorted(k for k in world.host.objects)
+    tenant = sorted(k for k in world.tenants[NS].objects)
+    live = [r.status.value for r in records(world)][-1:]
+    return [k for k in host if not k[2].startswith("sh.helm")], tenant, live
+
+
+class TestBuild:
+    def test_it_ends_ready(self, team):
+        assert team.until_settled() == Done()
+        assert {k: team.condition(k).status for k in BUILD_ORDER} == dict.fromkeys(
+            BUILD_ORDER, ConditionStatus.TRUE
+        )
+        assert team.condition(ConditionType.AVAILABLE).true
+        assert team.wanted.endpoint == "https://10.96.0.7"
+        assert [s.state for s in team.steps] == [StepState.DONE] * 9
+
+    def test_the_early_steps_are_one_pass(self, team):
+        team.once()
+        assert [s.name for s in team.steps if s.state is StepState.DONE] == [
+            "Host",
+            "Namespace",
+            "Limits",
+            "Network rules",
+            "Control plane release",
+        ]
+
+    def test_guard_rails_are_there_before_the_release(self, team):
+        team.once()
+        written = [key[0] for _, key in team.world.host.writes]
+        assert written == [
+            "namespaces",
+            "rolebindings",
+            "resourcequotas",
+            "limitranges",
+            "networkpolicies",
+            "networkpolicies",
+            "networkpolicies",
+        ]
+        assert statuses(team.world) == ["deployed"]
+
+    def test_a_pass_that_waits_writes_nothing(self, team):
+        team.once()
+        before = len(team.world.host.writes)
+        assert isinstance(team.once(), Wait)
+        assert len(team.world.host.writes) == before
+
+    def test_a_repeated_pass_changes_nothing(self, ready):
+        before = (len(ready.world.host.writes), len(ready.world.tenants[NS].writes), statuses(ready.world))
+        ready.restart()
+        assert ready.once() == Done()
+        after = (len(ready.world.host.writes), len(ready.world.tenants[NS].writes), statuses(ready.world))
+        assert after == before
+
+    def test_the_probe_is_gone_afterwards(self, ready):
+        assert ready.world.tenants[NS].names(PODS, "atoll-system") == []
+
+    def test_each_role_has_an_account_and_its_rights(self, ready):
+        tenant = ready.world.tenants[NS]
+        assert tenant.names(SERVICE_ACCOUNTS, "atoll-system") == [
+            "atoll-member",
+            "atoll-owner",
+            "atoll-viewer",
+            "sandbox-probe",
+        ]
+        roles = {
+            name: tenant.seen(CLUSTER_ROLE_BINDINGS, name)["roleRef"]["name"]
+            for name in tenant.names(CLUSTER_ROLE_BINDINGS)
+        }
+        assert roles == {"atoll-member": "cluster-admin", "atoll-owner": "cluster-admin", "atoll-viewer": "view"}
+
+    def test_an_untouched_cluster_is_not_probed_again_within_ten_minutes(self, ready):
+        ready.restart()
+        ready.once()
+        assert ready.world.tenants[NS].names(PODS, "atoll-system") == []
+
+    def test_an_old_proof_is_made_anew_without_losing_ready(self, ready):
+        from datetime import timedelta
+
+        ready.world.now += timedelta(minutes=11)
+        assert isinstance(ready.once(), Wait)
+        assert ready.world.tenants[NS].names(PODS, "atoll-system") == ["sandbox-probe-1"]
+        assert ready.condition(ConditionType.AVAILABLE).true
+        ready.world.tick()
+        assert ready.once() == Done()
+
+    def test_a_new_proof_that_fails_ends_ready(self, ready):
+        from datetime import timedelta
+
+        from tests.fakes.world import RUNC
+
+        ready.world.now += timedelta(minutes=11)
+        ready.world.kernel = RUNC
+        ready.once()
+        ready.world.tick()
+        ready.once()
+        assert ready.reason(ConditionType.SANDBOX_ENFORCED) is Reason.SANDBOX_NOT_ENFORCED
+        assert ready.condition(ConditionType.STALLED).true
+
+
+class TestChange:
+    def test_a_new_amount_changes_the_quota_and_not_the_release(self, ready):
+        more = replace(EFFECTIVE.resources, pods=60, cpu=Decimal(8))
+        ready.change(resources=more)
+        ready.until_settled()
+        quota = ready.world.host.seen(RESOURCE_QUOTAS, "atoll-quota", NS)["spec"]["hard"]
+        assert (quota["pods"], quota["requests.cpu"]) == ("63", "8230m")
+        assert statuses(ready.world) == ["deployed"]
+        assert ready.observed_generation == 2
+
+    def test_a_new_version_upgrades_the_release(self, ready):
+        ready.change(kubernetes_version="1.35")
+        ready.until_settled()
+        assert statuses(ready.world) == ["superseded", "deployed"]
+
+    def test_the_sandbox_is_proved_again_for_a_new_generation(self, ready):
+        ready.change(resources=Resources(Decimal(1), Decimal(1024**3), Decimal(1024**3), 10))
+        ready.once()
+        assert ready.world.tenants[NS].names(PODS, "atoll-system") == ["sandbox-probe-2"]
+
+
+class TestRepair:
+    @pytest.mark.parametrize(
+        ("kind", "name"),
+        [
+            (RESOURCE_QUOTAS, "atoll-quota"),
+            (LIMIT_RANGES, "atoll-defaults"),
+            (NETWORK_POLICIES, "atoll-deny"),
+            (NETWORK_POLICIES, "atoll-tenant-pods"),
+            (NETWORK_POLICIES, "atoll-control-plane"),
+            (ROLE_BINDINGS, "atoll-provisioner"),
+        ],
+    )
+    def test_what_was_deleted_by_hand_comes_back(self, ready, kind, name):
+        ready.world.host.drop(kind, name, NS)
+        ready.restart()
+        assert ready.once() == Done()
+        assert ready.world.host.seen(kind, name, NS) is not None
+
+    def test_what_was_changed_by_hand_is_put_right(self, ready):
+        ready.world.host.seen(RESOURCE_QUOTAS, "atoll-quota", NS)["spec"]["hard"]["pods"] = "9999"
+        ready.restart()
+        ready.once()
+        assert ready.world.host.seen(RESOURCE_QUOTAS, "atoll-quota", NS)["spec"]["hard"]["pods"] == "53"
+
+    def test_a_namespace_deleted_by_hand_is_built_anew_at_once(self, ready):
+        """Even by a process that remembers having built it: the new namespace is another one."""
+        ready.world.host.drop_namespace(NS)
+        ready.world.tenants.clear()
+        ready.wanted = replace(ready.wanted, generation=2)
+        ready.until_settled()
+        assert ready.world.host.names(NETWORK_POLICIES, NS) == [
+            "atoll-control-plane",
+            "atoll-deny",
+            "atoll-tenant-pods",
+        ]
+        assert statuses(ready.world) == ["deployed"]
+
+    def test_a_namespace_being_deleted_by_hand_is_waited_for(self, ready):
+        ready.world.host.seen(NAMESPACES, NS)["metadata"]["deletionTimestamp"] = "now"
+        outcome = ready.once()
+        assert "made anew when it is gone" in outcome.message
+        assert ready.reason(ConditionType.NAMESPACE_READY) is Reason.WAITING
+
+    def test_lost_records_of_helm_are_made_anew(self, ready):
+        ready.world.host.drop(SECRETS, record_name(1), NS)
+        ready.restart()
+        ready.once()
+        assert statuses(ready.world) == ["deployed"]
+
+
+class TestHelmLeftovers:
+    """What a Helm killed at any moment leaves, and a later pass finds."""
+
+    def leave(self, team, *states):
+        team.once()
+        digest = records(team.world)[-1].digest
+        team.world.host.drop(SECRETS, record_name(1), NS)
+        for number, status in enumerate(states, 1):
+            marks = {"owner": "helm", "name": "cluster", "version": str(number), "status": status}
+            metadata = {"name": record_name(number), "namespace": NS, "labels": {**marks, "atoll-digest": digest}}
+            team.world.host.put(SECRETS, {"metadata": metadata})
+        team.restart()
+
+    @pytest.mark.parametrize(
+        ("left", "ends"),
+        [
+            (["pending-install"], ["deployed"]),
+            (["failed"], ["failed", "deployed"]),
+            (["deployed", "pending-upgrade"], ["superseded", "pending-upgrade", "deployed"]),
+            (["failed", "pending-upgrade"], ["failed", "deployed"]),
+            (["deployed", "pending-rollback"], ["superseded", "pending-rollback", "deployed"]),
+            (["uninstalling"], ["deployed"]),
+        ],
+    )
+    def test_ends_deployed_once(self, team, left, ends):
+        self.leave(team, *left)
+        team.until_settled()
+        assert statuses(team.world) == ends
+
+    def test_a_half_made_release_of_a_cluster_with_data_is_kept(self, team):
+        team.until_settled()
+        uid = team.world.host.seen(STATEFUL_SETS, "cluster", NS)["metadata"]["uid"]
+        self.leave(team, "pending-install")
+        team.until_settled()
+        assert statuses(team.world) == ["deployed"]
+        assert team.world.host.seen(STATEFUL_SETS, "cluster", NS)["metadata"]["uid"] == uid
+
+    def test_remains_on_their_way_out_are_waited_for(self, team):
+        team.once()
+        team.world.host.drop(SECRETS, record_name(1), NS)
+        team.world.host.seen(SERVICES, "cluster", NS)["metadata"]["deletionTimestamp"] = "now"
+        team.restart()
+        assert "remains" in team.once().message
+        assert statuses(team.world) == []
+
+
+class TestTeardown:
+    def test_it_ends_with_nothing_left(self, ready):
+        ready.delete()
+        ready.until_settled()
+        assert ready.gone
+        assert ready.world.host.objects == {}
+
+    def test_the_release_goes_first(self, ready):
+        ready.delete()
+        ready.once()
+        assert statuses(ready.world) == []
+        assert ready.condition(ConditionType.DELETING).true
+        assert ready.condition(ConditionType.DELETING).message == f"waiting for namespace {NS} to go"
+
+    def test_what_was_never_made_is_gone_at_once(self, team):
+        team.delete()
+        assert team.once() == Done()
+        assert team.gone
+
+    def test_a_cluster_that_is_being_made_goes(self, team):
+        team.once()
+        team.delete()
+        team.until_settled()
+        assert team.gone
+        assert team.world.host.objects == {}
+
+    def test_a_namespace_deleted_by_hand_is_gone(self, ready):
+        ready.world.host.drop_namespace(NS)
+        ready.delete()
+        ready.once()
+        assert ready.gone
+
+    def test_a_foreign_namespace_of_that_name_is_left_alone(self, team):
+        team.world.host.put(NAMESPACES, {"metadata": {"name": NS, "labels": {"whose": "theirs"}}})
+        team.delete()
+        team.once()
+        assert team.gone
+        assert team.world.host.seen(NAMESPACES, NS)["metadata"]["labels"] == {"whose": "theirs"}
+
+    def test_a_volume_of_it_is_waited_for_and_named(self, ready):
+        volume = {"claimRef": {"namespace": NS}, "persistentVolumeReclaimPolicy": "Retain"}
+        ready.world.host.put(VOLUMES, {"metadata": {"name": "pv-7"}, "spec": volume})
+        other = {"claimRef": {"namespace": "else"}, "persistentVolumeReclaimPolicy": "Delete"}
+        ready.world.host.put(VOLUMES, {"metadata": {"name": "pv-8"}, "spec": other})
+        ready.delete()
+        for _ in range(4):
+            outcome = ready.once()
+            ready.world.tick()
+        assert not ready.gone
+        assert "pv-7" in outcome.message
+        assert "Retain" in outcome.message
+        ready.world.host.drop(VOLUMES, "pv-7")
+        ready.once()
+        assert ready.gone
+
+    def test_a_host_that_is_away_is_waited_for(self, ready):
+        ready.world.away = "host 'lab' does not answer"
+        ready.delete()
+        outcome = ready.once()
+        assert outcome.reason is Reason.HOST_UNREACHABLE
+        assert not ready.gone
+
+    def test_a_release_helm_cannot_remove_goes_with_its_namespace(self, ready):
+        from provisioner.ports import Rejected
+
+        ready.world.helm_fault = Rejected("no such chart", Reason.CHART_INVALID)
+        ready.delete()
+        ready.until_settled()
+        assert ready.gone
+
+    def test_what_keeps_the_namespace_is_told(self, ready):
+        ready.delete()
+        ready.once()
+        seen = ready.world.host.seen(NAMESPACES, NS)
+        condition = {
+            "type": "NamespaceContentRemaining",
+            "status": "True",
+            "message": "Some resources are remaining: pods. has 2 resource instances",
+        }
+        seen["status"] = {"conditions": [condition]}
+        assert "pods. has 2" in ready.once().message
+
+
+def crash_at(k: int, journey) -> tuple[World, int]:
+    """``journey`` with the worker dying at its k-th point, then started again; the points it has."""
+    team = Team(world=World(crash_at=k))
+    for _ in range(2):
+        try:
+            journey(team)
+            break
+        except Crash:
+            team.restart()
+    return team.world, team.world.points
+
+
+def build(team: Team) -> None:
+    team.until_settled()
+
+
+def upgrade(team: Team) -> None:
+    if not team.wanted.ever_ready:
+        team.until_settled()
+    if team.wanted.generation == 1:
+        team.change(kubernetes_version="1.35")
+    team.until_settled()
+
+
+def remove(team: Team) -> None:
+    if not team.wanted.ever_ready and not team.wanted.deleting:
+        team.until_settled()
+    team.delete()
+    team.until_settled()
+
+
+class TestCrashes:
+    """kill -9 at every boundary of every step: the same end as if nothing had happened."""
+
+    @pytest.mark.parametrize("journey", [build, upgrade])
+    def test_building_ends_the_same(self, journey):
+        undisturbed, points = crash_at(0, journey)
+        expected = shape(undisturbed)
+        assert points >= 40
+        for k in range(1, points + 1):
+            world, _ = crash_at(k, journey)
+            assert shape(world) == expected, f"after a crash at point {k}"
+
+    def test_teardown_ends_with_nothing(self):
+        _, points = crash_at(0, remove)
+        for k in range(1, points + 1):
+            world, _ = crash_at(k, remove)
+            assert world.host.objects == {}, f"after a crash at point {k}"
+
+    def test_a_cluster_deleted_after_a_crash_while_it_was_made_is_gone(self):
+        _, points = crash_at(0, build)
+        for k in range(1, points + 1):
+            team = Team(world=World(crash_at=k))
+            with pytest.raises(Crash):
+                build(team)
+            team.restart()
+            team.delete()
+            team.until_settled()
+            assert team.gone, f"after a crash at point {k}"
+            assert team.world.host.objects == {}, f"after a crash at point {k}"
+
+
+def test_labels_tell_tenant_and_cluster(ready):
+    worn = ready.world.host.seen(NAMESPACES, NS)["metadata"]["labels"]
+    assert worn[labels.TENANT] == "demo"
+    assert worn[labels.CLUSTER] == "first"
+    assert worn[labels.UID] == str(WANTED.uid)
+    assert worn["pod-security.kubernetes.io/enforce"] == "baseline"
