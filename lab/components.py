@@ -103,6 +103,7 @@ def controller_manager(lab: Instance, programs: Path) -> Component:
             f"--cluster-signing-key-file={pki}/ca.key",
             f"--cluster-cidr={lab.ranges.all_pods}",
             "--allocate-node-cidrs=false",
+            f"--flex-volume-plugin-dir={lab.data}/volume-plugins",  # else it makes one in /usr/libexec
             "--leader-elect=false",
             "--profiling=false",
             "--v=1",

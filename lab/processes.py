@@ -62,7 +62,6 @@ class Process:
 
     def start(self) -> None:
         """Start it (again)."""
-        self._log.parent.mkdir(parents=True, exist_ok=True)
         with self._log.open("ab") as log:
             self._child = subprocess.Popen(
                 self._argv,
@@ -140,6 +139,7 @@ class Crew:
 
     def __init__(self, logs: Path, table: Path) -> None:
         """Write logs into ``logs`` and what runs to the file ``table``."""
+        logs.mkdir(parents=True, exist_ok=True)
         self._logs = logs
         self._table = table
         self._members: dict[str, Process] = {}

@@ -68,6 +68,13 @@ class Journal:
     def write(self, state: State, step: str, done: int = 0, total: int = 0) -> None:
         """Record where the lab stands; safe from several threads."""
         with self._lock:
+            if (state, step, done, total) == (
+                self._now.state,
+                self._now.step,
+                self._now.done,
+                self._now.total,
+            ):
+                return
             since = (
                 self._now.since
                 if state is self._now.state
@@ -76,8 +83,9 @@ class Journal:
             said = step != self._now.step or state is not self._now.state
             self._now = Progress(state, step, done, total, since)
             value: dict[str, Any] = asdict(self._now)
-            # Readable for the service's own user: it tells nothing secret.
-            files.write_json(self._path, value, mode=0o644)
+            if self._path.parent.is_dir():  # a home that vanished is not to come back
+                # Readable for the service's own user: it tells nothing secret.
+                files.write_json(self._path, value, mode=0o644)
         if said:
             self._say(line(self._now, time.monotonic() - self._began))
 

@@ -154,6 +154,8 @@ class Supervisor:
     def _stay(self) -> None:
         client = Client(self._lab)
         while not self._stop.wait(LOOK_EVERY):
+            if not self._lab.data.is_dir():
+                return  # the checkout is gone, and so goes its lab
             if client.is_up():
                 self._keep_nodes(client)
                 self._journal.write(State.READY, f"running: {self._lab.api_url}", STEPS, STEPS)

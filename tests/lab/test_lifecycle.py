@@ -1,0 +1,211 @@
+"""A lab's life and ends, and that the machine is afterwards as it was before."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from lab import api, cgroups, instance, progress, reap, registry
+from lab.errors import LabError
+from lab.shell import run
+from tests.lab.conftest import Cluster, pod, until
+
+pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("lab-lifecycle"), pytest.mark.timeout(400)]
+
+# What Kubernetes and containerd are known to make where nobody asked.
+PLACES = (
+    "/etc/cni",
+    "/opt",
+    "/usr/libexec",
+    "/var/lib/cni",
+    "/var/lib/kubelet",
+    "/var/log",
+    "/run/containerd",
+)
+# Counters and the like, which change by themselves.
+RESTLESS = (
+    "random",
+    "dentry-state",
+    "inode-",
+    "file-nr",
+    "ns_last_pid",
+    "conntrack_count",
+    "quota",
+    "epoch",
+    "aio-nr",
+)
+
+
+@pytest.fixture
+def home(tmp_path):
+    yield tmp_path / "home"
+    api.down(tmp_path / "home")
+
+
+def test_a_lab_survives_kill_9_of_everything_and_leaves_nothing(home):
+    before = machine(home)
+    cluster = Cluster(api.up(home))
+    claim = {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {"name": "data", "namespace": "default"},
+        "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Mi"}}},
+    }
+    keeper = pod(
+        "default",
+        "keeper",
+        *("sh", "-c", "date >>/data/starts; exec sleep 1000"),
+        runtimeClassName="gvisor",
+        volumes=[{"name": "data", "persistentVolumeClaim": {"claimName": "data"}}],
+        container={"volumeMounts": [{"name": "data", "mountPath": "/data"}]},
+    )
+    cluster.apply(claim)
+    cluster.run_pods("default", keeper)
+    began = time.monotonic()
+    assert api.up(home, report=print) == cluster.lab
+    assert time.monotonic() - began < 2, "a second up has nothing to do"
+    uid = cluster.get("pod", "keeper")["metadata"]["uid"]
+    spaces = namespaces_of(home)
+
+    for pid in cgroups.processes(lab_of(home).cgroup):
+        os.kill(pid, signal.SIGKILL)
+    until(lambda: not api.is_running(home))
+    assert api.state(home).state is progress.State.FAILED
+
+    cluster = Cluster(api.up(home))
+    assert cluster.get("pod", "keeper")["metadata"]["uid"] == uid
+    until(lambda: len(starts(cluster)) == 2, 60)
+    spaces |= namespaces_of(home)
+
+    api.down(home)
+    assert machine(home) == before
+    assert not inhabitants(spaces)
+    assert not cluster.lab.kubeconfig.exists(), "it would tell of an API server that is not there"
+    assert api.state(home).state is progress.State.STOPPED
+    api.down(home)  # twice is fine
+
+
+def test_what_a_vanished_checkout_left_is_removed_dead_or_alive(home):
+    before = machine(home)
+    api.up(home)
+    spaces = namespaces_of(home)
+    home.rename(home.parent / "gone")  # no mount of the lab is in the way
+    assert str(home) in [record.home for record in reap.leftovers()]
+    assert not home.exists(), "nothing brings it back"
+    assert machine(home) == before
+    assert not inhabitants(spaces)
+
+    api.up(home)
+    spaces = namespaces_of(home)
+    os.kill(record_of(home).pid, signal.SIGKILL)
+    until(lambda: not api.is_running(home))
+    assert inhabitants(spaces), "the others outlive their supervisor"
+    home.rename(home.parent / "gone too")
+    api.down(home.parent / "another")  # any command does it
+    assert machine(home) == before
+    assert not inhabitants(spaces)
+
+
+def test_in_the_foreground_it_stops_everything_when_told(home):
+    before = machine(home)
+    command = [sys.executable, "-m", "lab", "--home", str(home), "up", "--foreground"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
+        kubeconfig = home / "lab" / "kubeconfig"
+        states = set()
+
+        def is_ready():
+            states.add(api.state(home).state)
+            return progress.State.READY in states
+
+        until(is_ready, 120)
+        assert kubeconfig.stat().st_mode & 0o777 == 0o600
+        with pytest.raises(LabError, match="runs with gpus=0, not 2"):
+            api.up(home, gpus=2)
+        child.send_signal(signal.SIGTERM)
+        said, _ = child.communicate(timeout=60)
+    assert child.returncode == 0, said
+    assert "lab starting" in said
+    assert "lab ready" in said
+    assert machine(home) == before
+
+
+def test_a_stop_while_it_starts_leaves_nothing_either(home):
+    before = machine(home)
+    command = [sys.executable, "-m", "lab", "--home", str(home), "up", "--foreground"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as child:
+        until((home / "lab" / "logs" / "kube-apiserver.log").exists, 60)
+        child.send_signal(signal.SIGINT)
+        assert child.wait(60) == 0
+    assert machine(home) == before
+
+
+def lab_of(home):
+    return api.instance_of(home)[0]
+
+
+def record_of(home):
+    with registry.locked():
+        return next(record for record in registry.records() if record.home == str(home))
+
+
+def starts(cluster):
+    told = cluster.attempt("exec", "keeper", "--", "cat", "/data/starts").stdout
+    return told.splitlines()
+
+
+def machine(home):
+    """What of this machine a lab could have changed; other labs, which come and go, are left out."""
+    own = instance.identify(home)
+    with registry.locked():
+        others = {record.id for record in registry.records()} - {own}
+
+    def foreign(text):
+        return any(other in text for other in others)
+
+    sysctls = run(["sysctl", "-a"]).splitlines()
+    routes = json.loads(run(["ip", "-json", "route", "show", "table", "all"]))
+    folders = [str(folder) for top in cgroups.hierarchies() for folder in top.glob("atoll-lab-*")]
+    return {
+        "mounts": sorted(
+            line for line in Path("/proc/self/mounts").read_text().splitlines() if str(home) in line
+        ),
+        "links": sorted(
+            link["ifname"] for link in json.loads(run(["ip", "-json", "link"])) if own in link["ifname"]
+        ),
+        "routes": [route for route in routes if own in str(route) or route.get("type") == "unreachable"],
+        "tables": [line for line in run(["nft", "list", "tables"]).splitlines() if own in line],
+        "cgroups": [folder for folder in folders if own in folder],
+        "sysctls": [
+            line for line in sysctls if not foreign(line) and not any(word in line for word in RESTLESS)
+        ],
+        "files": sorted(
+            str(file) for place in PLACES for file in Path(place).rglob("*") if not foreign(str(file))
+        ),
+        "run": [str(folder) for folder in instance.RUN.glob("*") if own in folder.name],
+    }
+
+
+def namespaces_of(home):
+    """The network and mount namespaces of a lab's processes, without this machine's own."""
+    found = {space for pid in cgroups.processes(lab_of(home).cgroup) for space in spaces_of(pid)}
+    return found - spaces_of(os.getpid())
+
+
+def spaces_of(pid):
+    try:
+        return {str(Path(f"/proc/{pid}/ns/{kind}").readlink()) for kind in ("net", "mnt")}
+    except OSError:
+        return set()
+
+
+def inhabitants(spaces):
+    """Processes that live in any of these namespaces."""
+    pids = [int(folder.name) for folder in Path("/proc").iterdir() if folder.name.isdigit()]
+    return [pid for pid in pids if spaces_of(pid) & spaces]
