@@ -20,7 +20,7 @@ MODULES: Final = {
     "admin": "command.admin",
     "host": "command.add_host",
     "test": "command.testing",
-    "bench": "command.bench",
+    "bench": "command.bench.create",
 }
 """Each has ``run(arguments) -> exit status`` and is imported only when asked for."""
 

@@ -39,7 +39,7 @@ class Admin:
     helm: str
     home: Home
 
-    def run_helm(self, *arguments: str) -> str:
+    def run_helm(self, *arguments: str, namespace: str = RELEASE_NAMESPACE) -> str:
         """One Helm command on this cluster."""
         state = self.home.root / "helm"
         environment = {
@@ -48,7 +48,7 @@ class Admin:
             "HELM_CONFIG_HOME": str(state / "config"),
             "HELM_DATA_HOME": str(state / "data"),
         }
-        argv = [self.helm, *arguments, "--namespace", RELEASE_NAMESPACE, "--kubeconfig", str(self.kubeconfig)]
+        argv = [self.helm, *arguments, "--namespace", namespace, "--kubeconfig", str(self.kubeconfig)]
         return programs.run(argv, environment=environment, timeout=HELM_TIMEOUT)
 
 
