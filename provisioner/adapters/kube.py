@@ -38,7 +38,7 @@ class RestKube:
         self._guard = guard
 
     def get(self, kind: Kind, name: str, namespace: str = "") -> Object | None:
-        answer = self._transport.send("GET", _path(kind, namespace, name))
+        answer = self._read(_path(kind, namespace, name))
         return None if answer.status == _NOT_FOUND else self._object(answer)
 
     def find(
@@ -46,7 +46,7 @@ class RestKube:
     ) -> list[Object]:
         query = _query(labelSelector=labels, fieldSelector=fields)
         accept = _BRIEF if brief else "application/json"
-        answer = self._transport.send("GET", _path(kind, namespace) + query, accept=accept)
+        answer = self._read(_path(kind, namespace) + query, accept)
         if answer.status == _NOT_FOUND:
             return []
         return list(self._object(answer).get("items") or [])
@@ -106,6 +106,13 @@ class RestKube:
         path = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
         review = self._object(self._transport.send("POST", path, kind))
         return str(review["status"]["userInfo"]["username"])
+
+    def _read(self, path: str, accept: str = "application/json") -> Answer:
+        """Asked twice of a server that fails now and then, so that a pass gets on."""
+        answer = self._transport.send("GET", path, accept=accept)
+        if answer.status >= _SERVER_FAULT:
+            answer = self._transport.send("GET", path, accept=accept)
+        return answer
 
     def _write(self, method: str, path: str, body: Object, kind: str = "application/json") -> Object:
         self._guard.check()

@@ -28,15 +28,14 @@ _STEP: Final = 0.05
 
 def apply(scope: Scope) -> Outcome:
     """Sets both and waits until the quota counts: before that the host admits no pod at all."""
-    bodies = (quota(scope.desired, scope.effective), defaults(scope.desired))
-    key = ("limits", scope.incarnation, of_objects(*bodies))
-    if scope.memory.recall(*key):
-        return Done()
-    for kind, body in zip((RESOURCE_QUOTAS, LIMIT_RANGES), bodies, strict=True):
-        scope.host.kube.apply(kind, body)
-    if not _counts(scope, bodies[0]):
-        return Wait(0.2, Reason.WAITING, "waiting for the host to count what the namespace uses")
-    scope.memory.remember(*key)
+    wanted = quota(scope.desired, scope.effective)
+    scope.apply(RESOURCE_QUOTAS, wanted)
+    scope.apply(LIMIT_RANGES, defaults(scope.desired))
+    key = ("counted", scope.incarnation, of_objects(wanted))
+    if not scope.memory.recall(*key):
+        if not _counts(scope, wanted):
+            return Wait(0.2, Reason.WAITING, "waiting for the host to count what the namespace uses")
+        scope.memory.remember(*key)
     return Done()
 
 

@@ -32,9 +32,9 @@ def ensure(scope: Scope) -> Outcome:
             return outcome
     if seen is None or not _carries(seen, wanted):
         scope.namespace = scope.host.kube.apply(NAMESPACES, wanted)
+    scope.apply(ROLE_BINDINGS, _binding(scope, _identity(scope)))
     if scope.memory.recall("rights", scope.incarnation):
         return Done()
-    scope.host.kube.apply(ROLE_BINDINGS, _binding(scope, scope.host.kube.whoami()))
     if not _allowed(scope):
         message = "waiting for the provisioner's rights in the namespace to take effect"
         return Wait(0.5, Reason.FORBIDDEN, message)
@@ -93,6 +93,16 @@ def _binding(scope: Scope, identity: str) -> Object:
         "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": TENANT_ROLE},
         "subjects": [_subject(identity)],
     }
+
+
+def _identity(scope: Scope) -> str:
+    """Whom the host takes us for; it stays the same as long as how we reach it does."""
+    key = ("identity", scope.desired.host.uid, scope.desired.host.kubeconfig)
+    known = scope.memory.recall(*key)
+    if known is None:
+        known = scope.host.kube.whoami()
+        scope.memory.remember(*key, value=known)
+    return str(known)
 
 
 def _subject(identity: str) -> Object:

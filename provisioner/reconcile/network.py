@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Final
 from provisioner.outcomes import Done
 from provisioner.ports import NETWORK_POLICIES
 from provisioner.reconcile import labels
-from provisioner.release.digest import of_objects
 
 if TYPE_CHECKING:
     from provisioner.outcomes import Outcome
@@ -32,13 +31,8 @@ _CONTROL_PLANE: Final[Object] = {
 
 def isolate(scope: Scope) -> Outcome:
     """Sets the policies; repeated whenever they differ or were not looked at lately."""
-    bodies = policies(scope.desired)
-    key = ("network", scope.incarnation, of_objects(*bodies))
-    if scope.memory.recall(*key):
-        return Done()
-    for body in bodies:
-        scope.host.kube.apply(NETWORK_POLICIES, body)
-    scope.memory.remember(*key)
+    for body in policies(scope.desired):
+        scope.apply(NETWORK_POLICIES, body)
     return Done()
 
 

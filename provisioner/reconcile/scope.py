@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
 from provisioner.outcomes import Done, Stall, Wait
+from provisioner.release.digest import of_objects
 from tenancy.enums import ConditionStatus, ConditionType, Reason, StepState
 from tenancy.rules.conditions import Condition
 from tenancy.rules.specs import EffectiveSpec, Observation, StepReport
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from provisioner.outcomes import Fault, Outcome
-    from provisioner.ports import Guard, Host, Hosts, Kube, Object, Tenants
+    from provisioner.ports import Guard, Host, Hosts, Kind, Kube, Object, Tenants
     from provisioner.reconcile.memory import Memory
     from tenancy.rules.specs import DesiredCluster
 
@@ -79,6 +80,13 @@ class Scope:
         """What earlier passes saw of this fact at the current generation."""
         found = (c for c in self.desired.conditions if c.type is kind)
         return next((c for c in found if c.observed_generation >= self.desired.generation), None)
+
+    def apply(self, kind: Kind, body: Object) -> None:
+        """Applies an object of the host's namespace, unless that was done a moment ago."""
+        key = ("applied", self.incarnation, kind, of_objects(body))
+        if not self.memory.recall(*key):
+            self.host.kube.apply(kind, body)
+            self.memory.remember(*key)
 
     def note(self, name: str, kind: ConditionType, outcome: Outcome) -> None:
         """Takes down how a step ended."""

@@ -115,7 +115,9 @@ class Team:
 
     def settled(self, outcome: Outcome | None) -> bool:
         done = self.observed_generation == self.wanted.generation and outcome is not None
-        return isinstance(outcome, Stall) or (done and not hasattr(outcome, "after") and not self.wanted.deleting)
+        return isinstance(outcome, Stall) or (
+            done and not hasattr(outcome, "after") and not self.wanted.deleting
+        )
 
     def restart(self) -> None:
         """A new worker process: nothing is remembered."""

@@ -46,7 +46,9 @@ def ready(team):
 
 
 def records(world: World):
-    found = [o for k, o in world.host.objects.items() if k[:2] == ("secrets", NS) and _matches(o, SELECTOR, "")]
+    found = [
+        o for k, o in world.host.objects.items() if k[:2] == ("secrets", NS) and _matches(o, SELECTOR, "")
+    ]
     return revisions(found)
 
 
@@ -124,7 +126,11 @@ class TestBuild:
             name: tenant.seen(CLUSTER_ROLE_BINDINGS, name)["roleRef"]["name"]
             for name in tenant.names(CLUSTER_ROLE_BINDINGS)
         }
-        assert roles == {"atoll-member": "cluster-admin", "atoll-owner": "cluster-admin", "atoll-viewer": "view"}
+        assert roles == {
+            "atoll-member": "cluster-admin",
+            "atoll-owner": "cluster-admin",
+            "atoll-viewer": "view",
+        }
 
     def test_an_untouched_cluster_is_not_probed_again_within_ten_minutes(self, ready):
         ready.restart()
@@ -235,7 +241,11 @@ class TestHelmLeftovers:
         team.world.host.drop(SECRETS, record_name(1), NS)
         for number, status in enumerate(states, 1):
             marks = {"owner": "helm", "name": "cluster", "version": str(number), "status": status}
-            metadata = {"name": record_name(number), "namespace": NS, "labels": {**marks, "atoll-digest": digest}}
+            metadata = {
+                "name": record_name(number),
+                "namespace": NS,
+                "labels": {**marks, "atoll-digest": digest},
+            }
             team.world.host.put(SECRETS, {"metadata": metadata})
         team.restart()
 
