@@ -39,7 +39,8 @@ PAGES = {
     "tokens": "/tokens",
     "not-found": "/clusters/demo/nothing",
 }
-ADMIN_PAGES = {"hosts": "/hosts", "users": "/users", "tenant-new": "/tenants/new", "empty": "/tenants"}
+ADMIN_PAGES = {"hosts": "/hosts", "users": "/users", "tenant-new": "/tenants/new"}
+BAD_FORM = {"name": "My Cluster", "cpu": "lots", "memory": "8Gi", "storage": "20Gi", "pods": "2"}
 
 
 def main() -> None:
@@ -108,13 +109,29 @@ def take(
     )
     page = context.new_page()
     page.on("console", lambda message: print(f"{page.url}: {message.text}"))  # noqa: T201 - for who looks on
+    if len(pages) > 2:  # noqa: PLR2004 - the whole tour
+        page.goto("/sign-in")
+        page.screenshot(path=folder / f"sign-in-{scheme}-{width}.png", full_page=True)
     sign_in(page, user, stage.password)
+    if "new" in pages:
+        faults(page)
+        page.screenshot(path=folder / f"faults-{scheme}-{width}.png", full_page=True)
     for name, path in pages.items():
         page.goto(path)
         page.screenshot(path=folder / f"{name}-{scheme}-{width}.png", full_page=True)
         if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
             print(f"{name} is wider than {width}")  # noqa: T201 - for who looks on
     context.close()
+
+
+def faults(page: Page) -> None:
+    """A form sent with faults."""
+    page.goto("/clusters/new")
+    page.get_by_label("Custom").check()
+    for field, text in BAD_FORM.items():
+        page.locator(f"[name={field}]").fill(text)
+    page.get_by_role("button", name="Create cluster").click()
+    page.get_by_role("alert").wait_for()
 
 
 def sign_in(page: Page, user: str, password: str) -> None:

@@ -102,6 +102,8 @@
     if (form.matches("[data-download]")) {
       event.preventDefault();
       download(form);
+    } else if (form.dataset.confirm && !confirm(form.dataset.confirm)) {
+      event.preventDefault();
     } else if (form.method === "post") {
       if (form.dataset.sent) event.preventDefault(); // a double click sends once
       form.dataset.sent = "yes";

@@ -71,6 +71,8 @@ class Progress:
     started: datetime | None
     finished: datetime | None
     steps: tuple[Step, ...]
+    ended: str = "took"
+    """The words before how long it took."""
 
     @property
     def done(self) -> int:
@@ -283,7 +285,8 @@ def _ready(operation: Operation | None, steps: tuple[Step, ...]) -> Progress:
         working=False,
         started=operation.created_at if operation else None,
         finished=operation.finished_at if operation else None,
-        steps=steps if done != "Deleted" else (),
+        steps=steps,
+        ended=f"{done} in",
     )
 
 

@@ -32,5 +32,10 @@ def forget(username: str, address: str) -> None:
     _failures.delete(_key(username, address))
 
 
+def clear() -> None:
+    """Forgets all failures."""
+    _failures.clear()
+
+
 def _key(username: str, address: str) -> str:
     return hashlib.sha256(f"{username.casefold()}\n{address}".encode()).hexdigest()

@@ -60,7 +60,7 @@ REASONS: Final[Mapping[Reason, str]] = {
     Reason.CONFLICT: "The host has an object of that name which is not Atoll's. An admin removes it; then it goes on.",
     Reason.WAITING: "The host is at work. It is looked at again within seconds.",
     Reason.INSTALLING: "Helm is installing the control plane. This takes some seconds.",
-    Reason.CHART_INVALID: "Helm refused the chart or its values. Change the cluster, or tell an admin; then retry.",
+    Reason.CHART_INVALID: "An admin must look at the chart and its values.",
     Reason.RELEASE_FAILED: "Helm could not install it. It is tried again.",
     Reason.IMAGE_MISSING: "The host cannot pull an image. An admin loads it or corrects the mirror; then it goes on.",
     Reason.PODS_PENDING: "A pod has no node yet. It starts when the host has room; a smaller size may help.",

@@ -36,4 +36,4 @@ class DomainForm(forms.Form):
 
 def sentence(words: str) -> str:
     """Details begin in lower case for the API; people read sentences."""
-    return words[:1].upper() + words[1:] + ("" if words.endswith((".", "!", "?")) else ".")
+    return words[:1].upper() + words[1:] + ("" if words.endswith((".", "!", "?", "…")) else ".")

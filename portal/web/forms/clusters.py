@@ -11,8 +11,10 @@ from django import forms
 
 from portal.web.forms.base import DomainForm
 from tenancy.enums import Persistence, Sandbox, Trust
+from tenancy.errors import Invalid
 from tenancy.rules import offers
-from tenancy.rules.names import CLUSTER_MAX
+from tenancy.rules.names import CLUSTER_MAX, name_errors
+from tenancy.rules.spec_parsing import parse_spec
 from tenancy.rules.specs import facts_from_json
 
 if TYPE_CHECKING:
@@ -128,32 +130,39 @@ class ClusterForm(DomainForm):
         self.fields["version"].required = bool(versions)
 
     def clean(self) -> dict[str, Any]:
-        """A custom size needs all four amounts; they are judged by tenancy."""
+        """All faults at once: tenancy's rules for names and specs are asked before the action is."""
         cleaned = super().clean() or {}
         if cleaned.get("size") == CUSTOM:
             for amount in AMOUNTS:
                 if not cleaned.get(amount):
                     self.add_error(amount, "Give an amount, or take a preset size.")
+        faults = name_errors("metadata.name", cleaned.get("name", ""), longest=CLUSTER_MAX)
+        if faults and "name" in cleaned:
+            self.blame(Invalid(faults[0].detail, errors=faults))
+        try:
+            parse_spec(json.loads(self.spec_text()))
+        except Invalid as error:
+            self.blame(error)
         return cleaned
 
     def spec_text(self) -> str:
         """The spec as the API takes it: what was chosen, nothing more."""
         chosen = self.cleaned_data
-        isolation = {"sandbox": chosen["sandbox"]} if chosen["sandbox"] else {}
+        sandbox = chosen.get("sandbox")
         spec = {
-            "kubernetesVersion": chosen["version"],
-            "isolation": isolation,
+            "kubernetesVersion": chosen.get("version"),
+            "isolation": {"sandbox": sandbox} if sandbox else {},
             "resources": self._resources(),
-            "persistence": chosen["persistence"],
+            "persistence": chosen.get("persistence"),
         }
         return json.dumps({key: value for key, value in spec.items() if value})
 
     def _resources(self) -> dict[str, Any]:
-        size = SIZES.get(self.cleaned_data["size"])
+        size = SIZES.get(self.cleaned_data.get("size", ""))
         if size is not None:
             return {amount: getattr(size, amount) for amount in AMOUNTS}
-        given = {amount: self.cleaned_data[amount].strip() for amount in AMOUNTS}
-        return {**given, "pods": whole(given["pods"])}
+        given = {amount: self.cleaned_data.get(amount, "") for amount in AMOUNTS}
+        return {amount: whole(text) if amount == "pods" else text for amount, text in given.items() if text}
 
     def _choose(self, name: str, choices: Sequence[tuple[str, str]], initial: str | None = None) -> None:
         field = self.fields[name]

@@ -52,6 +52,12 @@ def at(mapping: Mapping[str, Any], key: str) -> Any:  # noqa: ANN401 - whatever 
 
 
 @register.filter
+def unit(amount: str) -> str:
+    """As people write an amount: "8 GiB" for "8Gi"."""
+    return f"{amount.removesuffix('Gi')} GiB" if amount.endswith("Gi") else amount
+
+
+@register.filter
 def split_colon(text: str) -> list[str]:
     """Title and explanation of "gVisor: a kernel of its own"."""
     title, _, rest = text.partition(": ")
@@ -86,6 +92,8 @@ def span(started: datetime | None, finished: datetime | None) -> SafeString | st
 def seconds(took: timedelta) -> str:
     """Such as "0.4 s", "12 s" or "3 min 20 s"."""
     total = max(0.0, took.total_seconds())
+    if total < 0.1:  # noqa: PLR2004 - too short to tell
+        return "< 0.1 s"
     if total < 10:  # noqa: PLR2004 - below that a tenth matters
         return f"{total:.1f} s"
     minutes, rest = divmod(int(total), 60)

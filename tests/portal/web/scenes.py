@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from datetime import timedelta
 
 from django.utils import timezone
@@ -49,8 +51,7 @@ def more_people() -> None:
 def host() -> None:
     """A host that answers, and a worker and relay that are alive."""
     factories.host()
-    services.beat(ServiceKind.WORKER, "worker-1")
-    services.beat(ServiceKind.RELAY, "relay-1")
+    threading.Thread(target=_beat, daemon=True).start()
 
 
 def building_host(message: str) -> None:
@@ -62,7 +63,7 @@ def building_host(message: str) -> None:
     seen = HostObservation(ConditionStatus.UNKNOWN, Reason.HOST_STARTING, message)
     assert observations.record_host(lease, made.uid, seen)
     work.wait(lease, 0)
-    services.beat(ServiceKind.WORKER, "worker-1")
+    threading.Thread(target=_beat, daemon=True).start()
 
 
 def cluster(tenant: str, name: str) -> None:
@@ -126,7 +127,10 @@ def leave(tenant: str, name: str, count: str) -> None:
         found.generation,
     )
     states = [StepState.DONE] * done + [StepState.RUNNING] + [StepState.PENDING] * (len(_TEARDOWN) - done - 1)
-    steps = tuple(StepReport(step, state) for step, state in zip(_TEARDOWN, states, strict=True))
+    steps = tuple(
+        StepReport(step, state, condition.message if state is StepState.RUNNING else "")
+        for step, state in zip(_TEARDOWN, states, strict=True)
+    )
     factories.observe(found, condition, steps=steps)
 
 
@@ -144,6 +148,13 @@ def broken_host() -> None:
     message = "https://172.30.0.1:6443 refused the connection"
     seen = HostObservation(ConditionStatus.FALSE, Reason.HOST_UNREACHABLE, message)
     assert observations.record_host(lease, made.uid, seen)
+
+
+def _beat() -> None:
+    while True:
+        services.beat(ServiceKind.WORKER, "worker-1")
+        services.beat(ServiceKind.RELAY, "relay-1")
+        time.sleep(10)
 
 
 def _cluster(tenant: str, name: str) -> VirtualCluster:

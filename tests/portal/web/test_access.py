@@ -1,0 +1,108 @@
+"""Who gets which page: every address for every kind of person."""
+
+from __future__ import annotations
+
+import uuid
+
+import pytest
+
+from portal.web.urls import urlpatterns
+from tests import factories
+from tests.portal.web.conftest import World, shown
+
+PEOPLE = ("alice", "bob", "vera", "charlie", "root", "nobody")
+SIGN_IN = 302
+"""A stranger is sent to the sign-in page."""
+
+# address → status for owner, member, viewer, outsider, admin, stranger
+READS = {
+    "/": (200, 200, 200, 200, 200, SIGN_IN),
+    "/live": (200, 200, 200, 200, 200, SIGN_IN),
+    "/sign-in": (302, 302, 302, 302, 302, 200),
+    "/clusters/new": (200, 200, 403, 200, 200, SIGN_IN),
+    "/clusters/team/first": (200, 200, 200, 404, 200, SIGN_IN),
+    "/clusters/team/first/live": (200, 200, 200, 404, 200, SIGN_IN),
+    "/clusters/team/first/delete": (200, 200, 403, 404, 200, SIGN_IN),
+    "/clusters/team/none": (404, 404, 404, 404, 404, SIGN_IN),
+    "/tenants": (200, 200, 200, 200, 200, SIGN_IN),
+    "/tenants/new": (403, 403, 403, 403, 200, SIGN_IN),
+    "/tenants/team": (200, 200, 200, 404, 200, SIGN_IN),
+    "/tokens": (200, 200, 200, 200, 200, SIGN_IN),
+    "/users": (403, 403, 403, 403, 200, SIGN_IN),
+    "/hosts": (403, 403, 403, 403, 200, SIGN_IN),
+}
+TOKEN = f"/tokens/{uuid.uuid4()}/revoke"
+WRITES = {
+    "/clusters/new": (302, 302, 403, 422, 302, SIGN_IN),
+    "/clusters/team/first/retry": (302, 302, 403, 404, 302, SIGN_IN),
+    "/clusters/team/first/delete": (302, 302, 403, 404, 302, SIGN_IN),
+    "/clusters/team/first/kubeconfig": (409, 409, 409, 404, 409, SIGN_IN),
+    "/tenants/new": (403, 403, 403, 403, 302, SIGN_IN),
+    "/tenants/team/members": (302, 403, 403, 404, 302, SIGN_IN),
+    "/tenants/team/members/remove": (302, 403, 403, 404, 302, SIGN_IN),
+    TOKEN: (404, 404, 404, 404, 404, SIGN_IN),
+    "/tokens": (201, 201, 201, 201, 201, SIGN_IN),
+    "/users": (403, 403, 403, 403, 302, SIGN_IN),
+}
+BODIES: dict[str, dict[str, str]] = {
+    "/clusters/new": {"tenant": "team", "name": "second", "size": "small", "version": "1.36"},
+    "/clusters/team/first/delete": {"confirm": "first"},
+    "/clusters/team/first/kubeconfig": {"lifetime": "600"},
+    "/tenants/new": {"name": "fresh", "trust": "untrusted"},
+    "/tenants/team/members": {"username": "charlie", "role": "viewer"},
+    "/tenants/team/members/remove": {"username": "vera"},
+    "/tokens": {"name": "ci", "days": "30"},
+    "/users": {"username": "zoe", "password": "a long enough one", "platform_role": ""},
+}
+
+
+@pytest.mark.parametrize("who", PEOPLE)
+@pytest.mark.parametrize("address", READS)
+def test_page_for_each_kind_of_person(world: World, who: str, address: str) -> None:
+    factories.cluster(world.alice, "team", "first")
+    response = world.client(who).get(address)
+    assert response.status_code == READS[address][PEOPLE.index(who)]
+
+
+@pytest.mark.parametrize("who", PEOPLE)
+@pytest.mark.parametrize("address", WRITES)
+def test_change_by_each_kind_of_person(world: World, who: str, address: str) -> None:
+    factories.cluster(world.alice, "team", "first")
+    response = world.client(who).post(address, BODIES.get(address, {}))
+    assert response.status_code == WRITES[address][PEOPLE.index(who)]
+
+
+@pytest.mark.parametrize("address", WRITES)
+def test_change_without_a_csrf_token_is_refused(world: World, address: str) -> None:
+    factories.cluster(world.alice, "team", "first")
+    response = world.client("root", csrf=True).post(address, BODIES.get(address, {}))
+    assert response.status_code == 403
+    assert "This form is out of date" in response.content.decode()
+
+
+def test_every_address_is_in_the_matrix() -> None:
+    asked = {*READS, *WRITES, "/sign-out"}
+    plain = {address.replace("first", "NAME").replace("none", "NAME").strip("/") for address in asked}
+    routes = {str(route.pattern) for route in urlpatterns}
+    shapes = {
+        route.replace("<str:tenant>", "team")
+        .replace("<str:name>", "NAME")
+        .replace("<uuid:uid>", TOKEN.split("/")[2])
+        for route in routes
+    }
+    assert shapes - plain == set()
+
+
+def test_foreign_and_unknown_look_alike(world: World) -> None:
+    factories.cluster(world.alice, "team", "first")
+    client = world.client("charlie")
+    foreign = shown(client.get("/clusters/team/first"))
+    unknown = shown(client.get("/clusters/team/nothing"))
+    assert foreign.replace("first", "nothing") == unknown
+
+
+def test_live_part_of_a_signed_out_page_sends_the_browser_to_sign_in(world: World) -> None:
+    headers = {"HX-Request": "true", "HX-Current-URL": "http://testserver/clusters/team/first"}
+    response = world.client("nobody").get("/clusters/team/first/live", headers=headers)
+    assert response.status_code == 401
+    assert response["HX-Redirect"] == "/sign-in?next=http%3A%2F%2Ftestserver%2Fclusters%2Fteam%2Ffirst"

@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+
+from tenancy.enums import PlatformRole
+from tenancy.models import ApiToken, Membership, Tenant, User
+from tenancy.queries import tokens
+from tests import factories
+from tests.portal.web.conftest import World, shown
+
+
+def roles(tenant: str) -> dict[str, str]:
+    rows = Membership.objects.filter(tenant__name=tenant)
+    return dict(rows.values_list("user__username", "role"))
+
+
+def test_owner_adds_changes_and_removes_members(world: World) -> None:
+    client = world.client("alice")
+    client.post("/tenants/team/members", {"username": "charlie", "role": "viewer"})
+    assert roles("team")["charlie"] == "viewer"
+    client.post("/tenants/team/members", {"username": "charlie", "role": "owner"})
+    assert "charlie is now owner of team." in shown(client.get("/tenants/team"))
+    client.post("/tenants/team/members/remove", {"username": "charlie"})
+    assert roles("team") == {"alice": "owner", "bob": "member", "vera": "viewer"}
+
+
+def test_unknown_user_is_told_beside_the_field(world: World) -> None:
+    response = world.client("alice").post("/tenants/team/members", {"username": "nemo", "role": "viewer"})
+    assert response.status_code == 422
+    assert "There is no user 'nemo': ask an admin to make one." in shown(response)
+    assert b'value="nemo"' in response.content
+
+
+def test_last_owner_cannot_leave(world: World) -> None:
+    response = world.client("alice").post("/tenants/team/members/remove", {"username": "alice"})
+    assert response.status_code == 409
+    assert "make somebody else an owner first" in shown(response)
+
+
+def test_owner_who_leaves_lands_at_home(world: World) -> None:
+    client = world.client("alice")
+    client.post("/tenants/team/members", {"username": "bob", "role": "owner"})
+    response = client.post("/tenants/team/members/remove", {"username": "alice"}, follow=True)
+    assert response.redirect_chain == [("/", 302)]
+    assert "alice is no longer a member of team." in shown(response)
+
+
+def test_member_sees_members_but_no_forms(world: World) -> None:
+    body = world.client("bob").get("/tenants/team").content.decode()
+    assert ("vera" in body, "members/remove" in body, 'id="add"' in body) == (True, False, False)
+
+
+def test_tenant_counts_all_members_for_one_of_them(world: World) -> None:
+    factories.cluster(world.alice, "team", "first")
+    factories.cluster(world.alice, "team", "second")
+    said = shown(world.client("vera").get("/tenants"))
+    assert "team team untrusted 3 2 just now" in said
+
+
+def test_admin_makes_a_tenant_and_its_first_owner(world: World) -> None:
+    client = world.client("root")
+    wish = {"name": "fresh", "display_name": "Fresh team", "trust": "trusted"}
+    assert client.post("/tenants/new", wish)["Location"] == "/tenants/fresh"
+    client.post("/tenants/fresh/members", {"username": "bob", "role": "owner"})
+    assert (Tenant.objects.get(name="fresh").trust, roles("fresh")) == ("trusted", {"bob": "owner"})
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("team", "A tenant of that name exists"), ("Team!", "Use lower-case letters"), ("admin", "is reserved")],
+)
+def test_bad_tenant_name_is_told_beside_the_field(world: World, name: str, words: str) -> None:
+    response = world.client("root").post("/tenants/new", {"name": name, "trust": "untrusted"})
+    assert response.status_code == 422
+    assert words in shown(response)
+
+
+def test_admin_makes_a_user_who_can_sign_in(world: World) -> None:
+    wish = {"username": "zoe", "password": "quite a long one", "platform_role": "auditor"}
+    assert world.client("root").post("/users", wish)["Location"] == "/users"
+    assert User.objects.get(username="zoe").platform_role == PlatformRole.AUDITOR
+    assert Client().post("/sign-in", {"username": "zoe", "password": "quite a long one"})["Location"] == "/"
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"password": "short"}, "This password is too short"),
+        ({"username": "alice"}, "A user of that name exists"),
+        ({"username": "a b"}, "Enter a valid username"),
+    ],
+)
+def test_bad_user_is_told_beside_the_field_and_not_made(
+    world: World, change: dict[str, str], words: str
+) -> None:
+    wish = {"username": "zoe", "password": "quite a long one", "platform_role": ""}
+    response = world.client("root").post("/users", wish | change)
+    assert response.status_code == 422
+    assert words in shown(response)
+    assert b"quite a long one" not in response.content
+    assert not User.objects.filter(username="zoe").exists()
+
+
+def test_token_is_shown_once_and_works(world: World) -> None:
+    client = world.client("alice")
+    response = client.post("/tokens", {"name": "ci", "tenant": "team", "days": "7", "read_only": "on"})
+    made = response.context["made"]
+    raw = made[1]
+    assert raw in shown(response)
+    assert "no-store" in response["Cache-Control"]
+    assert raw not in shown(client.get("/tokens"))
+    found = tokens.authenticate(raw)
+    assert found is not None
+    assert (found[1].bound_to, found[1].read_only) == (world.team.uid, True)
+
+
+def test_token_without_a_name_is_refused_beside_the_field(world: World) -> None:
+    response = world.client("alice").post("/tokens", {"name": "", "days": "7"})
+    assert response.status_code == 422
+    assert not ApiToken.objects.exists()
+
+
+def test_token_for_a_foreign_tenant_is_refused(world: World) -> None:
+    response = world.client("alice").post("/tokens", {"name": "ci", "tenant": "other", "days": "7"})
+    assert response.status_code == 422
+    assert not ApiToken.objects.exists()
+
+
+def test_revoked_token_is_refused_and_gone_from_the_list(world: World) -> None:
+    raw = factories.token(world.alice)
+    client = world.client("alice")
+    client.post(f"/tokens/{ApiToken.objects.get().uid}/revoke")
+    assert tokens.authenticate(raw) is None
+    assert "None yet" in shown(client.get("/tokens"))
+
+
+def test_token_of_somebody_else_cannot_be_revoked(world: World) -> None:
+    raw = factories.token(world.alice)
+    response = world.client("bob").post(f"/tokens/{ApiToken.objects.get().uid}/revoke")
+    assert response.status_code == 404
+    assert tokens.authenticate(raw) is not None
