@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 QUESTION: Final = "kubernetes.default.svc.cluster.local"
 TIMEOUT: Final = 1.0  # seconds
+PORT: Final = 53
 
 
 def query(name: str, number: int) -> bytes:
@@ -21,12 +22,12 @@ def query(name: str, number: int) -> bytes:
     return header + labels + b"\0" + struct.pack(">HH", 1, 1)
 
 
-def answers(server: IPv4Address, name: str = QUESTION) -> bool:
+def answers(server: IPv4Address, name: str = QUESTION, port: int = PORT) -> bool:
     """Tell whether ``server`` gives an address for ``name`` within TIMEOUT; OSError when it says nothing."""
     number = secrets.randbelow(1 << 16)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as channel:
         channel.settimeout(TIMEOUT)
-        channel.connect((str(server), 53))
+        channel.connect((str(server), port))
         channel.send(query(name, number))
         answer = channel.recv(4096)
     got, flags, _, records = struct.unpack(">HHHH", answer[:8])

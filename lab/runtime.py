@@ -57,7 +57,7 @@ def check(archive: Path) -> None:
     except FileNotFoundError as error:
         raise LabError(f"{archive}: no such file") from error
     except (OSError, tarfile.TarError) as error:
-        raise LabError(f"{archive} is no tar archive ({error}); {advice}") from error
+        raise LabError(f"{archive} is no tar archive; {advice}") from error
     if not names & {"manifest.json", "index.json"}:
         raise LabError(f"{archive} is a tar archive but holds no image; {advice}")
 

@@ -39,7 +39,8 @@ class Cluster:
         )
 
     def get(self, *arguments: str) -> dict[str, Any]:
-        return json.loads(self.kubectl("get", *arguments, "-o", "json"))
+        found: dict[str, Any] = json.loads(self.kubectl("get", *arguments, "-o", "json"))
+        return found
 
     def apply(self, *values: dict[str, Any]) -> None:
         items = {"apiVersion": "v1", "kind": "List", "items": list(values)}
@@ -52,7 +53,7 @@ class Cluster:
         self.kubectl("-n", namespace, "wait", "--for=condition=Ready", "--timeout=60s", *names, timeout=70)
 
     def ip(self, namespace: str, name: str) -> str:
-        return self.get("-n", namespace, "pod", name)["status"]["podIP"]
+        return str(self.get("-n", namespace, "pod", name)["status"]["podIP"])
 
     def reaches(self, namespace: str, pod: str, address: str, port: int) -> bool:
         """Whether a TCP connection from inside a pod comes about."""
