@@ -45,7 +45,7 @@ def record(lease: Lease, uid: UUID, seen: Observation) -> bool:
 
 @transaction.atomic
 def record_host(lease: Lease, uid: UUID, seen: HostObservation) -> bool:
-    """What one look at a host saw; clusters that wait for the host are looked at again at once."""
+    """What one look at a host saw; when it came, went or changed, its clusters are looked at at once."""
     if not work.holds(lease):
         return False
     host = HostCluster.objects.select_for_update().filter(uid=uid).first()
@@ -57,7 +57,7 @@ def record_host(lease: Lease, uid: UUID, seen: HostObservation) -> bool:
         reachable=seen.status, reason=seen.reason, message=seen.message, facts=facts, seen_at=timezone.now()
     )
     if news:
-        work.nudge(WorkKind.CLUSTER, host.clusters.values_list("uid", flat=True))
+        work.request_all(WorkKind.CLUSTER, host.clusters.values_list("uid", flat=True))
     return True
 
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from django.db import transaction
 from django.db.models import F, Q
-from django.db.models.functions import Least
 
 from tenancy.models import WorkItem
 from tenancy.queries import clock
@@ -109,10 +108,10 @@ def resync(kind: WorkKind) -> int:
     )
 
 
-def nudge(kind: WorkKind, object_ids: Iterable[UUID]) -> int:
-    """Brings the due time of waiting items forward to now, without a new wish."""
-    items = WorkItem.objects.filter(kind=kind, object_id__in=list(object_ids), requested__gt=F("handled"))
-    return items.update(due_at=Least("due_at", clock.now()), failures=0)
+def request_all(kind: WorkKind, object_ids: Iterable[UUID]) -> int:
+    """Asks for a look at many objects at once, for something that concerns them all."""
+    items = WorkItem.objects.filter(kind=kind, object_id__in=list(object_ids))
+    return items.update(requested=F("requested") + 1, due_at=clock.now(), failures=0)
 
 
 def forget(kind: WorkKind, object_id: UUID) -> None:

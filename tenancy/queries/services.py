@@ -35,3 +35,8 @@ def health() -> ServiceHealth:
         hosts_reachable=HostCluster.objects.filter(reachable=ConditionStatus.TRUE).count(),
         hosts=HostCluster.objects.count(),
     )
+
+
+def heard_of(kind: ServiceKind, name: str, lately: timedelta) -> bool:
+    """Whether that very process gave a sign of life within this time."""
+    return ServiceHeartbeat.objects.filter(kind=kind, name=name, seen_at__gt=clock.now() - lately).exists()
