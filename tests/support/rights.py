@@ -101,9 +101,9 @@ def compare(given: Collection[Right], seen: Collection[Request], *, bound: Colle
     ``bound`` names the roles that were seen in role bindings the identity made:
     the verb ``bind`` is checked inside such a request and has no audit line.
     """
-    used = {right for right in given if _used(right, seen, bound)}
+    unused = sorted(right for right in given if not _used(right, seen, bound))
     denied = tuple(request for request in seen if not request.allowed)
-    return Report(tuple(sorted(set(given) - used)), denied)
+    return Report(tuple(unused), denied)
 
 
 def _of_rule(role: str, rule: Mapping[str, Any]) -> Iterator[Right]:

@@ -1,0 +1,62 @@
+"""What the provisioner may do on a host is what it does: rules against the audit log of whole lives."""
+
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+import yaml
+
+from tests.charts.conftest import CHARTS
+from tests.e2e.stack import wait_for
+from tests.support import rights
+
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
+
+USER = "system:serviceaccount:atoll-system:atoll-provisioner"
+ROLES = ("ClusterRole/atoll-provisioner", "ClusterRole/atoll-tenant-manager", "Role/atoll-provisioner")
+
+
+def refuse_pods(stack, namespace):
+    stack.run_kubectl(admin(stack), "-n", namespace, "create", "quota", "none", "--hard=pods=0")
+
+
+def admin(stack):
+    return stack.home / "lab" / "kubeconfig"
+
+
+def audited(stack):
+    for path in sorted((stack.home / "lab").glob("audit*.log")):
+        with path.open() as lines:
+            yield from lines
+
+
+def messages(demo, name):
+    return " ".join(c["message"] for c in demo.get(name).json()["status"]["conditions"])
+
+
+def test_every_right_is_used_and_no_request_denied(stack, demo, tmp_path):
+    assert demo.put("rights").status_code == 201
+    (namespace,) = wait_for(
+        "there is a namespace", lambda: stack.namespaces("demo", "rights"), 60, every=0.05
+    )
+    refuse_pods(stack, namespace)
+    wait_for("people read why there is no pod", lambda: "exceeded quota" in messages(demo, "rights"), 60)
+    stack.run_kubectl(admin(stack), "-n", namespace, "delete", "quota", "none")
+    demo.wait_ready("rights")
+    demo.kubeconfig("rights", tmp_path)
+    bindings = stack.host("get", "rolebindings", "-n", namespace)["items"]
+    assert demo.delete("rights").status_code == 202
+    demo.wait_gone("rights")
+
+    text = subprocess.run(
+        [str(stack.helm), "template", "host", str(CHARTS / "host")],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    ).stdout
+    given = rights.rights([d for d in yaml.safe_load_all(text) if d], ROLES)
+    seen = rights.requests(audited(stack), USER)
+    report = rights.compare(given, seen, bound={b["roleRef"]["name"] for b in bindings})
+    assert (report.unused, report.denied) == ((), ()), str(report)
