@@ -27,6 +27,7 @@ class Guide:
     home: Home
     url: str
     demo: bool
+    host_ready: threading.Event
     stop: threading.Event
 
     def follow_lab(self) -> None:
@@ -73,21 +74,33 @@ class Guide:
             if line and line != told:
                 say(f"demo/first: {line}")
                 told = line
-            if cluster.get("status", {}).get("phase") == "Ready":
+            # What was so before a stop says little while its host is still starting.
+            if self.host_ready.is_set() and self._ready():
                 say(f"demo/first is ready, {elapsed(since_start())} after the start")
                 show(kubectl(self.home, self.url))
                 return
 
     def _cluster(self) -> dict[str, Any] | None:
         """``None`` for one that was deleted; empty where there was no answer."""
-        try:
-            token = self.home.token("demo").read_text().strip()
-            answer = httpx.get(self.url + CLUSTER, headers={"Authorization": f"Bearer {token}"}, timeout=10)
-        except (OSError, httpx.HTTPError):
+        answer = self._get("")
+        if answer is None:
             return {}
         if answer.status_code == httpx.codes.NOT_FOUND:
             return None
         return dict(answer.json()) if answer.is_success else {}
+
+    def _ready(self) -> bool:
+        answer = self._get("/ready")
+        return answer is not None and answer.is_success
+
+    def _get(self, path: str) -> httpx.Response | None:
+        try:
+            token = self.home.token("demo").read_text().strip()
+            return httpx.get(
+                self.url + CLUSTER + path, headers={"Authorization": f"Bearer {token}"}, timeout=10
+            )
+        except (OSError, httpx.HTTPError):
+            return None
 
     def _sign_in(self) -> str:
         people = ("admin", "demo") if self.demo else ("admin",)

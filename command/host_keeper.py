@@ -36,6 +36,8 @@ class HostKeeper:
     environment: dict[str, str]
     registered: list[str]
     """What Atoll was told of the host before the host was there."""
+    done: threading.Event
+    """Set once the host is as it should be."""
     stop: threading.Event
 
     def run(self) -> None:
@@ -50,6 +52,7 @@ class HostKeeper:
                     say(f"host {self.choice.name}: {told}\n    trying again every {PAUSE_SECONDS:.0f} s")
                 self.stop.wait(PAUSE_SECONDS)
             else:
+                self.done.set()
                 return
 
     def _prepare(self) -> None:

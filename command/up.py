@@ -67,9 +67,10 @@ def _start(
     supervisor: Supervisor, choice: HostChoice, asked: argparse.Namespace, stop: threading.Event
 ) -> None:
     home, environment = supervisor.home, supervisor.environment
-    guide = Guide(home, f"http://{ports.ADDRESS}:{asked.port}", demo=not asked.no_demo, stop=stop)
+    url, host_ready = f"http://{ports.ADDRESS}:{asked.port}", threading.Event()
+    guide = Guide(home, url, demo=not asked.no_demo, host_ready=host_ready, stop=stop)
     surroundings.write(home, environment)
-    single.announce(home, guide.url, choice.name)
+    single.announce(home, url, choice.name)
     if choice.name == LAB_HOST:  # first: it takes the longest
         _start_lab(supervisor, asked)
         guide.follow_lab()
@@ -85,7 +86,7 @@ def _start(
         say(line)
     supervisor.start(services.portal(asked.port))  # once it answers, scripts find their tokens
     guide.follow_portal()
-    keeper = HostKeeper(home, choice, environment, registered, stop)
+    keeper = HostKeeper(home, choice, environment, registered, host_ready, stop)
     threading.Thread(target=keeper.run, daemon=True).start()
 
 

@@ -53,6 +53,7 @@ class Result:
         ]
         share = self.difference / median(self.bare)
         verdict = "kept" if self.kept else "not kept"
+        difference = f"Difference of the medians: {self.difference:+.1f} s ({share:+.0%})"
         return "\n".join(
             [
                 "| round | through Atoll (s) | bare Helm (s) |",
@@ -60,8 +61,7 @@ class Result:
                 *rows,
                 f"| **median** | **{median(self.atoll):.1f}** | **{median(self.bare):.1f}** |",
                 "",
-                f"Difference of the medians: {self.difference:+.1f} s ({share:+.0%});"
-                + f" allowed are {self.allowed:.1f} s: {verdict}.",
+                f"{difference}; allowed are {self.allowed:.1f} s: {verdict}.",
             ]
         )
 

@@ -12,9 +12,10 @@ from django.core.management.base import BaseCommand
 from django.db import transaction
 
 from portal import credentials
-from tenancy.actions import clusters, members, tenants, tokens, users
-from tenancy.enums import PlatformRole, Role
+from tenancy.actions import clusters, members, tenants, tokens, users, work
+from tenancy.enums import PlatformRole, Role, WorkKind
 from tenancy.policy import Actor
+from tenancy.queries import hosts as host_queries
 from tenancy.queries import tenants as tenant_queries
 from tenancy.queries import tokens as token_queries
 from tenancy.queries import users as user_queries
@@ -40,10 +41,17 @@ class Command(BaseCommand):
         self._token(admin, None)
         if host:  # before the first cluster, which needs one to go to
             call_command("register_host", *host, stdout=self.stdout)
+        self._look_anew(admin)
         if demo:
             member = self._person(DEMO, PlatformRole.NONE)
             self._tenant(admin, member)
             self._token(member, DEMO)
+
+    @staticmethod
+    def _look_anew(admin: Actor) -> None:
+        """What was seen before a stop may be so no longer."""
+        work.request_all(WorkKind.HOST, [host.uid for host in host_queries.visible_to(admin)])
+        work.resync(WorkKind.CLUSTER)
 
     def _person(self, username: str, role: PlatformRole) -> Actor:
         user = user_queries.find(username)
