@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import dataclass
-from functools import wraps
+from functools import partial, wraps
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 
 from django.db import IntegrityError
@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from portal.api import schema
-from portal.api.idempotency import SECRET
+from portal.api.idempotency import UNSTORED
 from portal.api.idempotency import idempotent as answered_once
 from portal.api.pagination import page
 from portal.api.parsing import storable
@@ -58,7 +58,7 @@ class Resource(APIView):
         if not all(storable(str(text)) for text in texts):
             raise Invalid("the address holds characters that no name has: NUL or lone surrogates")
 
-    def answer(  # noqa: PLR0913 - the parts of an answer
+    def answer(
         self,
         kind: type[Serializer[Any]],
         found: Any,  # noqa: ANN401 - a model or value that ``kind`` reads
@@ -73,7 +73,7 @@ class Resource(APIView):
         response = Response(body, status=status, headers={**(headers or {})})
         if "metadata" in body and "spec" in body:
             response["ETag"] = tag_of(body)
-        setattr(response, SECRET, secret or None)
+        setattr(response, UNSTORED, secret or None)
         return response
 
     def listed(self, kind: type[Serializer[Any]], rows: QuerySet[Any], /, **filters: Any) -> Response:  # noqa: ANN401
@@ -101,13 +101,13 @@ class Resource(APIView):
     def finalize_response(
         self,
         request: Request,
-        response: Response,  # type: ignore[override] # the API makes no other
+        response: Response,
         *args: Any,  # noqa: ANN401
         **kwargs: Any,  # noqa: ANN401
     ) -> Response:
         """No cache keeps what a token may see."""
         response.setdefault("Cache-Control", "no-store")
-        return super().finalize_response(request, response, *args, **kwargs)  # type: ignore[return-value]
+        return super().finalize_response(request, response, *args, **kwargs)
 
 
 @dataclass(frozen=True)
@@ -139,11 +139,12 @@ class Operation:
             view.query = _read_query(self.query, request)
             view.body = _read(self.body, request.data) if self.body else {}
             if self.idempotent:
-                effect = answered_once(request, lambda: handler(view, request, *args, **kwargs))
-                return view.settle(effect)
-            return _unraced(lambda: handler(view, request, *args, **kwargs))
+                effect = partial(handler, view, request, *args, **kwargs)
+                answer: Response = view.settle(answered_once(request, view.actor, effect))
+                return answer
+            return _unraced(partial(handler, view, request, *args, **kwargs))
 
-        return run
+        return run  # type: ignore[return-value] # the same signature, but for a name
 
 
 operation = Operation
@@ -175,7 +176,9 @@ def _read_query(kind: type[QuerySerializer], request: Request) -> dict[str, Any]
     for name, values in request.query_params.lists():
         if len(values) > 1:
             detail = "it is given twice: give it once"
-            raise Invalid(f"query.{name}: {detail}", errors=(FieldError(f"query.{name}", "repeated", detail),))
+            raise Invalid(
+                f"query.{name}: {detail}", errors=(FieldError(f"query.{name}", "repeated", detail),)
+            )
     try:
         return _read(kind, request.query_params.dict())
     except ValidationError as error:

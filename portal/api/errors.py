@@ -51,7 +51,7 @@ _CODES: Final[Mapping[int, str]] = {
 }
 
 
-def problem(  # noqa: PLR0913 - the members of a problem document
+def problem(
     status: int,
     detail: str,
     *,
@@ -108,7 +108,8 @@ def handle(error: Exception, context: dict[str, Any]) -> Response:
         case IntegrityError():
             log.warning("two writers at once", exc_info=error)
             return _domain(domain.Conflict("somebody else was first: read again, then decide"))
-    return _unexpected(error, context["request"])
+        case _:
+            return _unexpected(error, context["request"])
 
 
 def _domain(error: domain.DomainError) -> Response:

@@ -18,12 +18,14 @@ if TYPE_CHECKING:
 
     from rest_framework.request import Request
 
+    from tenancy.policy import Actor
+
 _KEY: Final = re.compile(r"[\x21-\x7e]{1,255}")
-SECRET: Final = "secret_member"
+UNSTORED: Final = "unstored_member"
 """Attribute of a ``Response``: the member of its body that is shown once and never stored."""
 
 
-def idempotent(request: Request, effect: Callable[[], Response]) -> Response:
+def idempotent(request: Request, by: Actor, effect: Callable[[], Response]) -> Response:
     """Runs ``effect``, once for each key; without a key every time."""
     key = request.headers.get("Idempotency-Key")
     if key is None:
@@ -38,7 +40,7 @@ def idempotent(request: Request, effect: Callable[[], Response]) -> Response:
         first.append(effect())
         return _stored(first[0])
 
-    answer, replayed = once(by=request.auth, key=key, fingerprint=_fingerprint(request), effect=kept)
+    answer, replayed = once(by=by, key=key, fingerprint=_fingerprint(request), effect=kept)
     return _replay(answer) if replayed else first[0]
 
 
@@ -49,7 +51,7 @@ def _fingerprint(request: Request) -> str:
 
 
 def _stored(response: Response) -> StoredAnswer:
-    secret = getattr(response, SECRET, None)
+    secret = getattr(response, UNSTORED, None)
     body = {key: value for key, value in response.data.items() if key != secret}
     return StoredAnswer(response.status_code, JSONRenderer().render(body).decode(), dict(response.headers))
 

@@ -51,12 +51,14 @@ def _open(cursor: str, salt: str) -> list[str]:
 
 
 def _refused() -> Invalid:
-    detail = "not a cursor of this list with these filters: take the address in 'next' as it is, or start anew"
+    detail = (
+        "not a cursor of this list with these filters: take the address in 'next' as it is, or start anew"
+    )
     return Invalid(detail, errors=(FieldError("query.cursor", "unknown-cursor", detail),))
 
 
 def _after(ordering: Sequence[str], values: Sequence[str]) -> Q:
-    """Rows that sort behind ``values``: a later first column, or an equal one and a later second…"""
+    """Rows that sort behind ``values``: a later first column, or an equal one and a later second, and so on."""
     behind, equal = Q(), Q()
     for name, value in zip(ordering, values, strict=True):
         column, step = (name[1:], "lt") if name.startswith("-") else (name, "gt")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
-from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.extensions import OpenApiAuthenticationExtension, OpenApiSerializerExtension
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.types import OpenApiTypes
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
     from portal.api.base import Operation
 
+HEADER: Final = "header"
 _PROBLEM: Final = "application/problem+json"
 _WORDS: Final = {
     400: "The request cannot be accepted; `errors` names each field.",
@@ -64,12 +67,21 @@ def without_twins(endpoints: list[Any], **_: Any) -> list[Any]:  # noqa: ANN401 
     return [endpoint for endpoint in endpoints if not endpoint[0].endswith("/")]
 
 
+def without_orphans(result: dict[str, Any], **_: Any) -> dict[str, Any]:  # noqa: ANN401 - drf-spectacular's hook
+    """Drops the request side of what is only ever sent by us."""
+    schemas = result["components"]["schemas"]
+    used = set(re.findall(r'"#/components/schemas/(\w+)"', json.dumps(result)))
+    for name in set(schemas) - used:
+        del schemas[name]
+    return result
+
+
 class TaggedSchema(AutoSchema):
     """Chapters come from the views, 404 from the address."""
 
     def get_tags(self) -> list[str]:
         """The view's chapter."""
-        return [self.view.tag]
+        return [getattr(self.view, "tag", "")]
 
 
 class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
@@ -83,6 +95,20 @@ class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
         return {"type": "http", "scheme": "bearer", "bearerFormat": "atoll_…"}
 
 
+class ClosedRequests(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
+    """What is sent is read to the last key, so the document says that there are no others."""
+
+    target_class = "portal.api.serializers.base.CamelSerializer"
+    match_subclasses = True
+
+    def map_serializer(self, auto_schema: AutoSchema, direction: str) -> dict[str, Any]:
+        """As usual, and closed on the way in; on the way out keys may be added."""
+        found: dict[str, Any] = auto_schema._map_serializer(  # type: ignore[no-untyped-call] # noqa: SLF001 - its extensions do so
+            self.target, direction, bypass_extensions=True
+        )
+        return {**found, "additionalProperties": False} if direction == "request" else found
+
+
 def _words(code: int) -> str:
     return {201: "Created.", 202: "Accepted; it goes on in the background."}.get(code, "As asked.")
 
@@ -92,7 +118,9 @@ def _page_of(kind: type[serializers.Serializer[Any]]) -> type[serializers.Serial
     fields = {
         "__doc__": "One page, and the way to the next.",
         "items": kind(many=True),
-        "next": serializers.CharField(allow_null=True, help_text="Address of the next page; null at the end."),
+        "next": serializers.CharField(
+            allow_null=True, help_text="Address of the next page; null at the end."
+        ),
     }
     return type(f"{kind.__name__}List", (CamelSerializer,), fields)
 
@@ -111,14 +139,15 @@ def _problems(operation: Operation) -> list[int]:
 
 
 def _headers(operation: Operation) -> Iterator[OpenApiParameter]:
-    where = OpenApiParameter.HEADER
     if operation.conditional:
-        yield OpenApiParameter("If-Match", str, where, description="Only if its ETag is this one; `*` for any.")
+        yield OpenApiParameter(
+            "If-Match", str, HEADER, description="Only if its ETag is this one; `*` for any."
+        )
         text = "`*`: only if it does not exist yet."
-        yield OpenApiParameter("If-None-Match", str, where, description=text, enum=["*"])
+        yield OpenApiParameter("If-None-Match", str, HEADER, description=text, enum=["*"])
     if operation.idempotent:
         text = "Sent again with the same body, the first answer comes again; kept for 48 hours."
-        yield OpenApiParameter("Idempotency-Key", _KEY, where, description=text)
+        yield OpenApiParameter("Idempotency-Key", _KEY, HEADER, description=text)
     yield from _response_headers(operation)
 
 
@@ -127,12 +156,11 @@ _KEY: Final = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^
 
 def _response_headers(operation: Operation) -> Iterator[OpenApiParameter]:
     created = sorted(code for code in operation.answers if code in {201, 202})
-    where = OpenApiParameter.HEADER
     if created:
         text = "Where to look next."
-        yield OpenApiParameter("Location", OpenApiTypes.URI_REF, where, description=text, response=created)
+        yield OpenApiParameter("Location", OpenApiTypes.URI_REF, HEADER, description=text, response=created)
         text = "Seconds until a look is worth it."
-        yield OpenApiParameter("Retry-After", int, where, description=text, response=created)
+        yield OpenApiParameter("Retry-After", int, HEADER, description=text, response=created)
     if operation.conditional:
         codes = sorted(operation.answers)
-        yield OpenApiParameter("ETag", str, where, description="Of the spec alone.", response=codes)
+        yield OpenApiParameter("ETag", str, HEADER, description="Of the spec alone.", response=codes)

@@ -11,7 +11,6 @@ from rest_framework import serializers
 from portal.api.serializers.base import (
     CamelSerializer,
     Duration,
-    Flag,
     ListQuery,
     QuerySerializer,
     StrictSerializer,
@@ -234,7 +233,9 @@ class ReadyQuery(QuerySerializer):
     def validate_wait(self, seconds: int) -> int:
         """A minute at most: what sits between here and there may cut longer silences."""
         if seconds > LONGEST_WAIT:
-            raise serializers.ValidationError(f"give at most {LONGEST_WAIT}s, and ask again after it", "out-of-range")
+            raise serializers.ValidationError(
+                f"give at most {LONGEST_WAIT}s, and ask again after it", "out-of-range"
+            )
         return seconds
 
 

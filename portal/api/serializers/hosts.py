@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from rest_framework import serializers
 
 from portal.api.serializers.base import CamelSerializer, Flag, ListQuery, StrictSerializer, Text, choices
@@ -20,9 +18,11 @@ class HostMetadata(StrictSerializer):
     created_by = serializers.CharField(read_only=True)
 
 
-def labels(**options: Any) -> serializers.DictField[Any]:
+def labels(help_text: str) -> serializers.DictField:
     """Node labels that a node must have."""
-    return serializers.DictField(child=Text(allow_blank=True, max_length=63), default=dict, **options)
+    return serializers.DictField(
+        child=Text(allow_blank=True, max_length=63), default=dict, help_text=help_text
+    )
 
 
 class HostSpec(StrictSerializer):
@@ -38,8 +38,8 @@ class HostSpec(StrictSerializer):
     kubernetes_versions = serializers.ListField(
         child=Text(max_length=20), default=lambda: [DEFAULT_VERSION], max_length=20
     )
-    control_plane_selector = labels(help_text="Nodes for tenants' control planes.")
-    workload_selector = labels(help_text="Nodes for tenants' pods.")
+    control_plane_selector = labels("Nodes for tenants' control planes.")
+    workload_selector = labels("Nodes for tenants' pods.")
     progress_file = Text(default="", allow_blank=True, max_length=500)
     accepts_clusters = Flag(default=True)
 

@@ -23,6 +23,6 @@ class Problem(CamelSerializer):
     status = serializers.IntegerField()
     detail = serializers.CharField(allow_blank=True)
     code = serializers.CharField()
-    errors = FieldProblem(many=True, required=False)
+    errors = FieldProblem(many=True, required=False)  # type: ignore[assignment] # DRF takes fields off the class
     phase = serializers.CharField(required=False, help_text="Of the cluster that is not ready.")
     request_id = serializers.CharField(required=False, help_text="Tell it to the operators.")

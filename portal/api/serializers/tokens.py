@@ -27,7 +27,7 @@ class TokenSpec(StrictSerializer):
         default=None,
         help_text="The only tenant it reaches; null for all of yours.",
     )
-    read_only = Flag(default=False)
+    read_only = Flag(default=False)  # type: ignore[assignment] # DRF takes fields off the class
     expires_at = serializers.DateTimeField(default=None, allow_null=True)
 
 
@@ -81,6 +81,6 @@ class Me(CamelSerializer):
         allow_null=True,
         help_text="Null for most people, and for tokens bound to a tenant.",
     )
-    read_only = serializers.BooleanField()
+    read_only = serializers.BooleanField()  # type: ignore[assignment] # DRF takes fields off the class
     bound_to = serializers.CharField(allow_null=True, help_text="The only tenant the token reaches.")
     tenants = MyTenant(many=True)

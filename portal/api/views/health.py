@@ -45,7 +45,7 @@ class Readyz(OpenResource):
 
 
 class OpenApi(OpenResource):
-    """This document."""
+    """The document itself."""
 
     @operation("getOpenApi", {200: Description}, open=True)
     def get(self, _: Request) -> Response:
@@ -58,6 +58,6 @@ class Nowhere(OpenResource):
 
     schema = None
 
-    def initial(self, request: Request, *args: object, **kwargs: object) -> None:
+    def initial(self, *_: object, **__: object) -> None:
         """Whatever the method: there is nothing here."""
         raise NotFound("there is no such address in the API: see /api/v1/openapi.json")

@@ -30,8 +30,9 @@ LOOK_EVERY: Final = 0.5
 WAITERS_MAX: Final = 64
 """In one process; one more is answered at once and told when to come back."""
 WAIT_LEFT: Final = "X-Atoll-Wait"
-_ANSWERS: Final = {Phase.READY: 200, Phase.FAILED: 409, Phase.DELETING: 409}
-"""Phase → status; every other phase may still become ready."""
+NOT_YET: Final = 503
+IN_VAIN: Final = frozenset({Phase.FAILED, Phase.DELETING})
+"""Who waits may stop; every other phase may still become Ready."""
 
 
 class ClusterReady(ClusterResource):
@@ -46,14 +47,16 @@ class ClusterReady(ClusterResource):
         """
         cluster = clusters.get(self.actor, tenant, name)
         request.META[WAIT_LEFT] = self.query["wait"]
-        status = _ANSWERS.get(Phase(cluster.phase), 503)
-        if status == 200:  # noqa: PLR2004
+        phase = Phase(cluster.phase)
+        if phase is Phase.READY:
             return self.cluster(cluster)
-        code, headers = ("not-ready", {"Retry-After": RETRY_AFTER}) if status == 503 else ("will-not-be-ready", {})  # noqa: PLR2004
-        return problem(status, _why(cluster), code=code, headers=headers, phase=cluster.phase)
+        if phase in IN_VAIN:
+            return problem(409, _why(cluster), code="will-not-be-ready", phase=phase)
+        headers = {"Retry-After": RETRY_AFTER}
+        return problem(NOT_YET, _why(cluster), code="not-ready", headers=headers, phase=phase)
 
     @classmethod
-    def as_view(cls, **initkwargs: Any) -> Callable[..., Any]:  # noqa: ANN401 - DRF's signature
+    def as_view(cls, **initkwargs: Any) -> Any:  # noqa: ANN401 - DRF's signature
         """The view above, looked at again and again while the caller waits."""
         once = super().as_view(**initkwargs)
 
@@ -81,7 +84,7 @@ async def _look_until_told(
         return response
     _Waiters.count += 1
     try:
-        while response.status_code == 503 and loop.time() + LOOK_EVERY <= until:  # noqa: PLR2004
+        while response.status_code == NOT_YET and loop.time() + LOOK_EVERY <= until:
             await sync_to_async(_let_go)()
             await asyncio.sleep(LOOK_EVERY)
             response = await sync_to_async(once)(request, **names)

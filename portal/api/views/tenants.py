@@ -53,7 +53,13 @@ class OneTenant(Resource):
             require(expectation(request), Tenant(old).data if old else None)
             if old is None:
                 verbs.create(by=self.actor, name=tenant)
-            found = verbs.update(by=self.actor, name=tenant, **self._wish())
+            found = verbs.update(
+                by=self.actor,
+                name=tenant,
+                display_name=self.body["display_name"],
+                trust=Trust(self.body["trust"]),
+                suspended=self.body["suspended"],
+            )
         headers = {} if old else {"Location": f"/api/v1/tenants/{tenant}"}
         return self.answer(Tenant, found, status=200 if old else 201, headers=headers)
 
@@ -67,10 +73,6 @@ class OneTenant(Resource):
 
     def _found(self, name: str) -> models.Tenant | None:
         return tenants.visible_to(self.actor).filter(name=name).first()
-
-    def _wish(self) -> dict[str, object]:
-        wish = {key: self.body[key] for key in ("display_name", "suspended")}
-        return {**wish, "trust": Trust(self.body["trust"])}
 
 
 class Members(Resource):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.test import Client
 
-from tenancy.policy import Actor
 from tests import factories
+
+if TYPE_CHECKING:
+    from tenancy.policy import Actor
 
 ROOT = "/api/v1"
 
@@ -20,7 +22,7 @@ class Api:
         self.token = factories.token(actor, **token) if actor else ""
         self._client = Client(raise_request_exception=True)
 
-    def send(self, method: str, path: str, body: Any = None, *, raw: bytes | None = None, **headers: str):
+    def send(self, method: str, path: str, body: Any = None, *, raw: bytes | None = None, **headers: Any):
         """``If_Match="…"`` becomes the header ``If-Match``."""
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         if self.token:
@@ -30,23 +32,23 @@ class Api:
         path = path if path.startswith(("/api", "/livez", "/readyz")) else ROOT + path
         return self._client.generic(method, path, content, content_type=kind, headers=sent)
 
-    def get(self, path: str, **headers: str):
+    def get(self, path: str, **headers: Any):
         return self.send("GET", path, **headers)
 
-    def put(self, path: str, body: Any, **headers: str):
+    def put(self, path: str, body: Any, **headers: Any):
         return self.send("PUT", path, body, **headers)
 
-    def post(self, path: str, body: Any = None, **headers: str):
+    def post(self, path: str, body: Any = None, **headers: Any):
         return self.send("POST", path, body, **headers)
 
-    def delete(self, path: str, **headers: str):
+    def delete(self, path: str, **headers: Any):
         return self.send("DELETE", path, **headers)
 
 
 def assert_problem(response, status: int, code: str) -> dict[str, Any]:
     """The body of a problem with this status and code; its members agree with each other."""
     assert response["Content-Type"] == "application/problem+json", response.content
-    body = response.json()
+    body: dict[str, Any] = response.json()
     assert (response.status_code, body["status"], body["code"]) == (status, status, code), body
     assert body["type"] == f"urn:atoll:problem:{code}"
     assert body["title"]

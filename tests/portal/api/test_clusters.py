@@ -169,7 +169,9 @@ def test_dry_run_tells_and_does_nothing(api):
 def test_dry_run_of_a_change_lists_what_differs(api):
     api.put(FIRST, {"spec": SPEC})
 
-    plan = api.put(f"{FIRST}?dry_run=true", {"spec": {**SPEC, "resources": {"memory": "2Gi", "cpu": 2}}}).json()
+    plan = api.put(
+        f"{FIRST}?dry_run=true", {"spec": {**SPEC, "resources": {"memory": "2Gi", "cpu": 2}}}
+    ).json()
 
     assert plan == {
         "action": "update",

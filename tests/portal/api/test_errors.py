@@ -50,7 +50,9 @@ def test_unknown_method(api):
     assert response["Allow"] == "GET, HEAD, PUT, DELETE"
 
 
-@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "nonsense", "application/yaml"])
+@pytest.mark.parametrize(
+    "kind", ["text/plain", "application/x-www-form-urlencoded", "nonsense", "application/yaml"]
+)
 def test_bodies_that_are_not_said_to_be_json(api, kind):
     assert_problem(api.send("PUT", FIRST, raw=b"{}", Content_Type=kind), 415, "unsupported-media-type")
 
@@ -158,7 +160,10 @@ def test_a_fault_of_ours_has_a_request_id_and_no_secrets(api, monkeypatch, caplo
 
 @pytest.mark.parametrize(
     ("error", "status", "code"),
-    [(OperationalError("database is locked"), 503, "unavailable"), (IntegrityError("taken"), 409, "conflict")],
+    [
+        (OperationalError("database is locked"), 503, "unavailable"),
+        (IntegrityError("taken"), 409, "conflict"),
+    ],
 )
 def test_a_database_that_is_away_or_ahead(api, monkeypatch, error, status, code):
     _failing(monkeypatch, error)

@@ -43,7 +43,13 @@ def test_what_was_seen_is_told(admin, auditor):
 
 @pytest.mark.parametrize(
     "pasted",
-    ["apiVersion: v1\nkind: Config\nusers: []", "/etc/kubeconfig", "file:relative", "env:", "https://host:6443"],
+    [
+        "apiVersion: v1\nkind: Config\nusers: []",
+        "/etc/kubeconfig",
+        "file:relative",
+        "env:",
+        "https://host:6443",
+    ],
 )
 def test_a_pasted_kubeconfig_is_refused_with_the_reason(admin, pasted):
     body = assert_problem(admin.put("/hosts/lab", {"spec": {"kubeconfig": pasted}}), 400, "invalid")

@@ -21,7 +21,12 @@ def test_an_operation_tells_how_far_it_is(api):
 
     body = api.get(created["status"]["operation"]).json()
 
-    assert (body["kind"], body["state"], body["error"], body["finishedAt"]) == ("create", "running", None, None)
+    assert (body["kind"], body["state"], body["error"], body["finishedAt"]) == (
+        "create",
+        "running",
+        None,
+        None,
+    )
     assert body["progress"] == {"done": 1, "total": 3}
     assert [(s["name"], s["state"], s["message"]) for s in body["steps"]] == [
         ("namespace", "done", ""),

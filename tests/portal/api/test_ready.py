@@ -56,7 +56,8 @@ def test_ready_means_at_this_generation(api, cluster):
 
 def test_a_stalled_cluster_ends_the_waiting(api, cluster):
     factories.observe(
-        cluster, Condition(ConditionType.STALLED, ConditionStatus.TRUE, Reason.CHART_INVALID, "values: bad", 1)
+        cluster,
+        Condition(ConditionType.STALLED, ConditionStatus.TRUE, Reason.CHART_INVALID, "values: bad", 1),
     )
 
     body = assert_problem(api.get(f"{FIRST}/ready?wait=30s"), 409, "will-not-be-ready")

@@ -97,7 +97,9 @@ def test_the_last_owner_stays(api):
 
 
 def test_nobody_unknown_becomes_a_member(api):
-    body = assert_problem(api.put("/tenants/team/members/nobody", {"spec": {"role": "viewer"}}), 400, "invalid")
+    body = assert_problem(
+        api.put("/tenants/team/members/nobody", {"spec": {"role": "viewer"}}), 400, "invalid"
+    )
 
     assert body["errors"][0]["code"] == "unknown-user"
 

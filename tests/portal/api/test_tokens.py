@@ -80,7 +80,9 @@ def test_a_token_that_cannot_be(api, body, path):
 
 
 def test_a_token_for_a_foreign_tenant_is_not_made(api, outsider):
-    assert_problem(api.post("/tokens", {"metadata": {"name": "x"}, "spec": {"tenant": "other"}}), 404, "not-found")
+    assert_problem(
+        api.post("/tokens", {"metadata": {"name": "x"}, "spec": {"tenant": "other"}}), 404, "not-found"
+    )
 
 
 def test_tokens_of_others_do_not_exist(api, outsider):

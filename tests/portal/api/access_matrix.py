@@ -1,0 +1,96 @@
+"""Who may do what: one line for each operation of the API, one status for each identity.
+
+``tests/portal/api/test_access.py`` takes the operations from the OpenAPI document: a
+new one without a line here fails. Every request is a good one, so a refusal is about
+who asks. ``2`` stands for any success.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+IDENTITIES: Final = (
+    "owner",
+    "member",
+    "viewer",
+    "outsider",
+    "admin",
+    "auditor",
+    "nobody",
+    "suspended",
+    "reader",
+)
+"""``suspended`` owns a suspended tenant, ``reader`` is the owner with a read-only token."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """A request, and what each identity is told; order as in ``IDENTITIES``."""
+
+    request: str
+    statuses: tuple[int, ...]
+    body: Any = None
+
+
+_EVERYBODY: Final = (2, 2, 2, 2, 2, 2, 401, 2, 2)
+_OPEN: Final = (2,) * 9
+_MINE: Final = (2, 404, 404, 404, 404, 404, 401, 2, 2)
+"""Things that belong to the person alone."""
+_LOOK: Final = (2, 2, 2, 404, 2, 2, 401, 2, 2)
+_WRITE: Final = (2, 2, 403, 404, 2, 403, 401, 403, 403)
+_OWNERS: Final = (2, 403, 403, 404, 2, 403, 401, 403, 403)
+_PLATFORM: Final = (403, 403, 403, 403, 2, 403, 401, 403, 403)
+_SPEC: Final[dict[str, Any]] = {"spec": {}}
+_CLUSTER: Final = "/api/v1/tenants/team/clusters/first"
+
+MATRIX: Final[dict[str, Line]] = {
+    "GET /livez": Line("/livez", _OPEN),
+    "GET /readyz": Line("/readyz", _OPEN),
+    "GET /api/v1/openapi.json": Line("/api/v1/openapi.json", _OPEN),
+    "GET /api/v1/me": Line("/api/v1/me", _EVERYBODY),
+    "GET /api/v1/tokens": Line("/api/v1/tokens", _EVERYBODY),
+    "POST /api/v1/tokens": Line(
+        "/api/v1/tokens", (2, 2, 2, 2, 2, 2, 401, 2, 403), {"metadata": {"name": "new"}}
+    ),
+    "GET /api/v1/tokens/{uid}": Line("/api/v1/tokens/{token}", _MINE),
+    "DELETE /api/v1/tokens/{uid}": Line("/api/v1/tokens/{token}", (2, 404, 404, 404, 404, 404, 401, 2, 403)),
+    "GET /api/v1/tenants": Line("/api/v1/tenants", _EVERYBODY),
+    "GET /api/v1/tenants/{tenant}": Line("/api/v1/tenants/team", _LOOK),
+    "PUT /api/v1/tenants/{tenant}": Line("/api/v1/tenants/team", _PLATFORM, _SPEC),
+    "DELETE /api/v1/tenants/{tenant}": Line(
+        "/api/v1/tenants/team", (403, 403, 403, 404, 409, 403, 401, 403, 403)
+    ),
+    "GET /api/v1/tenants/{tenant}/audit": Line(
+        "/api/v1/tenants/team/audit", (2, 403, 403, 404, 2, 2, 401, 2, 2)
+    ),
+    "GET /api/v1/tenants/{tenant}/members": Line("/api/v1/tenants/team/members", _LOOK),
+    "GET /api/v1/tenants/{tenant}/members/{username}": Line("/api/v1/tenants/team/members/vera", _LOOK),
+    "PUT /api/v1/tenants/{tenant}/members/{username}": Line(
+        "/api/v1/tenants/team/members/vera", _OWNERS, {"spec": {"role": "member"}}
+    ),
+    "DELETE /api/v1/tenants/{tenant}/members/{username}": Line("/api/v1/tenants/team/members/vera", _OWNERS),
+    "GET /api/v1/tenants/{tenant}/clusters": Line("/api/v1/tenants/team/clusters", _LOOK),
+    "POST /api/v1/tenants/{tenant}/clusters": Line(
+        "/api/v1/tenants/team/clusters", _WRITE, {"metadata": {"name": "second"}, **_SPEC}
+    ),
+    "GET /api/v1/tenants/{tenant}/clusters/{name}": Line(_CLUSTER, _LOOK),
+    "PUT /api/v1/tenants/{tenant}/clusters/{name}": Line(
+        _CLUSTER, _WRITE, {"spec": {"resources": {"cpu": 2}}}
+    ),
+    "DELETE /api/v1/tenants/{tenant}/clusters/{name}": Line(_CLUSTER, _WRITE),
+    "GET /api/v1/tenants/{tenant}/clusters/{name}/ready": Line(f"{_CLUSTER}/ready", _LOOK),
+    "POST /api/v1/tenants/{tenant}/clusters/{name}/retry": Line(f"{_CLUSTER}/retry", _WRITE),
+    "POST /api/v1/tenants/{tenant}/clusters/{name}/kubeconfig": Line(
+        f"{_CLUSTER}/kubeconfig", (2, 2, 2, 404, 2, 403, 401, 403, 2), {}
+    ),
+    "GET /api/v1/tenants/{tenant}/clusters/{name}/kubeconfigs/{uid}": Line(
+        f"{_CLUSTER}/kubeconfigs/{{kubeconfig}}", (2, 404, 404, 404, 404, 404, 401, 403, 2)
+    ),
+    "GET /api/v1/operations": Line("/api/v1/operations", _EVERYBODY),
+    "GET /api/v1/operations/{uid}": Line("/api/v1/operations/{operation}", _LOOK),
+    "GET /api/v1/hosts": Line("/api/v1/hosts", _EVERYBODY),
+    "GET /api/v1/hosts/{name}": Line("/api/v1/hosts/lab", (404, 404, 404, 404, 2, 2, 401, 404, 404)),
+    "PUT /api/v1/hosts/{name}": Line("/api/v1/hosts/lab", _PLATFORM, {"spec": {"kubeconfig": "in-cluster"}}),
+    "GET /api/v1/audit": Line("/api/v1/audit", (403, 403, 403, 403, 2, 2, 401, 403, 403)),
+}

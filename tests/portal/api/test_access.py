@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import pytest
+
+from portal.api import schema
+from portal.api.views import kubeconfigs
+from tenancy.actions import access, tenants
+from tenancy.enums import PlatformRole
+from tenancy.models import ApiToken, Operation, VirtualCluster
+from tests import factories
+from tests.portal.api.access_matrix import IDENTITIES, MATRIX
+from tests.portal.api.client import Api
+
+_METHODS = ("get", "put", "post", "delete", "patch")
+
+
+def test_every_operation_has_its_line():
+    documented = {
+        f"{method.upper()} {path}"
+        for path, item in schema.document()["paths"].items()
+        for method in _METHODS
+        if method in item
+    }
+
+    assert documented == set(MATRIX)
+
+
+def test_every_line_has_a_status_for_each_identity():
+    assert {len(line.statuses) for line in MATRIX.values()} == {len(IDENTITIES)}
+
+
+@pytest.fixture
+def world(db, monkeypatch):
+    """A team with a ready cluster, and somebody of each kind."""
+    monkeypatch.setattr(kubeconfigs, "PATIENCE", 0.0)
+    people = {name: factories.actor(name) for name in ("owner", "member", "outsider")}
+    people["viewer"] = factories.actor("vera")
+    people["admin"] = factories.admin()
+    people["auditor"] = factories.actor("auditor", PlatformRole.AUDITOR)
+    factories.host()
+    roles = {role: people[role] for role in ("owner", "member", "viewer")}
+    factories.tenant("team", **roles)
+    factories.tenant("elsewhere", owner=people["outsider"])
+    factories.ready(factories.cluster(people["owner"], "team"))
+    return people
+
+
+@pytest.mark.parametrize("identity", IDENTITIES)
+@pytest.mark.parametrize("operation", MATRIX)
+def test_access(world, operation, identity):
+    line = MATRIX[operation]
+    expected = line.statuses[IDENTITIES.index(identity)]
+    path, api = _addressed(line.request, world["owner"]), _speaker(world, identity)
+
+    status = api.send(operation.split()[0], path, line.body).status_code
+
+    assert (2 if status < 300 else status) == expected
+
+
+def _speaker(world, identity):
+    if identity == "nobody":
+        return Api()
+    if identity == "reader":
+        return Api(world["owner"], read_only=True)
+    if identity == "suspended":
+        tenants.update(by=world["admin"], name="team", suspended=True)
+        return Api(world["owner"])
+    return Api(world[identity])
+
+
+def _addressed(path, owner):
+    """The path with the uids of what the owner has."""
+    if "{kubeconfig}" in path:
+        wish = access.request(by=owner, tenant_name="team", name="first")
+        return path.format(kubeconfig=wish.uid)
+    if "{token}" in path:
+        factories.token(owner)
+        return path.format(token=ApiToken.objects.get(user=owner.user).uid)
+    target = VirtualCluster.objects.get().uid
+    return path.format(operation=Operation.objects.get(target_uid=target).uid)
