@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
+import threading
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from lab import api, packages, reap, start, status
 from lab.errors import LabError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+LOOK_EVERY: Final = 0.5  # seconds
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -59,10 +63,25 @@ def _parser() -> argparse.ArgumentParser:
 def _up(asked: argparse.Namespace) -> int:
     if asked.foreground:
         options = start.choose_options(asked.home, asked.workers, asked.gpus, asked.fake_nodes)
+        if api.is_running(asked.home):
+            return _attend(asked)
         start.supervise(asked.home, options, _say)
         return 0
     lab = api.up(asked.home, gpus=asked.gpus, fake_nodes=asked.fake_nodes, workers=asked.workers, report=_say)
     _say(f"ready: KUBECONFIG={lab.kubeconfig} {lab.bin_dir}/kubectl get nodes")
+    return 0
+
+
+def _attend(asked: argparse.Namespace) -> int:
+    """Take over a lab that runs in the background already (whoever started it may have been killed)."""
+    told = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: told.set())
+    api.up(asked.home, gpus=asked.gpus, fake_nodes=asked.fake_nodes, workers=asked.workers, report=_say)
+    while not told.wait(LOOK_EVERY):
+        if not api.is_running(asked.home):
+            raise LabError(f"the lab has ended: {api.state(asked.home).step}")
+    api.down(asked.home)
     return 0
 
 

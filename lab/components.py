@@ -34,7 +34,8 @@ def database(lab: Instance, programs: Path) -> Component:
         "kine",
         (
             f"{programs}/kine",
-            f"--endpoint=sqlite://{lab.data}/kine.db?_journal=WAL&cache=shared&_busy_timeout=30000&_txlock=immediate",
+            # By way of the run folder: a home may have letters that mean something in a URL.
+            f"--endpoint=sqlite://{lab.run}/data/kine.db?_journal=WAL&cache=shared&_busy_timeout=30000&_txlock=immediate",
             f"--listen-address=unix://{lab.run}/kine.sock",
             "--metrics-bind-address=0",
         ),

@@ -94,6 +94,7 @@ class Supervisor:
 
     def _make_room(self) -> None:
         lab = self._lab
+        (lab.run / "data").symlink_to(lab.data)
         cgroups.create(f"{lab.cgroup}/system")
         for node in lab.nodes:
             cgroups.create(node.cgroup)

@@ -44,7 +44,8 @@ def script(lab: Instance, node: Node) -> str:
     data, new = shlex.quote(str(node.data)), shlex.quote(str(node.data / "run"))
     sockets = f"{new}/{lab.run.relative_to('/run')}"
     home = f"{new}/{HOME.relative_to('/run')}"
-    layers = f"lowerdir=/var/lib,upperdir={data}/lib,workdir={data}/lib-work"
+    # Named as they are after the move: no comma of a home folder's gets among the options.
+    layers = f"lowerdir=/var/lib,upperdir={HOME}/lib,workdir={HOME}/lib-work"
     # -n: mount keeps notes under /run, the very folder that is replaced.
     lines = [
         f"mount -n -t tmpfs -o mode=755 tmpfs {new}",

@@ -147,7 +147,7 @@ def test_archives_that_are_none_are_refused_by_name(tmp_path):
         runtime.check(tmp_path / "absent.tar")
     junk = tmp_path / "junk.tar"
     junk.write_text("junk")
-    with pytest.raises(LabError, match=r"junk\.tar is no tar archive .*docker save"):
+    with pytest.raises(LabError, match=r"junk\.tar is no tar archive; .*docker save"):
         runtime.check(junk)
     other = tmp_path / "other.tar"
     with tarfile.open(other, "w") as tar:

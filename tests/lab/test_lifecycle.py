@@ -46,8 +46,9 @@ RESTLESS = (
 
 @pytest.fixture
 def home(tmp_path):
-    yield tmp_path / "home"
-    api.down(tmp_path / "home")
+    folder = tmp_path / "home, with 100% odd & ünusual letters?"
+    yield folder
+    api.down(folder)
 
 
 def test_a_lab_survives_kill_9_of_everything_and_leaves_nothing(home):
@@ -135,6 +136,17 @@ def test_in_the_foreground_it_stops_everything_when_told(home):
     assert child.returncode == 0, said
     assert "lab starting" in said
     assert "lab ready" in said
+    assert machine(home) == before
+
+
+def test_a_lab_in_the_background_can_be_taken_over_in_the_foreground(home):
+    before = machine(home)
+    api.up(home)
+    command = [sys.executable, "-m", "lab", "--home", str(home), "up", "--foreground"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
+        assert "lab ready" in child.stdout.readline()
+        child.send_signal(signal.SIGTERM)
+        assert child.wait(60) == 0
     assert machine(home) == before
 
 
