@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 from typing import TYPE_CHECKING, Any, Final
 
 import semver
@@ -79,7 +80,7 @@ class HardenedCommand(Command):  # type: ignore[misc]  # pyhelm3 has no types
         """Put on the next revision's record."""
 
     async def run(self, command: list[Any], input: bytes | None = None) -> bytes:  # noqa: A002 - pyhelm3's name
-        argv = [self._executable, *(str(part) for part in command)]
+        argv = [_found(self._executable), *(str(part) for part in command)]
         if command[0] == "upgrade" and self.labels:
             argv += ["--labels", ",".join(f"{k}={v}" for k, v in self.labels.items())]
         left = min(DEADLINE, self._guard.left() - _MARGIN)
@@ -123,8 +124,16 @@ class PyHelm:
         _await(self._client().uninstall_release(RELEASE, namespace=namespace))
 
     def _client(self) -> Client:
-        # The name is of no use to a client with a command of its own; it only asks whether it exists.
-        return Client(self._command, executable=self._command._executable)  # noqa: SLF001 - see above
+        # A client with a command of its own has no use for a binary, but insists that there is one.
+        return Client(self._command, executable="/bin/sh")
+
+
+def _found(executable: str) -> str:
+    path = shutil.which(executable)
+    if path is None:
+        msg = f"there is no Helm at {executable!r}: install Helm 4, or give its path in ATOLL_HELM"
+        raise Busy(msg, Reason.RELEASE_FAILED)
+    return path
 
 
 def meaning(ended: process.Ended, host: str) -> Exception:

@@ -54,12 +54,12 @@ async def run(
     try:
         overdue = await _watch(talk, deadline, guard)
         if overdue:
-            await _end(process.pid, talk)
+            await _end(process)
         output, errors = await talk
-    except BaseException:
+    finally:
         # A lost lease, a time limit, a shutdown: whatever it is, no program stays behind.
-        await _end(process.pid, talk)
-        raise
+        await _end(process)
+        _close(process)
     return Ended(process.returncode or 0, output, errors, overdue)
 
 
@@ -76,13 +76,27 @@ async def _watch(talk: asyncio.Future[tuple[bytes, bytes]], deadline: float, gua
     return False
 
 
-async def _end(group: int, talk: asyncio.Future[tuple[bytes, bytes]]) -> None:
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """Ends the program and all it started: asked first, then made to."""
+    if process.returncode is not None:
+        return
     for number in (signal.SIGTERM, signal.SIGKILL):
-        if talk.done():
-            return
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(group, number)
-        await asyncio.wait({talk}, timeout=GRACE)
+        if process.returncode is None:
+            _signal(process.pid, number)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(process.wait(), GRACE)
+    _signal(process.pid, signal.SIGKILL)
+
+
+def _signal(group: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(group, number)
+
+
+def _close(process: asyncio.subprocess.Process) -> None:
+    """Its pipes, which asyncio leaves open when the talk over them was cut short."""
+    transport: asyncio.SubprocessTransport = process._transport  # type: ignore[attr-defined]  # noqa: SLF001
+    transport.close()
 
 
 def _die_with(parent: int) -> Callable[[], None]:

@@ -110,12 +110,13 @@ class World:
             self._tenant(store)
 
     def _control_plane(self, namespace: str) -> None:
-        where = {"name": f"{RELEASE}-0", "namespace": namespace, "labels": dict(labels.CONTROL_PLANE)}
+        name = f"{RELEASE}-0"
+        where = {"name": name, "namespace": namespace, "labels": dict(labels.CONTROL_PLANE)}
         if self.host.seen(STATEFUL_SETS, RELEASE, namespace) is None:
-            self.host.drop(PODS, where["name"], namespace)
+            self.host.drop(PODS, name, namespace)
             self.host.drop(SECRETS, CREDENTIALS, namespace)
             self.tenants.pop(namespace, None)
-        elif self.host.seen(PODS, where["name"], namespace) is None:
+        elif self.host.seen(PODS, name, namespace) is None:
             self.host.put(PODS, {"metadata": where, "spec": {}, "status": {"phase": "Pending"}})
         elif self.pod_trouble:
             self.host.put(PODS, {"metadata": where, **self.pod_trouble})
