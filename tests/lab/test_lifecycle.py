@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import api, cgroups, instance, progress, reap, registry
+from lab import api, cgroups, instance, progress, reap, registry, start
 from lab.errors import LabError
 from lab.shell import run
 from tests.lab.conftest import Cluster, pod, until
@@ -193,7 +193,7 @@ def machine(home):
         "links": sorted(
             link["ifname"] for link in json.loads(run(["ip", "-json", "link"])) if own in link["ifname"]
         ),
-        "routes": [route for route in routes if own in str(route) or route.get("type") == "unreachable"],
+        "routes": [route for route in routes if own in str(route) or route["dst"] == own_block(home)],
         "tables": [line for line in run(["nft", "list", "tables"]).splitlines() if own in line],
         "cgroups": [folder for folder in folders if own in folder],
         "sysctls": [
@@ -204,6 +204,11 @@ def machine(home):
         ),
         "run": [str(folder) for folder in instance.RUN.glob("*") if own in folder.name],
     }
+
+
+def own_block(home):
+    slot = start.remembered(home).get("slot")
+    return None if slot is None else str(instance.Ranges(slot).block)
 
 
 def namespaces_of(home):
