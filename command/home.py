@@ -117,9 +117,14 @@ class Home:
 
 
 def find() -> Home:
-    """The home that the environment names; it need not exist yet."""
+    """The home that the environment names; it need not exist yet. Raises CommandError for one that cannot be."""
     chosen = os.environ.get("ATOLL_HOME")
-    return Home(Path(chosen).expanduser().resolve() if chosen else CHECKOUT / ".atoll")
+    root = Path(chosen).expanduser().resolve() if chosen else CHECKOUT / ".atoll"
+    if any(character.isspace() for character in str(root)):
+        raise CommandError(
+            f"ATOLL_HOME: {str(root)!r} has a blank in it: name a folder whose path has none", 2
+        )
+    return Home(root)
 
 
 def write(path: Path, text: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import socket
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -54,8 +55,10 @@ def _listening(port: int) -> set[str]:
     return found
 
 
-def _sockets(folder: Path) -> set[str]:
-    try:
-        return {str(one.readlink()) for one in (folder / "fd").iterdir()}
-    except OSError:
-        return set()
+def _sockets(process: Path) -> set[str]:
+    found = set()
+    with suppress(OSError):  # it ended, or is somebody else's
+        for descriptor in (process / "fd").iterdir():
+            with suppress(OSError):  # closed meanwhile
+                found.add(str(descriptor.readlink()))
+    return found
