@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
@@ -13,13 +14,14 @@ from tenancy.errors import KeyReused, StillRunning
 from tenancy.models import IdempotencyRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from tenancy.policy import Actor
 
 KEPT: Final = timedelta(hours=48)
 PATIENCE_MS: Final = 5000
 """How long a parallel twin waits for the first; PostgreSQL makes it wait on the unique index."""
+_AT_WORK: Final = "the first request with this Idempotency-Key is still at work: send it again in a moment"
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ def once(
     so the key may be used again.
     """
     try:
-        with transaction.atomic():
+        with _patient_sqlite(), transaction.atomic():
             return _first(by, key, fingerprint, effect), False
     except IntegrityError:
         return _replay(by, key, fingerprint), True
@@ -56,8 +58,7 @@ def _first(by: Actor, key: str, fingerprint: str, effect: Callable[[], StoredAns
     try:
         record = IdempotencyRecord.objects.create(user=by.user, key=key, fingerprint=fingerprint)
     except OperationalError as error:
-        msg = "the first request with this Idempotency-Key is still at work: send it again in a moment"
-        raise StillRunning(msg) from error
+        raise StillRunning(_AT_WORK) from error
     answer = effect()
     record.status, record.body, record.headers = answer.status, answer.body, answer.headers
     record.save(update_fields=["status", "body", "headers"])
@@ -78,3 +79,22 @@ def _be_patient() -> None:
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute(f"SET LOCAL lock_timeout = {PATIENCE_MS}")
+
+
+@contextmanager
+def _patient_sqlite() -> Iterator[None]:
+    """SQLite has one writer: there the twin waits when its transaction begins."""
+    if connection.vendor != "sqlite" or connection.in_atomic_block:
+        yield
+        return
+    usual = connection.settings_dict["OPTIONS"].get("timeout", 5) * 1000
+    with connection.cursor() as cursor:
+        cursor.execute(f"PRAGMA busy_timeout = {PATIENCE_MS}")
+        try:
+            yield
+        except OperationalError as error:
+            if "locked" not in str(error):
+                raise
+            raise StillRunning(_AT_WORK) from error
+        finally:
+            cursor.execute(f"PRAGMA busy_timeout = {usual}")

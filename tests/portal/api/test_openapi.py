@@ -37,7 +37,7 @@ def _operations():
             yield f"{method} {path}", found
 
 
-@pytest.mark.parametrize(("label", "found"), _operations())
+@pytest.mark.parametrize(("label", "found"), list(_operations()))
 def test_every_answer_has_a_schema_and_every_operation_its_words(label, found):
     assert found["summary"]
     assert found["tags"] != [""]

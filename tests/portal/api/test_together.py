@@ -1,0 +1,138 @@
+"""Several writers at once, on real transactions: one effect, one answer for all."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+from django.db import connections
+
+from tenancy.actions import idempotency
+from tenancy.models import AuditEvent, Operation, VirtualCluster
+from tests import factories
+from tests.portal.api.client import Api, assert_problem
+
+pytestmark = pytest.mark.django_db(transaction=True)
+FIRST = "/tenants/team/clusters/first"
+
+
+@pytest.fixture
+def alice():
+    alice = factories.actor("alice")
+    factories.host()
+    factories.tenant("team", owner=alice)
+    return alice
+
+
+def at_once(count, send):
+    """The responses of ``count`` threads that send at the same moment."""
+    gate, answers = threading.Barrier(count), []
+
+    def one():
+        gate.wait(10)
+        try:
+            answers.append(send())
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=one) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert len(answers) == count
+    return answers
+
+
+def test_equal_puts_make_one_cluster_and_all_succeed(alice):
+    api = Api(alice)
+
+    answers = at_once(6, lambda: api.put(FIRST, {"spec": {"resources": {"cpu": 2}}}))
+
+    assert sorted(answer.status_code for answer in answers) == [200] * 5 + [201]
+    assert len({answer["ETag"] for answer in answers}) == 1
+    assert (VirtualCluster.objects.get().generation, Operation.objects.count()) == (1, 1)
+    assert AuditEvent.objects.filter(action="cluster.create").count() == 1
+
+
+def test_of_writers_who_read_the_same_one_wins(alice):
+    api = Api(alice)
+    tag = api.put(FIRST, {"spec": {}})["ETag"]
+    cpus = iter(range(1, 7))
+    lock = threading.Lock()
+
+    def write():
+        with lock:
+            cpu = next(cpus)
+        return api.put(FIRST, {"spec": {"resources": {"cpu": cpu}}}, If_Match=tag)
+
+    answers = at_once(6, write)
+
+    assert sorted(answer.status_code for answer in answers) == [200] + [412] * 5
+    assert VirtualCluster.objects.get().generation == 2
+
+
+def test_twins_with_a_key_have_one_effect_and_one_answer(alice):
+    api = Api(alice)
+
+    answers = at_once(5, lambda: api.post("/tokens", {"metadata": {"name": "ci"}}, Idempotency_Key="k"))
+
+    assert [answer.status_code for answer in answers] == [201] * 5
+    assert len({answer.json()["metadata"]["uid"] for answer in answers}) == 1
+    assert sum("token" in answer.json() for answer in answers) == 1
+    assert alice.user.api_tokens.filter(name="ci").count() == 1
+
+
+def test_a_twin_does_not_wait_for_ever(alice, monkeypatch):
+    """The first request holds its transaction open; the second is told so in time and may come again."""
+    api = Api(alice)
+    monkeypatch.setattr(idempotency, "PATIENCE_MS", 300)
+    assert api.get("/me").status_code == 200  # notes the use of the token, which is a write as well
+    inside, leave = threading.Event(), threading.Event()
+    first = []
+
+    def slow():
+        def effect():
+            inside.set()
+            leave.wait(20)
+            return idempotency.StoredAnswer(201, "{}")
+
+        try:
+            first.append(idempotency.once(by=alice, key="k", fingerprint="f", effect=effect))
+        finally:
+            connections.close_all()
+
+    holder = threading.Thread(target=slow)
+    holder.start()
+    assert inside.wait(10)
+    began = time.monotonic()
+    response = api.post("/tokens", {"metadata": {"name": "ci"}}, Idempotency_Key="k")
+    took = time.monotonic() - began
+    leave.set()
+    holder.join(20)
+
+    body = assert_problem(response, 409, "idempotency-key-in-use")
+    assert response["Retry-After"] == "1"
+    assert "again" in body["detail"]
+    assert took < 6
+    assert first[0][1] is False
+
+
+def test_a_delete_and_a_put_are_decided_one_after_the_other(alice):
+    api = Api(alice)
+    api.put(FIRST, {"spec": {}})
+    verbs = iter([lambda: api.delete(FIRST), lambda: api.put(FIRST, {"spec": {"resources": {"cpu": 2}}})])
+    lock = threading.Lock()
+
+    def act():
+        with lock:
+            verb = next(verbs)
+        return verb()
+
+    statuses = sorted(answer.status_code for answer in at_once(2, act))
+
+    assert statuses in ([200, 202], [202, 409])
+    cluster = VirtualCluster.objects.get()
+    assert cluster.deleting
+    assert Operation.objects.filter(state="running").get().kind == "delete"
