@@ -14,9 +14,10 @@ def stack(tmp_path_factory):
     made = Stack(home, free_port(), programs / "kubectl", programs / "helm")
     made.up()
     try:
-        demo = Team(made.client(), "demo")
-        wait_for("the bootstrap made demo/first", lambda: demo.get("first").status_code == 200, 120)
-        demo.wait_ready("first", 300)
+        with made.client() as api:
+            demo = Team(api, "demo")
+            wait_for("the bootstrap made demo/first", lambda: demo.get("first").status_code == 200, 120)
+            demo.wait_ready("first", 300)
         yield made
     finally:
         made.stop()
