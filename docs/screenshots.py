@@ -3,6 +3,7 @@
 Needs Debian's chromium. ``--all FOLDER`` takes every page instead, light and dark, wide and narrow.
 """
 
+# ruff: noqa: INP001 - a script beside the pictures it makes, no package
 from __future__ import annotations
 
 import argparse

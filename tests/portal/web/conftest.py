@@ -5,15 +5,17 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from html import unescape
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.test import Client
 
 from portal.web import throttle
-from tenancy.models import Tenant
 from tenancy.policy import Actor
 from tests import factories
+
+if TYPE_CHECKING:
+    from tenancy.models import Tenant
 
 
 @dataclass(frozen=True)

@@ -20,11 +20,20 @@ from tenancy.actions import (
     users,
     work,
 )
-from tenancy.enums import ConditionStatus, ConditionType, Reason, Role, ServiceKind, StepState, WorkKind
+from tenancy.enums import (
+    AccessState,
+    ConditionStatus,
+    ConditionType,
+    Reason,
+    Role,
+    ServiceKind,
+    StepState,
+    WorkKind,
+)
 from tenancy.models import AccessRequest, HostCluster, User, VirtualCluster
 from tenancy.policy import Actor
 from tenancy.rules.conditions import BUILD_ORDER, Condition
-from tenancy.rules.specs import HostObservation, Observation, StepReport
+from tenancy.rules.specs import HostObservation, StepReport
 from tests import factories
 from tests.portal.web.stage import STEPS, WAITS
 
@@ -108,7 +117,7 @@ def stall(tenant: str, name: str, message: str) -> None:
 
 def mint(text: str) -> None:
     """A worker makes the kubeconfig that somebody waits for."""
-    row = AccessRequest.objects.latest("created_at")
+    row = _waiting_for_kubeconfig()
     lease = work.claim(WorkKind.ACCESS, row.uid)
     assert lease is not None
     expires = timezone.now() + timedelta(seconds=row.lifetime)
@@ -148,6 +157,17 @@ def broken_host() -> None:
     message = "https://172.30.0.1:6443 refused the connection"
     seen = HostObservation(ConditionStatus.FALSE, Reason.HOST_UNREACHABLE, message)
     assert observations.record_host(lease, made.uid, seen)
+
+
+def _waiting_for_kubeconfig() -> AccessRequest:
+    """The click may be quicker than the portal."""
+    for _ in range(100):
+        row = AccessRequest.objects.filter(state=AccessState.PENDING).first()
+        if row is not None:
+            return row
+        time.sleep(0.05)
+    msg = "nobody asked for a kubeconfig within 5 seconds"
+    raise LookupError(msg)
 
 
 def _beat() -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -25,7 +25,9 @@ from tenancy.enums import (
 )
 from tenancy.rules.conditions import Condition
 from tests import factories
-from tests.portal.web.conftest import World
+
+if TYPE_CHECKING:
+    from tests.portal.web.conftest import World
 
 
 @pytest.mark.parametrize(
