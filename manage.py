@@ -1,4 +1,4 @@
-#!/usr/bin/env python
+#!/usr/bin/env python3
 """Django's command line."""
 
 from __future__ import annotations
@@ -8,6 +8,6 @@ import sys
 
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
-    from django.core.management import execute_from_command_line  # noqa: PLC0415 - the settings come first
+    from django.core.management import execute_from_command_line
 
     execute_from_command_line(sys.argv)
