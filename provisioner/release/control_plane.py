@@ -34,7 +34,7 @@ class Needs:
 
 
 # A start is one long burst of work: a limit below it would only make people wait.
-CONTROL_PLANE: Final = Needs(Decimal("0.2"), Decimal(4), 512 * _MI, 2 * _GI)
+CONTROL_PLANE: Final = Needs(Decimal("0.1"), Decimal(4), 512 * _MI, 2 * _GI)
 """The pod with the tenant's API server, controllers, store and syncer."""
 DNS: Final = Needs(Decimal("0.02"), Decimal(1), 64 * _MI, 170 * _MI)
 """vCluster's CoreDNS, as vCluster itself writes it."""
