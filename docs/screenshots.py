@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 Scheme = Literal["light", "dark"]
+SCHEMES: tuple[Scheme, ...] = ("light", "dark")
 IMAGES = REPOSITORY / "docs" / "images"
 WIDE, NARROW = 1200, 360
 PAGES = {
@@ -55,8 +56,9 @@ def main() -> None:
         if everything:
             take_all(browser, stage, everything)
         else:
-            for scheme in ("light", "dark"):
-                take(browser, stage, "ada", {"list": "/", "cluster": PAGES["progress"]}, IMAGES, scheme, WIDE)
+            for scheme in SCHEMES:
+                pages = {"list": "/", "cluster": PAGES["progress"]}
+                take(browser, stage, "ada", pages, IMAGES, scheme, WIDE, whole=False)
         browser.close()
 
 
@@ -89,8 +91,7 @@ def play(stage: Stage) -> None:
 
 def take_all(browser: Browser, stage: Stage, folder: Path) -> None:
     """Every page, light and dark, wide and narrow."""
-    schemes: tuple[Scheme, ...] = ("light", "dark")
-    for scheme in schemes:
+    for scheme in SCHEMES:
         for width in (WIDE, NARROW):
             take(browser, stage, "ada", PAGES, folder, scheme, width)
             take(browser, stage, "root", ADMIN_PAGES, folder, scheme, width)
@@ -98,14 +99,22 @@ def take_all(browser: Browser, stage: Stage, folder: Path) -> None:
 
 
 def take(
-    browser: Browser, stage: Stage, user: str, pages: dict[str, str], folder: Path, scheme: Scheme, width: int
+    browser: Browser,
+    stage: Stage,
+    user: str,
+    pages: dict[str, str],
+    folder: Path,
+    scheme: Scheme,
+    width: int,
+    *,
+    whole: bool = True,
 ) -> None:
     """One picture of each page as this user sees it."""
     folder.mkdir(parents=True, exist_ok=True)
     context = browser.new_context(
         base_url=stage.url,
         color_scheme=scheme,
-        viewport={"width": width, "height": 820},
+        viewport={"width": width, "height": 840},
         device_scale_factor=1.5,
     )
     page = context.new_page()
@@ -119,7 +128,8 @@ def take(
         page.screenshot(path=folder / f"faults-{scheme}-{width}.png", full_page=True)
     for name, path in pages.items():
         page.goto(path)
-        page.screenshot(path=folder / f"{name}-{scheme}-{width}.png", full_page=True)
+        suffix = f"-{width}" if whole else ""
+        page.screenshot(path=folder / f"{name}-{scheme}{suffix}.png", full_page=whole)
         if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
             print(f"{name} is wider than {width}")  # noqa: T201 - for who looks on
     context.close()

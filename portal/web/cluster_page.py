@@ -73,11 +73,10 @@ def read(actor: Actor, tenant: str, name: str) -> ClusterPage:
     cluster = clusters.get(actor, tenant, name)
     history = operations.visible_to(actor, cluster.tenant).filter(target_uid=cluster.uid)
     done = tuple(history[:KEPT_IN_SIGHT])
-    workers = services.health().workers
     return ClusterPage(
         cluster=cluster,
         badge=presenters.badge(cluster.phase),
-        progress=presenters.progress(cluster, done[0] if done else None, workers=workers),
+        progress=presenters.progress(cluster, done[0] if done else None, workers=_workers(done)),
         facts=presenters.facts(cluster),
         spec=presenters.spec_rows(cluster),
         operations=done,
@@ -85,6 +84,12 @@ def read(actor: Actor, tenant: str, name: str) -> ClusterPage:
         may_write=policy.allows(actor, Permission.CLUSTER_WRITE, cluster.tenant),
         may_access=policy.allows(actor, Permission.CLUSTER_ACCESS, cluster.tenant),
     )
+
+
+def _workers(done: tuple[Operation, ...]) -> int:
+    """How many are alive; asked only where something waits for one."""
+    waits = bool(done) and done[0].state == OperationState.RUNNING
+    return services.health().workers if waits else 0
 
 
 def end(actor: Actor, tenant: str, name: str) -> Operation:

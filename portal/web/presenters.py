@@ -132,7 +132,7 @@ def progress(cluster: VirtualCluster, operation: Operation | None, *, workers: i
         return _failed(cluster, operation, steps)
     if Phase(cluster.phase) is Phase.READY:
         return _ready(operation, steps)
-    return _unsettled(cluster, operation, steps)
+    return _unsettled(cluster)
 
 
 def facts(cluster: VirtualCluster) -> tuple[Fact, ...]:
@@ -206,6 +206,12 @@ def host_trouble(host: HostCluster) -> str:
     return f"{host.message.rstrip('.')}. {meaning}" if host.message else meaning
 
 
+def doing(kind: OperationKind, step: str) -> str:
+    """What a step does, in words; a step that has none speaks by its name."""
+    known = {**words.DOING, **words.TEARING_DOWN} if kind is OperationKind.DELETE else words.DOING
+    return known.get(step, step)
+
+
 def version(*parts: object) -> str:
     """Identifies what a fragment shows: equal parts need no new fragment."""
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
@@ -229,7 +235,7 @@ def _running(
     now = next((s for s in steps if s.state in {StepState.RUNNING, StepState.FAILED}), None)
     return Progress(
         title=f"{words.OPERATIONS[kind][1]} {cluster.name}",
-        detail=_waiting_for(cluster, now, workers=workers),
+        detail=_waiting_for(cluster, kind, now, workers=workers),
         next=_next(kind, steps, now),
         tone=Tone.BUSY,
         working=True,
@@ -239,21 +245,21 @@ def _running(
     )
 
 
-def _waiting_for(cluster: VirtualCluster, now: Step | None, *, workers: int) -> str:
+def _waiting_for(cluster: VirtualCluster, kind: OperationKind, now: Step | None, *, workers: int) -> str:
     if not workers:
         return "No worker has been heard of for 45 seconds. It goes on by itself as soon as one runs again."
     host = cluster.host
     if host.reachable != ConditionStatus.TRUE and host.message:
         return f"Waiting for host {host.name}: {host.message}"
     if now is not None:
-        return now.message or f"{now.name}…"
+        return now.message or f"{doing(kind, now.name)}…"
     return "A worker picks it up within a second."
 
 
 def _next(kind: OperationKind, steps: tuple[Step, ...], now: Step | None) -> str:
     ahead = [s.name for s in steps if s.state is StepState.PENDING]
     if ahead and now is not None:
-        return ahead[0]
+        return doing(kind, ahead[0])
     if kind is OperationKind.DELETE:
         return "its name is free again"
     return "it is Ready and you can download its kubeconfig"
@@ -290,19 +296,20 @@ def _ready(operation: Operation | None, steps: tuple[Step, ...]) -> Progress:
     )
 
 
-def _unsettled(cluster: VirtualCluster, operation: Operation | None, steps: tuple[Step, ...]) -> Progress:
+def _unsettled(cluster: VirtualCluster) -> Progress:
+    """No operation runs and yet it is not as wanted: what is missing, and that it is being mended."""
     tone, meaning = words.PHASES[Phase(cluster.phase)]
     decisive = _decisive(cluster)
-    reason = words.REASONS[Reason(decisive.reason)] if decisive else ""
+    missing = decisive.message or words.REASONS[Reason(decisive.reason)] if decisive else ""
     return Progress(
         title=meaning,
-        detail=(decisive.message if decisive else "") or reason,
-        next="Atoll looks again every few seconds and repairs what it can." if tone is Tone.WARN else reason,
+        detail=missing,
+        next="It is looked at again every few seconds and mended where that is possible.",
         tone=tone,
-        working=tone is Tone.BUSY or tone is Tone.IDLE,
-        started=operation.created_at if operation else None,
-        finished=operation.finished_at if operation else None,
-        steps=steps,
+        working=tone is not Tone.WARN,
+        started=None,
+        finished=None,
+        steps=(),
     )
 
 

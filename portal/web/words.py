@@ -32,20 +32,41 @@ PHASES: Final[Mapping[Phase, tuple[Tone, str]]] = {
 }
 
 CONDITIONS: Final[Mapping[ConditionType, str]] = {
-    ConditionType.HOST_REACHABLE: "Reach the host cluster",
-    ConditionType.NAMESPACE_READY: "Make its namespace",
-    ConditionType.LIMITS_APPLIED: "Set quota and limits",
-    ConditionType.NETWORK_ISOLATED: "Close its network",
-    ConditionType.RELEASED: "Install the control plane",
-    ConditionType.CONTROL_PLANE_AVAILABLE: "Wait for its API to answer",
-    ConditionType.SANDBOX_ENFORCED: "Prove the sandbox with a probe",
-    ConditionType.DNS_AVAILABLE: "Wait for its DNS",
-    ConditionType.ACCESS_ISSUED: "Prepare access",
-    ConditionType.DELETING: "Being deleted",
-    ConditionType.STALLED: "Stopped for good until somebody acts",
+    ConditionType.HOST_REACHABLE: "Host",
+    ConditionType.NAMESPACE_READY: "Namespace",
+    ConditionType.LIMITS_APPLIED: "Limits",
+    ConditionType.NETWORK_ISOLATED: "Network rules",
+    ConditionType.RELEASED: "Control plane release",
+    ConditionType.CONTROL_PLANE_AVAILABLE: "API server",
+    ConditionType.SANDBOX_ENFORCED: "Sandbox",
+    ConditionType.DNS_AVAILABLE: "DNS",
+    ConditionType.ACCESS_ISSUED: "Access",
+    ConditionType.DELETING: "Deletion",
+    ConditionType.STALLED: "Stopped until somebody acts",
     ConditionType.AVAILABLE: "All in all",
 }
-"""As steps, in the order of ``BUILD_ORDER``."""
+"""The first nine are also the names of the steps that bring them about."""
+
+DOING: Final[Mapping[str, str]] = {
+    "Host": "asking the host cluster what it offers",
+    "Namespace": "making its namespace on the host",
+    "Limits": "setting its quota and limits",
+    "Network rules": "closing its network to others",
+    "Control plane release": "installing its control plane with Helm",
+    "API server": "waiting for its API server to answer",
+    "Sandbox": "proving the sandbox with a probe pod",
+    "DNS": "waiting for its DNS",
+    "Access": "preparing access for people",
+    "Control plane and access": "removing its control plane and every access to it",
+    "Nothing left": "proving that nothing of it is left on the host",
+}
+"""What a step does, by its name in an operation."""
+
+TEARING_DOWN: Final[Mapping[str, str]] = {
+    "Host": "asking the host cluster what is there of it",
+    "Namespace": "removing its namespace and volumes",
+}
+"""Steps that mean something else in a deletion."""
 
 NEGATIVE: Final = frozenset({ConditionType.DELETING, ConditionType.STALLED})
 """Conditions of which True is the bad or final one."""

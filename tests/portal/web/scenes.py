@@ -37,7 +37,7 @@ from tenancy.rules.specs import HostObservation, StepReport
 from tests import factories
 from tests.portal.web.stage import STEPS, WAITS
 
-_TEARDOWN = ("Remove the release", "Wait until volumes are gone", "Remove the namespace")
+_TEARDOWN = ("Host", "Control plane and access", "Namespace", "Nothing left")
 
 
 def people() -> None:

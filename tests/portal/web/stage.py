@@ -22,18 +22,18 @@ if TYPE_CHECKING:
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 STEPS = (
-    "Reach the host",
-    "Make the namespace",
-    "Set quota and limits",
-    "Close the network",
-    "Install the control plane",
-    "Wait for its API",
-    "Prove the sandbox",
-    "Wait for DNS",
-    "Prepare access",
+    "Host",
+    "Namespace",
+    "Limits",
+    "Network rules",
+    "Control plane release",
+    "API server",
+    "Sandbox",
+    "DNS",
+    "Access",
 )
 WAITS = (
-    "asking host 'lab' for its version",
+    "host 'lab' answers; what it offers is being read",
     "waiting for the host to make it",
     "waiting for the host to count what the namespace uses",
     "network rules are being applied",

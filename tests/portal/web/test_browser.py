@@ -94,11 +94,11 @@ def test_from_sign_in_to_gone(page: Page, stage: Stage) -> None:
     expect(page.locator(".progress-say")).to_have_text("A worker picks it up within a second.")
 
     stage.play("reach", "demo", "first", "4")
-    expect(step(page, "Close the network")).to_contain_text("done", timeout=SOON)
-    expect(step(page, "Install the control plane")).to_have_attribute("aria-current", "step")
+    expect(step(page, "Network rules")).to_contain_text("done", timeout=SOON)
+    expect(step(page, "Control plane release")).to_have_attribute("aria-current", "step")
     expect(page.locator(".progress-say")).to_have_text("Helm is installing release 'cluster'.")
     expect(page.locator("#announce")).to_contain_text("4 of 9 steps done")
-    lasting = step(page, "Install the control plane").locator("[data-since]")
+    lasting = step(page, "Control plane release").locator("[data-since]")
     before = lasting.inner_text()
     expect(lasting).not_to_have_text(before, timeout=SOON)
 
@@ -143,7 +143,7 @@ def test_live_part_keeps_what_is_open_and_where_the_focus_is(page: Page, stage: 
     page.locator("#conditions > summary").click()
     page.locator("#delete").focus()
     stage.play("reach", "demo", "open", "2")
-    expect(step(page, "Make the namespace")).to_contain_text("done", timeout=SOON)
+    expect(step(page, "Namespace")).to_contain_text("done", timeout=SOON)
     expect(page.locator("#conditions")).to_have_attribute("open", "")
     expect(page.locator("#delete")).to_be_focused()
 
@@ -201,7 +201,7 @@ def test_without_scripts(stage: Stage, browser: Browser) -> None:
     create(page, "plain")
     stage.play("reach", "demo", "plain", "3")
     page.reload()
-    expect(step(page, "Set quota and limits")).to_contain_text("done")
+    expect(step(page, "Limits")).to_contain_text("done")
     stage.play("ready", "demo", "plain")
     page.reload()
     with page.expect_download() as downloading:

@@ -169,9 +169,9 @@ def test_page_shows_steps_what_it_waits_for_and_what_is_next(world: World) -> No
     services.beat(ServiceKind.WORKER, "w")
     made = factories.cluster(world.alice, "team", "first")
     steps = (
-        StepReport("Reach the host", StepState.DONE),
-        StepReport("Make the namespace", StepState.RUNNING, "waiting for the host to make it"),
-        StepReport("Install the control plane", StepState.PENDING),
+        StepReport("Host", StepState.DONE),
+        StepReport("Namespace", StepState.RUNNING, "waiting for the host to make it"),
+        StepReport("Control plane release", StepState.PENDING),
     )
     reached = Condition(ConditionType.HOST_REACHABLE, ConditionStatus.TRUE, Reason.AS_WANTED, "", 1)
     factories.observe(made, reached, steps=steps)
@@ -180,7 +180,7 @@ def test_page_shows_steps_what_it_waits_for_and_what_is_next(world: World) -> No
         "Creating first",
         "1 of 3 steps",
         "Waiting for the host to make it.",
-        "Next: Install the control plane.",
+        "Next: installing its control plane with Helm.",
     ):
         assert words in said
 

@@ -11,6 +11,7 @@ from portal.web.forms.base import sentence
 from portal.web.forms.clusters import PERSISTENCES, SANDBOXES
 from portal.web.templatetags import atoll
 from portal.web.words import Tone
+from provisioner import wiring
 from tenancy.actions import work
 from tenancy.enums import (
     ConditionStatus,
@@ -23,7 +24,7 @@ from tenancy.enums import (
     Sandbox,
     WorkKind,
 )
-from tenancy.rules.conditions import Condition
+from tenancy.rules.conditions import BUILD_ORDER, Condition
 from tests import factories
 
 if TYPE_CHECKING:
@@ -120,6 +121,16 @@ def test_negative_conditions_are_good_when_false(world: World) -> None:
 def test_version_follows_what_is_shown() -> None:
     assert presenters.version(1, "a") == presenters.version(1, "a")
     assert presenters.version(1, "a") != presenters.version(1, "b")
+
+
+def test_every_step_of_the_provisioner_has_words() -> None:
+    steps = {step.name for stage in (*wiring.BUILD, *wiring.TEARDOWN) for step in stage}
+    assert steps - set(words.DOING) == set()
+
+
+def test_steps_not_begun_have_the_names_they_will_have() -> None:
+    built = [step.name for stage in wiring.BUILD for step in stage]
+    assert [words.CONDITIONS[kind] for kind in BUILD_ORDER] == built
 
 
 def test_every_sandbox_has_words() -> None:
