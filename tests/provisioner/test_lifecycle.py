@@ -167,7 +167,7 @@ class TestChange:
         ready.change(resources=more)
         ready.until_settled()
         quota = ready.world.host.seen(RESOURCE_QUOTAS, "atoll-quota", NS)["spec"]["hard"]
-        assert (quota["pods"], quota["requests.cpu"]) == ("63", "8230m")
+        assert (quota["pods"], quota["requests.cpu"]) == ("63", "8130m")
         assert statuses(ready.world) == ["deployed"]
         assert ready.observed_generation == 2
 
