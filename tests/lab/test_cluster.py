@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import re
 import secrets
+import signal
 import socket
 import threading
 from contextlib import contextmanager
@@ -103,6 +106,32 @@ def test_policies_open_and_close_traffic_between_nodes_and_on_one(cluster, space
     until(lambda: cluster.reaches(space, "far", server, 8080))
     assert not cluster.reaches(space, "near", server, 8080)
     assert not cluster.reaches(space, "boxed", server, 8080)
+
+
+def test_without_a_verdict_nothing_new_passes(cluster, space):
+    cluster.run_pods(space, pod(space, "server", nodeSelector=WORKER), pod(space, "client", "sleep", "1000"))
+    server = cluster.ip(space, "server")
+    assert cluster.reaches(space, "client", server, 8080)
+    lab, _ = api.instance_of(cluster.lab.home)
+    judge = _row(lab, "worker-1-netpol")["pid"]
+    os.kill(judge, signal.SIGSTOP)
+    try:
+        assert not cluster.reaches(space, "client", server, 8080)
+    finally:
+        os.kill(judge, signal.SIGCONT)
+    until(lambda: cluster.reaches(space, "client", server, 8080))
+
+
+def test_no_pod_gets_around_policies_by_ipv6(cluster, space):
+    cluster.run_pods(
+        space, *(pod(space, name, "sleep", "1000", nodeSelector=WORKER) for name in ("one", "other"))
+    )
+    inside = ("-n", space, "exec", "other", "--", "ip", "-6", "address", "show", "eth0")
+    found = re.search(r"inet6 (fe80[^/]*)", cluster.kubectl(*inside))
+    if found is None:
+        return  # a kernel without IPv6 has no such way
+    ping = ("ping", "-c", "1", "-W", "2", "-I", "eth0", found[1])
+    assert cluster.attempt("-n", space, "exec", "one", "--", *ping).returncode != 0
 
 
 def test_this_machine_is_one_address_to_policies_on_any_node(cluster, space):
