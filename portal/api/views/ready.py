@@ -78,26 +78,27 @@ async def _look_until_told(
 ) -> HttpResponseBase:
     loop = asyncio.get_running_loop()
     began = loop.time()
-    response: HttpResponseBase = await sync_to_async(once)(request, **names)
+    response = await sync_to_async(_look)(once, request, names)
     until = began + request.META.get(WAIT_LEFT, 0)
     if _Waiters.count >= WAITERS_MAX:
         return response
     _Waiters.count += 1
     try:
         while response.status_code == NOT_YET and loop.time() + LOOK_EVERY <= until:
-            await sync_to_async(_let_go)()
             await asyncio.sleep(LOOK_EVERY)
-            response = await sync_to_async(once)(request, **names)
+            response = await sync_to_async(_look)(once, request, names)
     finally:
         _Waiters.count -= 1
     return response
 
 
-def _let_go() -> None:
-    """Who waits holds no connection to the database meanwhile."""
+def _look(once: Callable[..., Any], request: HttpRequest, names: dict[str, str]) -> HttpResponseBase:
+    """One look; between two of them no connection to the database is held."""
+    response: HttpResponseBase = once(request, **names)
     for connection in connections.all(initialized_only=True):
         if not connection.in_atomic_block:
             connection.close()
+    return response
 
 
 def _why(cluster: Any) -> str:  # noqa: ANN401
