@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from command.home import Home
 
 LOOK_SECONDS: Final = 0.5
+HOST_STARTING: Final = "HostStarting"
 CLUSTER: Final = "/api/v1/tenants/demo/clusters/first"
 
 
@@ -118,12 +119,14 @@ def lab_line(progress: dict[str, Any]) -> str:
 
 
 def cluster_line(cluster: dict[str, Any]) -> str:
-    """The phase and what it waits for."""
+    """The phase and what it waits for; the host's own steps are told by the host."""
     status = cluster.get("status", {})
-    if status.get("phase") == "Ready":
+    if status.get("phase") in {None, "Ready"}:
         return ""
-    waiting = [c["message"] for c in status.get("conditions", []) if c["status"] == "False" and c["message"]]
-    return ": ".join([status["phase"], *waiting[:1]]) if "phase" in status else ""
+    open_ones = [c for c in status.get("conditions", []) if c["status"] == "False" and c["message"]]
+    if open_ones and open_ones[0]["reason"] == HOST_STARTING:
+        return f"{status['phase']}: waits for its host"
+    return ": ".join([status["phase"], *(c["message"] for c in open_ones[:1])])
 
 
 def kubectl(home: Home, url: str) -> str:

@@ -21,12 +21,22 @@ def test_a_lab_that_does_nothing_is_not_told():
 
 def test_a_cluster_tells_what_it_waits_for():
     conditions = [
-        {"status": "True", "message": "fine"},
-        {"status": "False", "message": "pod cluster-0 is starting"},
-        {"status": "False", "message": "later"},
+        {"status": "True", "reason": "AsWanted", "message": "fine"},
+        {"status": "False", "reason": "NotReady", "message": "pod cluster-0 is starting"},
+        {"status": "False", "reason": "Waiting", "message": "later"},
     ]
     cluster = {"status": {"phase": "Provisioning", "conditions": conditions}}
     assert guide.cluster_line(cluster) == "Provisioning: pod cluster-0 is starting"
+
+
+def test_the_steps_of_the_host_are_not_told_twice():
+    condition = {
+        "status": "False",
+        "reason": "HostStarting",
+        "message": "host lab is being built: step 3 of 15",
+    }
+    cluster = {"status": {"phase": "Pending", "conditions": [condition]}}
+    assert guide.cluster_line(cluster) == "Pending: waits for its host"
 
 
 def test_the_lines_to_paste_are_a_proper_script(home):
