@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
-FRESH: Final = 15.0
+FRESH: Final = 30.0
 """Seconds for which what was seen counts as seen."""
 _MOST: Final = 10_000
 """Entries kept; beyond it the lapsed ones are swept."""

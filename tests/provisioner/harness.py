@@ -12,6 +12,7 @@ from provisioner.outcomes import Fault, Stall, Transient
 from provisioner.reconcile import engine
 from provisioner.reconcile.memory import Memory
 from provisioner.reconcile.scope import Scope
+from provisioner.release.state import SELECTOR, revisions
 from provisioner.wiring import BUILD, TEARDOWN
 from tenancy.enums import ConditionType, Exposure, IsolationModel, Persistence, Reason, Sandbox
 from tenancy.rules.lifecycle import summary
@@ -21,6 +22,7 @@ from tests.fakes.world import FakeGuard, World
 
 if TYPE_CHECKING:
     from provisioner.outcomes import Outcome
+    from provisioner.release.state import Revision
     from tenancy.rules.conditions import Condition
     from tenancy.rules.specs import Observation, StepReport
 
@@ -68,6 +70,8 @@ WANTED = DesiredCluster(
     conditions=(),
     endpoint="",
 )
+
+NS = WANTED.namespace
 
 
 @dataclass
@@ -161,3 +165,19 @@ class Team:
 def transient(team: Team) -> bool:
     """Whether the last pass ended with a fault that will be tried again."""
     return isinstance(team.fault, Transient)
+
+
+def records_of(world: World) -> tuple[Revision, ...]:
+    """Helm's records in the cluster's namespace."""
+    marks = dict(pair.split("=") for pair in SELECTOR.split(","))
+    found = [
+        o
+        for k, o in world.host.objects.items()
+        if k[:2] == ("secrets", NS) and marks.items() <= o["metadata"].get("labels", {}).items()
+    ]
+    return revisions(found)
+
+
+def statuses_of(world: World) -> list[str]:
+    """Oldest first, in Helm's words."""
+    return [r.status.value for r in records_of(world)]

@@ -20,18 +20,13 @@ from provisioner.ports import (
     SERVICE_ACCOUNTS,
     SERVICES,
     STATEFUL_SETS,
-    VOLUMES,
 )
 from provisioner.reconcile import labels
-from provisioner.release.state import SELECTOR, record_name, revisions
+from provisioner.release.state import record_name
 from tenancy.enums import ConditionStatus, ConditionType, Reason, StepState
 from tenancy.rules.conditions import BUILD_ORDER
 from tenancy.rules.specs import Resources
-from tests.fakes.kube import _matches
-from tests.fakes.world import Crash, World
-from tests.provisioner.harness import EFFECTIVE, WANTED, Team
-
-NS = WANTED.namespace
+from tests.provisioner.harness import EFFECTIVE, NS, WANTED, Team, records_of, statuses_of
 
 
 @pytest.fixture
@@ -43,25 +38,6 @@ def team():
 def ready(team):
     team.until_settled()
     return team
-
-
-def records(world: World):
-    found = [
-        o for k, o in world.host.objects.items() if k[:2] == ("secrets", NS) and _matches(o, SELECTOR, "")
-    ]
-    return revisions(found)
-
-
-def statuses(world: World):
-    return [r.status.value for r in records(world)]
-
-
-def shape(world: World):
-    """What is on the host and in the tenant, whatever the way it came there."""
-    host = sorted(k for k in world.host.objects)
-    tenant = sorted(k for k in world.tenants[NS].objects)
-    live = [r.status.value for r in records(world)][-1:]
-    return [k for k in host if not k[2].startswith("sh.helm")], tenant, live
 
 
 class TestBuild:
@@ -96,7 +72,7 @@ class TestBuild:
             "networkpolicies",
             "networkpolicies",
         ]
-        assert statuses(team.world) == ["deployed"]
+        assert statuses_of(team.world) == ["deployed"]
 
     def test_a_pass_that_waits_writes_nothing(self, team):
         team.once()
@@ -105,10 +81,10 @@ class TestBuild:
         assert len(team.world.host.writes) == before
 
     def test_a_repeated_pass_changes_nothing(self, ready):
-        before = (len(ready.world.host.writes), len(ready.world.tenants[NS].writes), statuses(ready.world))
+        before = (len(ready.world.host.writes), len(ready.world.tenants[NS].writes), statuses_of(ready.world))
         ready.restart()
         assert ready.once() == Done()
-        after = (len(ready.world.host.writes), len(ready.world.tenants[NS].writes), statuses(ready.world))
+        after = (len(ready.world.host.writes), len(ready.world.tenants[NS].writes), statuses_of(ready.world))
         assert after == before
 
     def test_the_probe_is_gone_afterwards(self, ready):
@@ -168,13 +144,13 @@ class TestChange:
         ready.until_settled()
         quota = ready.world.host.seen(RESOURCE_QUOTAS, "atoll-quota", NS)["spec"]["hard"]
         assert (quota["pods"], quota["requests.cpu"]) == ("63", "8130m")
-        assert statuses(ready.world) == ["deployed"]
+        assert statuses_of(ready.world) == ["deployed"]
         assert ready.observed_generation == 2
 
     def test_a_new_version_upgrades_the_release(self, ready):
         ready.change(kubernetes_version="1.35")
         ready.until_settled()
-        assert statuses(ready.world) == ["superseded", "deployed"]
+        assert statuses_of(ready.world) == ["superseded", "deployed"]
 
     def test_the_sandbox_is_proved_again_for_a_new_generation(self, ready):
         ready.change(resources=Resources(Decimal(1), Decimal(1024**3), Decimal(1024**3), 10))
@@ -217,7 +193,7 @@ class TestRepair:
             "atoll-deny",
             "atoll-tenant-pods",
         ]
-        assert statuses(ready.world) == ["deployed"]
+        assert statuses_of(ready.world) == ["deployed"]
 
     def test_a_namespace_being_deleted_by_hand_is_waited_for(self, ready):
         ready.world.host.seen(NAMESPACES, NS)["metadata"]["deletionTimestamp"] = "now"
@@ -229,7 +205,7 @@ class TestRepair:
         ready.world.host.drop(SECRETS, record_name(1), NS)
         ready.restart()
         ready.once()
-        assert statuses(ready.world) == ["deployed"]
+        assert statuses_of(ready.world) == ["deployed"]
 
 
 class TestHelmLeftovers:
@@ -237,7 +213,7 @@ class TestHelmLeftovers:
 
     def leave(self, team, *states):
         team.once()
-        digest = records(team.world)[-1].digest
+        digest = records_of(team.world)[-1].digest
         team.world.host.drop(SECRETS, record_name(1), NS)
         for number, status in enumerate(states, 1):
             marks = {"owner": "helm", "name": "cluster", "version": str(number), "status": status}
@@ -263,14 +239,14 @@ class TestHelmLeftovers:
     def test_ends_deployed_once(self, team, left, ends):
         self.leave(team, *left)
         team.until_settled()
-        assert statuses(team.world) == ends
+        assert statuses_of(team.world) == ends
 
     def test_a_half_made_release_of_a_cluster_with_data_is_kept(self, team):
         team.until_settled()
         uid = team.world.host.seen(STATEFUL_SETS, "cluster", NS)["metadata"]["uid"]
         self.leave(team, "pending-install")
         team.until_settled()
-        assert statuses(team.world) == ["deployed"]
+        assert statuses_of(team.world) == ["deployed"]
         assert team.world.host.seen(STATEFUL_SETS, "cluster", NS)["metadata"]["uid"] == uid
 
     def test_remains_on_their_way_out_are_waited_for(self, team):
@@ -279,152 +255,7 @@ class TestHelmLeftovers:
         team.world.host.seen(SERVICES, "cluster", NS)["metadata"]["deletionTimestamp"] = "now"
         team.restart()
         assert "remains" in team.once().message
-        assert statuses(team.world) == []
-
-
-class TestTeardown:
-    def test_it_ends_with_nothing_left(self, ready):
-        ready.delete()
-        ready.until_settled()
-        assert ready.gone
-        assert ready.world.host.objects == {}
-
-    def test_the_release_goes_first(self, ready):
-        ready.delete()
-        ready.once()
-        assert statuses(ready.world) == []
-        assert ready.condition(ConditionType.DELETING).true
-        assert ready.condition(ConditionType.DELETING).message == f"waiting for namespace {NS} to go"
-
-    def test_what_was_never_made_is_gone_at_once(self, team):
-        team.delete()
-        assert team.once() == Done()
-        assert team.gone
-
-    def test_a_cluster_that_is_being_made_goes(self, team):
-        team.once()
-        team.delete()
-        team.until_settled()
-        assert team.gone
-        assert team.world.host.objects == {}
-
-    def test_a_namespace_deleted_by_hand_is_gone(self, ready):
-        ready.world.host.drop_namespace(NS)
-        ready.delete()
-        ready.once()
-        assert ready.gone
-
-    def test_a_foreign_namespace_of_that_name_is_left_alone(self, team):
-        team.world.host.put(NAMESPACES, {"metadata": {"name": NS, "labels": {"whose": "theirs"}}})
-        team.delete()
-        team.once()
-        assert team.gone
-        assert team.world.host.seen(NAMESPACES, NS)["metadata"]["labels"] == {"whose": "theirs"}
-
-    def test_a_volume_of_it_is_waited_for_and_named(self, ready):
-        volume = {"claimRef": {"namespace": NS}, "persistentVolumeReclaimPolicy": "Retain"}
-        ready.world.host.put(VOLUMES, {"metadata": {"name": "pv-7"}, "spec": volume})
-        other = {"claimRef": {"namespace": "else"}, "persistentVolumeReclaimPolicy": "Delete"}
-        ready.world.host.put(VOLUMES, {"metadata": {"name": "pv-8"}, "spec": other})
-        ready.delete()
-        for _ in range(4):
-            outcome = ready.once()
-            ready.world.tick()
-        assert not ready.gone
-        assert "pv-7" in outcome.message
-        assert "Retain" in outcome.message
-        ready.world.host.drop(VOLUMES, "pv-7")
-        ready.once()
-        assert ready.gone
-
-    def test_a_host_that_is_away_is_waited_for(self, ready):
-        ready.world.away = "host 'lab' does not answer"
-        ready.delete()
-        outcome = ready.once()
-        assert outcome.reason is Reason.HOST_UNREACHABLE
-        assert not ready.gone
-
-    def test_a_release_helm_cannot_remove_goes_with_its_namespace(self, ready):
-        from provisioner.ports import Rejected
-
-        ready.world.helm_fault = Rejected("no such chart", Reason.CHART_INVALID)
-        ready.delete()
-        ready.until_settled()
-        assert ready.gone
-
-    def test_what_keeps_the_namespace_is_told(self, ready):
-        ready.delete()
-        ready.once()
-        seen = ready.world.host.seen(NAMESPACES, NS)
-        condition = {
-            "type": "NamespaceContentRemaining",
-            "status": "True",
-            "message": "Some resources are remaining: pods. has 2 resource instances",
-        }
-        seen["status"] = {"conditions": [condition]}
-        assert "pods. has 2" in ready.once().message
-
-
-def crash_at(k: int, journey) -> tuple[World, int]:
-    """``journey`` with the worker dying at its k-th point, then started again; the points it has."""
-    team = Team(world=World(crash_at=k))
-    for _ in range(2):
-        try:
-            journey(team)
-            break
-        except Crash:
-            team.restart()
-    return team.world, team.world.points
-
-
-def build(team: Team) -> None:
-    team.until_settled()
-
-
-def upgrade(team: Team) -> None:
-    if not team.wanted.ever_ready:
-        team.until_settled()
-    if team.wanted.generation == 1:
-        team.change(kubernetes_version="1.35")
-    team.until_settled()
-
-
-def remove(team: Team) -> None:
-    if not team.wanted.ever_ready and not team.wanted.deleting:
-        team.until_settled()
-    team.delete()
-    team.until_settled()
-
-
-class TestCrashes:
-    """kill -9 at every boundary of every step: the same end as if nothing had happened."""
-
-    @pytest.mark.parametrize("journey", [build, upgrade])
-    def test_building_ends_the_same(self, journey):
-        undisturbed, points = crash_at(0, journey)
-        expected = shape(undisturbed)
-        assert points >= 40
-        for k in range(1, points + 1):
-            world, _ = crash_at(k, journey)
-            assert shape(world) == expected, f"after a crash at point {k}"
-
-    def test_teardown_ends_with_nothing(self):
-        _, points = crash_at(0, remove)
-        for k in range(1, points + 1):
-            world, _ = crash_at(k, remove)
-            assert world.host.objects == {}, f"after a crash at point {k}"
-
-    def test_a_cluster_deleted_after_a_crash_while_it_was_made_is_gone(self):
-        _, points = crash_at(0, build)
-        for k in range(1, points + 1):
-            team = Team(world=World(crash_at=k))
-            with pytest.raises(Crash):
-                build(team)
-            team.restart()
-            team.delete()
-            team.until_settled()
-            assert team.gone, f"after a crash at point {k}"
-            assert team.world.host.objects == {}, f"after a crash at point {k}"
+        assert statuses_of(team.world) == []
 
 
 def test_labels_tell_tenant_and_cluster(ready):
