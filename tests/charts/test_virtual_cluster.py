@@ -56,7 +56,7 @@ def test_the_store_goes_with_the_release(helm):
     stateful = one(helm.objects(CHART, PLAIN), "StatefulSet", "cluster")["spec"]
     assert stateful["persistentVolumeClaimRetentionPolicy"] == {
         "whenDeleted": "Delete",
-        "whenScaled": "Delete",
+        "whenScaled": "Retain",
     }
     assert [c["metadata"]["name"] for c in stateful["volumeClaimTemplates"]] == ["data"]
     assert "data" not in {v["name"] for v in stateful["template"]["spec"]["volumes"]}
