@@ -236,7 +236,7 @@ def _running(
     return Progress(
         title=f"{words.OPERATIONS[kind][1]} {cluster.name}",
         detail=_waiting_for(cluster, kind, now, workers=workers),
-        next=_next(kind, steps, now),
+        next=_next(kind, steps),
         tone=Tone.BUSY,
         working=True,
         started=operation.created_at,
@@ -256,9 +256,9 @@ def _waiting_for(cluster: VirtualCluster, kind: OperationKind, now: Step | None,
     return "A worker picks it up within a second."
 
 
-def _next(kind: OperationKind, steps: tuple[Step, ...], now: Step | None) -> str:
+def _next(kind: OperationKind, steps: tuple[Step, ...]) -> str:
     ahead = [s.name for s in steps if s.state is StepState.PENDING]
-    if ahead and now is not None:
+    if ahead:
         return doing(kind, ahead[0])
     if kind is OperationKind.DELETE:
         return "its name is free again"

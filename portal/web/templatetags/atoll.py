@@ -79,8 +79,11 @@ def ago(moment: datetime | None) -> SafeString | str:
 
 @register.simple_tag
 def span(started: datetime | None, finished: datetime | None) -> SafeString | str:
-    """How long something took; it counts on where it has not ended."""
-    if started is None:
+    """How long something took; it counts on where it has not ended.
+
+    Nothing for what was over when it was first seen: how long it took is not known.
+    """
+    if started is None or started == finished:
         return ""
     if finished is not None:
         return format_html('<span class="span">{}</span>', seconds(finished - started))

@@ -63,8 +63,9 @@ def page(stage: Stage, browser: Browser) -> Iterator[Page]:
     sign_in(page, stage)
     yield page
     context.close()
-    # The browser itself remarks on a form that comes back with faults.
-    assert [text for text in said if "status of 422" not in text] == []
+    # The browser itself remarks on forms that come back with faults, htmx on a portal that is lost.
+    expected = re.compile("status of 422|net::ERR_FAILED|^htmx:")
+    assert [text for text in said if not expected.search(text)] == []
 
 
 def sign_in(page: Page, stage: Stage) -> None:
@@ -157,6 +158,15 @@ def test_list_changes_by_itself(page: Page, stage: Stage) -> None:
     expect(row).to_contain_text("Pod cluster-0 is starting", timeout=SOON)
     stage.play("ready", "demo", "quiet")
     expect(row).to_contain_text("Ready", timeout=SOON)
+
+
+def test_lost_portal_is_told_and_forgotten_when_it_is_back(page: Page, stage: Stage) -> None:
+    stage.play("cluster", "demo", "lost")
+    page.goto("/clusters/demo/lost")
+    page.route("**/live?*", lambda route: route.abort())
+    expect(page.get_by_text("The portal does not answer.")).to_be_visible(timeout=SOON)
+    page.unroute("**/live?*")
+    expect(page.get_by_text("The portal does not answer.")).to_be_hidden(timeout=SOON)
 
 
 def test_custom_size_shows_its_fields_and_faults(page: Page) -> None:

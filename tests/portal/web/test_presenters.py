@@ -78,6 +78,13 @@ def test_how_long_something_took(took: float, said: str) -> None:
     assert atoll.seconds(timedelta(seconds=took)) == said
 
 
+def test_what_was_over_when_first_seen_has_no_length() -> None:
+    now = datetime.now(UTC)
+    assert atoll.span(now, now) == ""
+    assert ">3.0 s<" in str(atoll.span(now, now + timedelta(seconds=3)))
+    assert "data-since" in str(atoll.span(now, None))
+
+
 def test_ago_is_exact_in_its_title() -> None:
     moment = datetime.now(UTC) - timedelta(minutes=5, seconds=1)
     said = str(atoll.ago(moment))
