@@ -98,6 +98,7 @@ _TENANT: Final = Peer(
     name="the cluster's API server",
     reason=Reason.NOT_READY,
     advice="it is asked again",
+    rights="the platform's key is read anew; what the tenant took from it comes back with a new cluster",
     connect=2.0,
     read=5.0,
     total=8.0,

@@ -97,9 +97,10 @@ class RestKube:
 
     def ready(self) -> str:
         answer = self._transport.send("GET", "/readyz", accept="text/plain")
-        return (
-            "" if answer.status == _OK else answer.body.decode(errors="replace")[:200] or str(answer.status)
-        )
+        if answer.status in {_UNAUTHORIZED, _FORBIDDEN}:
+            raise self._error(answer)
+        said = " ".join(answer.body.decode(errors="replace").split())[:200]
+        return "" if answer.status == _OK else said or str(answer.status)
 
     def whoami(self) -> str:
         kind = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
@@ -133,7 +134,7 @@ class RestKube:
     def _error(self, answer: Answer) -> Exception:
         peer, said = self._transport.peer, _message(answer)
         if answer.status == _UNAUTHORIZED:
-            return Refused(f"{peer.name} does not accept our credential (401): an admin renews it")
+            return Refused(f"{peer.name} does not accept our credential (401): {peer.rights}")
         if answer.status == _FORBIDDEN:
             return self._forbidden(said)
         if answer.status in _INVALID:
@@ -143,12 +144,12 @@ class RestKube:
         return self._transport.unreachable(f"it answers with status {answer.status}")
 
     def _forbidden(self, said: str) -> Exception:
-        name = self._transport.peer.name
+        name, rights = self._transport.peer.name, self._transport.peer.rights
         if "being terminated" in said:
             return Busy(f"{name}: {said}", Reason.WAITING)
         if "exceeded quota" in said:
             return Transient(f"{name}: {said}", Reason.QUOTA_EXCEEDED)
-        return Refused(f"{name} refuses us a right: {said}: an admin installs helm/host anew")
+        return Refused(f"{name} refuses us a right: {said}: {rights}")
 
 
 def _path_of(kind: Kind, body: Object) -> str:

@@ -49,6 +49,8 @@ class Peer:
     """Of the condition when it does not answer."""
     advice: str
     """What to do when it does not answer."""
+    rights: str = "an admin installs helm/host anew and renews the credential"
+    """What to do when it refuses us."""
     connect: float = 3.0
     read: float = 30.0
     """Seconds between two bytes."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Final
 
 from provisioner.outcomes import Done, Stall, Wait
@@ -115,10 +116,8 @@ def _subject(identity: str) -> Object:
 def _allowed(scope: Scope) -> bool:
     """Whether the rights work yet: they reach the authorizer a moment after the binding is made."""
     for _ in range(int(_RIGHTS_REACH / _STEP)):
-        try:
+        scope.pause(_STEP)
+        with contextlib.suppress(Refused):
             scope.host.kube.get(RESOURCE_QUOTAS, QUOTA, scope.desired.namespace)
-        except Refused:
-            scope.pause(_STEP)
-        else:
             return True
     return False

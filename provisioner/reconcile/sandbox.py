@@ -57,6 +57,11 @@ def is_sandboxed(sandbox: Sandbox, said: str) -> bool:
     return sandbox is Sandbox.NONE
 
 
+def image(prefix: str) -> str:
+    """The probe's image, from the host's mirror where it has one."""
+    return f"{prefix.rstrip('/')}/{IMAGE}" if prefix else IMAGE
+
+
 def _recent(scope: Scope) -> bool:
     """Whether the last proof is of this generation and young; noted where no tenant can write."""
     seen = scope.namespace or {"metadata": {}}
@@ -149,7 +154,7 @@ def _pod(scope: Scope) -> Object:
             "containers": [
                 {
                     "name": "probe",
-                    "image": scope.desired.host.image_prefix + IMAGE,
+                    "image": image(scope.desired.host.image_prefix),
                     "imagePullPolicy": "IfNotPresent",
                     "command": ["sh", "-c", _COMMAND],
                     "resources": control_plane.PROBE.resources(),

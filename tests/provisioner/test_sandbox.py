@@ -104,6 +104,13 @@ class TestSandbox:
         team.once()
         assert "exceeded quota" in team.condition(ConditionType.SANDBOX_ENFORCED).message
 
+    @pytest.mark.parametrize("prefix", ["mirror.example/x", "mirror.example/x/"])
+    def test_its_image_comes_from_the_hosts_mirror(self, team, prefix):
+        team.wanted = replace(WANTED, host=replace(WANTED.host, image_prefix=prefix))
+        _, probe = self.until_probing(team)
+        (container,) = probe["spec"]["containers"]
+        assert container["image"] == f"mirror.example/x/{sandbox.IMAGE}"
+
     def test_dns_is_looked_at_meanwhile(self, team):
         self.until_probing(team)
         assert team.reason(ConditionType.DNS_AVAILABLE) is not Reason.NOT_YET_REPORTED

@@ -227,7 +227,7 @@ def test_a_proxy_of_the_environment_is_not_used(serve, monkeypatch):
 @pytest.mark.parametrize(
     ("reply", "error", "words"),
     [
-        (status(401, "Unauthorized", "no"), Refused, "renews it"),
+        (status(401, "Unauthorized", "no"), Refused, "renews the credential"),
         (status(403, "Forbidden", 'pods is forbidden: User "x" cannot'), Refused, "helm/host"),
         (status(403, "Forbidden", "namespace n is being terminated"), Busy, "terminated"),
         (status(409, "Conflict", "object has been modified"), Busy, "modified"),
