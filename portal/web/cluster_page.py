@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from portal.web import presenters
+from portal.web import presenters, progress
 from tenancy import policy
 from tenancy.enums import OperationKind, OperationState, Permission, Phase
 from tenancy.errors import NotFound
 from tenancy.queries import audit, clusters, operations, services, tenants
 
 if TYPE_CHECKING:
-    from portal.web.presenters import Badge, Fact, Progress, Row
+    from portal.web.presenters import Badge, Fact, Row
+    from portal.web.progress import Progress
     from tenancy.models import AuditEvent, Operation, VirtualCluster
     from tenancy.policy import Actor
 
@@ -76,7 +77,7 @@ def read(actor: Actor, tenant: str, name: str) -> ClusterPage:
     return ClusterPage(
         cluster=cluster,
         badge=presenters.badge(cluster.phase),
-        progress=presenters.progress(cluster, done[0] if done else None, workers=_workers(done)),
+        progress=progress.of(cluster, done[0] if done else None, workers=_workers(done)),
         facts=presenters.facts(cluster),
         spec=presenters.spec_rows(cluster),
         operations=done,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from portal.web import presenters, words
+from portal.web import presenters, progress, words
 from portal.web.forms.base import sentence
 from portal.web.forms.clusters import PERSISTENCES, SANDBOXES
 from portal.web.templatetags import atoll
@@ -107,8 +107,8 @@ def test_degraded_cluster_names_the_first_fact_that_is_missing(world: World) -> 
     )
     work.resync(WorkKind.CLUSTER)
     factories.observe(made, seen)
-    progress = presenters.progress(made, None, workers=1)
-    assert (made.phase, progress.tone, progress.detail) == ("Degraded", Tone.WARN, why)
+    shown = progress.of(made, None, workers=1)
+    assert (made.phase, shown.tone, shown.detail) == ("Degraded", Tone.WARN, why)
     assert presenters.brief(made) == why
 
 
