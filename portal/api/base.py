@@ -17,7 +17,7 @@ from portal.api import schema
 from portal.api.idempotency import UNSTORED
 from portal.api.idempotency import idempotent as answered_once
 from portal.api.pagination import page
-from portal.api.parsing import storable
+from portal.api.parsing import BODY_MAX, storable
 from portal.api.preconditions import tag_of
 from portal.api.serializers.base import QuerySerializer
 from tenancy.errors import FieldError, Invalid
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from django.db.models import QuerySet
+    from django.http import HttpRequest
     from drf_spectacular.utils import PolymorphicProxySerializer
     from rest_framework.request import Request
     from rest_framework.serializers import Serializer
@@ -57,6 +58,12 @@ class Resource(APIView):
         texts = [*kwargs.values(), *request.query_params, *request.query_params.values()]
         if not all(storable(str(text)) for text in texts):
             raise Invalid("the address holds characters that no name has: NUL or lone surrogates")
+
+    def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:  # noqa: ANN401
+        """DRF takes a body without a length, as chunked ones are, for none; the parser counts by itself."""
+        if "Transfer-Encoding" in request.headers:
+            request.META["CONTENT_LENGTH"] = str(BODY_MAX)
+        return super().initialize_request(request, *args, **kwargs)
 
     def answer(
         self,
@@ -107,6 +114,8 @@ class Resource(APIView):
     ) -> Response:
         """No cache keeps what a token may see."""
         response.setdefault("Cache-Control", "no-store")
+        # Django would log each 503 of a cluster that is not ready yet as an error; ours are logged where made.
+        response._has_been_logged = True  # type: ignore[attr-defined] # noqa: SLF001
         return super().finalize_response(request, response, *args, **kwargs)
 
 

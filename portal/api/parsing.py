@@ -46,7 +46,7 @@ class StrictJSONParser(BaseParser):
         raw = stream.read(BODY_MAX + 1)
         if len(raw) > BODY_MAX:
             raise TooLarge
-        value = _decode(raw)
+        value = _decode(raw) if raw else {}
         faults = tuple(_unstorable(value))
         if faults:
             raise Invalid("the body holds text or nesting that cannot be stored", errors=faults)

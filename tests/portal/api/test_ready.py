@@ -6,10 +6,11 @@ import threading
 import time
 
 import pytest
+from asgiref.sync import sync_to_async
 from django.db import connections
 from django.test import AsyncClient
 
-from portal.api.views import ready
+from portal.api import waiting
 from tenancy.enums import ConditionStatus, ConditionType, Reason
 from tenancy.models import VirtualCluster
 from tenancy.rules.conditions import Condition
@@ -87,21 +88,41 @@ def test_waits_that_cannot_be_read(api, cluster, wait):
     assert body["errors"][0]["path"] == "query.wait"
 
 
-def test_a_revoked_token_ends_the_waiting(api, cluster, alice):
+def test_a_revoked_token_is_told_nothing_more(api, cluster, alice, monkeypatch):
     from tenancy.actions import tokens
     from tenancy.models import ApiToken
 
-    real, looks = ready.clusters.get, []
-
-    def look(*args):
-        looks.append(1)
+    def sleep(_):
         tokens.revoke(by=alice, uid=ApiToken.objects.get().uid)
-        return real(*args)
+        factories.ready(cluster)
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("portal.api.views.ready.clusters.get", look)
-        assert_problem(api.get(f"{FIRST}/ready?wait=10s"), 401, "not-authenticated")
-    assert len(looks) == 1
+    _meanwhile(monkeypatch, sleep)
+
+    assert_problem(api.get(f"{FIRST}/ready?wait=10s"), 401, "not-authenticated")
+
+
+def test_a_cluster_that_goes_while_somebody_waits(api, cluster, monkeypatch):
+    _meanwhile(monkeypatch, lambda _: factories.observe(cluster, gone=True))
+
+    assert_problem(api.get(f"{FIRST}/ready?wait=10s"), 404, "not-found")
+
+
+def test_while_somebody_waits_one_small_query_a_look(api, cluster, django_assert_max_num_queries):
+    with django_assert_max_num_queries(17):
+        assert_problem(api.get(f"{FIRST}/ready?wait=3s"), 503, "not-ready")
+
+
+def _meanwhile(monkeypatch, act):
+    """Something happens while the portal sleeps between two looks."""
+    real, acts = waiting.asyncio.sleep, []
+
+    async def sleep(seconds):
+        if not acts:
+            acts.append(seconds)
+            await sync_to_async(act)(seconds)
+        await real(seconds)
+
+    monkeypatch.setattr("portal.api.waiting.asyncio.sleep", sleep)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -142,7 +163,7 @@ async def _get(client, path, token):
 
 
 def test_one_waiter_too_many_is_answered_at_once(api, cluster, monkeypatch):
-    monkeypatch.setattr(ready, "WAITERS_MAX", 0)
+    monkeypatch.setattr(waiting, "WAITERS_MAX", 0)
     began = time.monotonic()
 
     assert_problem(api.get(f"{FIRST}/ready?wait=30s"), 503, "not-ready")

@@ -1,0 +1,122 @@
+"""Long polls: an answer that comes when there is something to tell, at the price of one small read."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from asgiref.sync import sync_to_async
+from django.db import connections
+
+from tenancy.queries import clusters
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from uuid import UUID
+
+    from django.http import HttpRequest
+    from django.http.response import HttpResponseBase
+
+LOOK_EVERY: Final = 0.5
+"""Seconds between two looks of one who waits."""
+WAITERS_MAX: Final = 64
+"""In one process; one more is answered at once and told when to come back."""
+WAIT: Final = "atoll.wait"
+"""Where in ``request.META`` a view leaves its ``Wait``."""
+NOT_YET: Final = 503
+
+
+@dataclass(frozen=True)
+class Wait:
+    """What a caller waits for, left in the request by the view."""
+
+    uid: UUID
+    phase: str
+    """As the caller was last told."""
+    seconds: float
+
+
+class Watch:
+    """The clusters that are waited for in this process, read together at most four times a second."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._waiting: Counter[UUID] = Counter()
+        self._seen: dict[UUID, str] = {}
+        self._read_at = 0.0
+
+    def enter(self, uid: UUID) -> bool:
+        """Counts one who waits; False when there are too many."""
+        with self._lock:
+            if self._waiting.total() >= WAITERS_MAX:
+                return False
+            self._waiting[uid] += 1
+            return True
+
+    def leave(self, uid: UUID) -> None:
+        """One waits no longer."""
+        with self._lock:
+            self._waiting[uid] -= 1
+            self._waiting += Counter()  # drops those at zero
+
+    def phase(self, uid: UUID) -> str | None:
+        """As of a quarter of a second ago at most; None when the cluster is gone."""
+        with self._lock:
+            if time.monotonic() - self._read_at > LOOK_EVERY / 2:
+                self._seen, self._read_at = clusters.phases(self._waiting), time.monotonic()
+                _let_go()
+            return self._seen.get(uid)
+
+
+_watch = Watch()
+
+
+async def look_until_told(
+    once: Callable[..., HttpResponseBase], request: HttpRequest, names: dict[str, str]
+) -> HttpResponseBase:
+    loop = asyncio.get_running_loop()
+    until = loop.time()
+    response = await sync_to_async(_look)(once, request, names)
+    wait: Wait | None = request.META.get(WAIT)
+    if wait is None or not wait.seconds or response.status_code != NOT_YET or not _watch.enter(wait.uid):
+        return response
+    until += wait.seconds
+    try:
+        news = True
+        while response.status_code == NOT_YET and news:
+            news = await _news(request, until)
+            response = await sync_to_async(_look)(once, request, names)
+    finally:
+        _watch.leave(wait.uid)
+    return response
+
+
+async def _news(request: HttpRequest, until: float) -> bool:
+    """Sleeps until the phase is another than the caller knows; False when the time is over."""
+    loop = asyncio.get_running_loop()
+    known: Wait = request.META[WAIT]
+    while loop.time() + LOOK_EVERY <= until:
+        await asyncio.sleep(LOOK_EVERY)
+        if await sync_to_async(_watch.phase)(known.uid) != known.phase:
+            return True
+    return False
+
+
+def _look(
+    once: Callable[..., HttpResponseBase], request: HttpRequest, names: dict[str, str]
+) -> HttpResponseBase:
+    """The whole view: whether the token still may, and what there is to tell."""
+    response = once(request, **names)
+    _let_go()
+    return response
+
+
+def _let_go() -> None:
+    """Who waits holds no connection to the database meanwhile."""
+    for connection in connections.all(initialized_only=True):
+        if not connection.in_atomic_block:
+            connection.close()
