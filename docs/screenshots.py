@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -85,8 +86,9 @@ def play(stage: Stage) -> None:
     stage.play(
         "stall", "shop", "load-test", "Helm refused the chart: values do not match the schema at '/sync'"
     )
-    for count in ("2", "4", "5"):
-        stage.play("reach", "demo", "review-214", count)
+    for count in range(6):
+        stage.play("reach", "demo", "review-214", str(count))
+        time.sleep(0.6)  # so that steps have lengths to show
 
 
 def take_all(browser: Browser, stage: Stage, folder: Path) -> None:
