@@ -1,6 +1,7 @@
 # The one definition of each check: people, ./atoll test and CI all call these.
 
 set shell := ["bash", "-euo", "pipefail", "-c"]
+set positional-arguments
 
 export PATH := justfile_directory() / ".venv/bin:" + env("PATH")
 
@@ -8,8 +9,15 @@ export PATH := justfile_directory() / ".venv/bin:" + env("PATH")
 default:
     @just --list --unsorted
 
-# All that is read rather than run.
-check: format lint types imports migrations schema charts lock-current
+# All that is read rather than run; each fault is told, not only the first.
+check:
+    #!/usr/bin/env bash
+    failed=()
+    for one in format lint types imports migrations schema charts lock-current; do
+        began=$SECONDS
+        just --quiet "$one" && echo "$one: passed in $((SECONDS - began)) s" || failed+=("$one")
+    done
+    if [ "${#failed[@]}" -gt 0 ]; then echo "failed: ${failed[*]}"; exit 1; fi
 
 # Code is laid out as the formatter would.
 format:
@@ -60,11 +68,11 @@ lock-current:
 
 # Tests on SQLite; arguments go to pytest.
 test *arguments:
-    python -m pytest {{ arguments }}
+    python -m pytest "$@"
 
 # Tests that depend on the database, on PostgreSQL.
 test-postgres *arguments:
-    python -m tests.support.postgres python -m pytest tests/tenancy tests/portal tests/provisioner -m "not lab and not browser" {{ arguments }}
+    python -m tests.support.postgres python -m pytest tests/tenancy tests/portal tests/provisioner -m "not lab and not browser" "$@"
 
 # Repair what a machine can: layout, imports, small slips.
 fix:
