@@ -37,7 +37,9 @@ def create(
     """A token that speaks for ``by``, and its text, which is nowhere kept."""
     _refuse_widening(by, tenant, read_only=read_only)
     if expires_at is not None and expires_at <= timezone.now():
-        fault = FieldError("spec.expiresAt", "in-the-past", "give a time that is still to come, or leave it out")
+        fault = FieldError(
+            "spec.expiresAt", "in-the-past", "give a time that is still to come, or leave it out"
+        )
         raise Invalid(fault.detail, errors=(fault,))
     bound = tenants.get(by, tenant) if tenant else None
     raw = PREFIX + secrets.token_urlsafe(32)

@@ -183,9 +183,7 @@ def test_a_go_that_is_too_old_is_passed_over(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(toolchain, "_installed", lambda _say: toolchain.Toolchain(Path("wheel"), "go1.26.6"))
     assert toolchain.find(print).version == "go1.99.0"
     monkeypatch.setenv("FAKE_GO_VERSION", "go1.26.2")
-    monkeypatch.setattr(
-        toolchain, "_candidates", lambda: [toolchain.Path(os.environ["PATH"].split(":")[0]) / "go"]
-    )
+    monkeypatch.setattr(toolchain, "_candidates", lambda: [Path(os.environ["PATH"].split(":")[0]) / "go"])
     assert toolchain.find(print).go == Path("wheel")
 
 
@@ -208,12 +206,12 @@ def test_every_program_is_pinned(target: build.Target) -> None:
     assert not re.search(r"=> \.", pins)
 
 
-@pytest.mark.lab
+@pytest.mark.long
 def test_the_policy_engines_own_tests_pass() -> None:
-    """In Go: what is dropped, which connections are cut. Needs Go and the modules."""
+    """In Go: what is dropped, which connections are cut. Needs Go, and fetches all modules once."""
     [target] = build.select(["atoll-netpol"])
     found = toolchain.find(print)
-    line = [found.go, "test", "-vet=off", "-trimpath", "-count=1", target.package]
+    line = [str(found.go), "test", "-vet=off", "-trimpath", "-count=1", target.package]
     ran = subprocess.run(
         line,
         cwd=build.SOURCES / target.module,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lab import images
+from lab import build, images
 from lab.archive import Layer, write
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def test_the_control_planes_files_survive_the_init_containers_copy(tmp_path: Pat
     layer.extractall(root, filter="tar")
     binaries = tmp_path / "binaries"
     binaries.mkdir()
-    copy = [root / "bin/busybox", "cp", "-r", f"{root}/kubernetes/.", f"{binaries}/"]
+    copy = [str(root / "bin/busybox"), "cp", "-r", f"{root}/kubernetes/.", f"{binaries}/"]
     subprocess.run(copy, check=True, timeout=30)
     said = subprocess.run(
         [binaries / "kube-apiserver"], capture_output=True, text=True, check=True, timeout=30
@@ -124,7 +124,7 @@ def test_the_older_control_plane_is_its_own_program(
     tmp_path: Path, bin_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (bin_dir / "kubernetes-1.35").write_text("older")
-    monkeypatch.setattr(images.build, "ensure", lambda _names, _report: bin_dir)
+    monkeypatch.setattr(build, "ensure", lambda _names, _report: bin_dir)
     listing, _, layer = opened(images.older_kubernetes(quiet))
     assert listing["RepoTags"] == [images.OLDER_KUBERNETES_IMAGE, "ghcr.io/loft-sh/kubernetes:v1.35.4"]
     layer.extractall(tmp_path / "root", filter="tar")
