@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 
 _KEPT: Final = 64
 """Open connections of a process; the longest unused are closed."""
+_RENEWED: Final = 600
+"""Seconds after which a credential's file that another took the place of is of no use."""
 _BUILDING: Final = frozenset({"building", "starting"})
 _FAILED: Final = "failed"
 """States a progress file may tell; any other means that nobody is at work."""
@@ -75,6 +79,7 @@ class RealHosts:
         path = self._home / f"host-{access.uid.hex[:8]}-{name}.yaml"
         if not path.exists():
             _write(path, text)
+            _forget_old(path.parent, f"host-{access.uid.hex[:8]}-")
         return path
 
 
@@ -135,6 +140,14 @@ def _host_peer(access: HostAccess) -> Peer:
         reason=Reason.HOST_UNREACHABLE,
         advice="check that it runs and that the workers reach it",
     )
+
+
+def _forget_old(folder: Path, prefix: str) -> None:
+    """Credentials renewed long ago; what a Helm may just be reading is younger."""
+    for path in folder.glob(f"{prefix}*.yaml"):
+        with contextlib.suppress(FileNotFoundError):
+            if time.time() - path.stat().st_mtime > _RENEWED:
+                path.unlink()
 
 
 def _write(path: Path, text: str) -> None:
