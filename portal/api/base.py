@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial, wraps
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 
+from django.core.exceptions import ObjectDoesNotExist
 from django.db import IntegrityError
 from drf_spectacular.utils import extend_schema
 from rest_framework.exceptions import ValidationError
@@ -21,6 +22,7 @@ from portal.api.parsing import BODY_MAX, storable
 from portal.api.preconditions import tag_of
 from portal.api.serializers.base import QuerySerializer
 from tenancy.errors import FieldError, Invalid
+from tenancy.queries import tenants
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -148,6 +150,8 @@ class Operation:
             view.query = _read_query(self.query, request)
             view.body = _read(self.body, request.data) if self.body else {}
             if self.idempotent:
+                if "tenant" in kwargs:  # or a replay would tell what may no longer be seen
+                    tenants.get(view.actor, str(kwargs["tenant"]))
                 effect = partial(handler, view, request, *args, **kwargs)
                 answer: Response = view.settle(answered_once(request, view.actor, effect))
                 return answer
@@ -167,10 +171,10 @@ def agree(written: object, addressed: str, path: str) -> None:
 
 
 def _unraced(effect: Callable[[], Response]) -> Response:
-    """Of two writers who create the same row at once the second looks again, and finds it."""
+    """Who meets a row that came or went between two reads looks again, and finds it so."""
     try:
         return effect()
-    except IntegrityError:
+    except (IntegrityError, ObjectDoesNotExist):
         return effect()
 
 

@@ -40,13 +40,14 @@ def idempotent(request: Request, by: Actor, effect: Callable[[], Response]) -> R
         first.append(effect())
         return _stored(first[0])
 
-    answer, replayed = once(by=by, key=key, fingerprint=_fingerprint(request), effect=kept)
+    answer, replayed = once(by=by, key=key, fingerprint=_fingerprint(request, by), effect=kept)
     return _replay(answer) if replayed else first[0]
 
 
-def _fingerprint(request: Request) -> str:
-    """Of what was asked: the same JSON with other spaces is the same request."""
-    wish = [request.method, request.path.rstrip("/"), request.query_params.urlencode(), request.data]
+def _fingerprint(request: Request, by: Actor) -> str:
+    """Of what was asked, and how far the token reaches; the same JSON with other spaces is the same request."""
+    reach = [str(by.bound_to), by.read_only]
+    wish = [reach, request.method, request.path.rstrip("/"), request.query_params.urlencode(), request.data]
     return hashlib.sha256(json.dumps(wish, sort_keys=True).encode()).hexdigest()
 
 

@@ -77,3 +77,18 @@ def test_the_text_of_a_token_is_not_kept(api):
     assert ApiToken.objects.filter(name="ci").count() == 1
     assert first.json()["token"] not in IdempotencyRecord.objects.get().body
     assert first.json()["token"] not in json.dumps(list(AuditEvent.objects.values("facts", "target")))
+
+
+def test_a_narrower_token_gets_no_answer_of_a_wider_one(api, alice):
+    api.post(CLUSTERS, BODY, Idempotency_Key="k1")
+
+    for narrow in ({"read_only": True}, {"tenant": "team"}):
+        response = Api(alice, **narrow).post(CLUSTERS, BODY, Idempotency_Key="k1")
+        assert_problem(response, 422, "idempotency-key-reused")
+
+
+def test_who_has_left_gets_no_answer_again(api, admin):
+    api.post(CLUSTERS, BODY, Idempotency_Key="k1")
+    admin.delete("/tenants/team/members/alice")
+
+    assert_problem(api.post(CLUSTERS, BODY, Idempotency_Key="k1"), 404, "not-found")

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from tests import factories
 from tests.portal.api.client import assert_problem
@@ -82,3 +84,36 @@ def test_a_cursor_is_good_for_its_own_list_only(api, steal):
     body = assert_problem(api.get(steal(following)), 400, "invalid")
 
     assert body["errors"][0]["code"] == "unknown-cursor"
+
+
+def _cost(api, path):
+    with CaptureQueriesContext(connection) as seen:
+        items = api.get(path).json()["items"]
+    return len(items), len(seen.captured_queries)
+
+
+@pytest.mark.parametrize("path", [CLUSTERS, "/operations", "/tenants/team/audit?action=cluster.create"])
+def test_one_and_three_items_cost_the_same(api, path):
+    _create(api, "c1")
+    api.get(path)
+    (one, cheap), _ = _cost(api, path), _create(api, "c2", "c3")
+
+    assert (one, _cost(api, path)) == (1, (3, cheap))
+
+
+def test_one_and_three_tokens_and_hosts_cost_the_same(admin):
+    factories.host()
+    for path, more in (("/tokens", _three_tokens), ("/hosts", _three_hosts)):
+        admin.get(path)
+        (one, cheap), _ = _cost(admin, path), more(admin)
+        assert (one, _cost(admin, path)) == (1, (3, cheap))
+
+
+def _three_tokens(admin):
+    for _ in range(2):
+        admin.post("/tokens", {"metadata": {"name": "x"}})
+
+
+def _three_hosts(admin):
+    for name in ("two", "three"):
+        admin.put(f"/hosts/{name}", {"spec": {"kubeconfig": "in-cluster"}})
