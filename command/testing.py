@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 JUST: Final = str(FOLDER / "bin" / "just")
 NOT_LONG: Final = "not long"
+WORKERS: Final = 2
+"""One waits for the lab most of the time while the other computes."""
 
 
 def run(asked: argparse.Namespace) -> int:
@@ -50,7 +52,8 @@ def _plan(*, everything: bool) -> list[list[str]]:
     if os.geteuid() != 0:
         say("not root: what needs the real lab is left out")
         marked = ["-m", " and ".join([*marked[1:], "not lab"])]
-    return [["check"], ["test-postgres", "-q"], ["test", "-v", "--durations=15", *marked]]
+    workers = ["-n", str(WORKERS), "--dist", "loadgroup"]
+    return [["check"], ["test-postgres", "-q", *workers], ["test", "-v", "--durations=15", *workers, *marked]]
 
 
 def _build_lab() -> None:

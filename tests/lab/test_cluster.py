@@ -19,7 +19,7 @@ from lab.errors import LabError
 from lab.shell import run, succeeds
 from tests.lab.conftest import CONTROL_PLANE, WORKER, pod, until
 
-pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("lab")]
+pytestmark = [pytest.mark.lab]
 
 GVISOR = {"runtimeClassName": "gvisor", "nodeSelector": WORKER}
 

@@ -18,7 +18,7 @@ from lab.errors import LabError
 from lab.shell import run
 from tests.lab.conftest import Cluster, pod, until
 
-pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("lab-lifecycle"), pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(400)]
 
 # What Kubernetes and containerd are known to make where nobody asked.
 PLACES = (
