@@ -74,7 +74,8 @@ def _sqlite(path: Path) -> dict[str, Any]:
         "NAME": str(path),
         "OPTIONS": {"transaction_mode": "IMMEDIATE", "timeout": 20, "init_command": pragmas},
         # A file: SQLite in memory is shared between threads by a cache that has no busy timeout.
-        "TEST": {"NAME": str(path.with_name("test.sqlite3"))},
+        # Named by process: two runs of the suite at once must not share it.
+        "TEST": {"NAME": str(path.with_name(f"test-{os.getpid()}.sqlite3"))},
     }
 
 

@@ -16,7 +16,7 @@ from django.db import DatabaseError, connection
 
 from provisioner import tasks
 from provisioner.celery import app
-from tenancy.actions import access, operations, services, work
+from tenancy.actions import access, idempotency, operations, services, work
 from tenancy.enums import ServiceKind, WorkKind
 from tenancy.queries import work as due_work
 
@@ -134,6 +134,7 @@ class Relay:
             (300, lambda: work.resync(WorkKind.CLUSTER)),
             (300, lambda: work.resync(WorkKind.HOST)),
             (3600, operations.sweep),
+            (3600, idempotency.sweep),
         )
 
     def _ring_due(self) -> int:
