@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from ipaddress import ip_network
 from typing import TYPE_CHECKING, Final
 
 from provisioner.outcomes import Done, Stall, Wait
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from provisioner.outcomes import Outcome
     from provisioner.ports import Object
     from provisioner.reconcile.scope import Scope
+    from tenancy.rules.specs import DesiredCluster
 
 TENANT_ROLE: Final = "atoll-tenant-manager"
 """The ClusterRole of helm/host that the provisioner may bind, and nothing else."""
@@ -74,8 +76,21 @@ def _namespace(scope: Scope) -> Object:
         "metadata": {
             "name": desired.namespace,
             "labels": marks,
-            "annotations": {labels.FENCE: str(scope.guard.fence)},
+            "annotations": {labels.FENCE: str(scope.guard.fence), **_parameters(desired)},
         },
+    }
+
+
+def _parameters(desired: DesiredCluster) -> dict[str, str]:
+    """What the host policies of ``helm/host`` go by: lists with commas, empty for none."""
+    host, facts = desired.host, desired.host.facts
+    addresses = [pair.rsplit(":", 1)[0].strip("[]") for pair in (facts.api_addresses if facts else ())]
+    closed = [str(ip_network(address)) for address in addresses] + list(facts.service_cidrs if facts else ())
+    return {
+        labels.NODE_SELECTOR: labels.selector(host.workload_selector),
+        labels.CONTROL_PLANE_SELECTOR: labels.selector(host.control_plane_selector),
+        labels.STORAGE_CLASSES: facts.default_storage_class if facts else "",
+        labels.CLOSED: ",".join(sorted(set(closed))),
     }
 
 

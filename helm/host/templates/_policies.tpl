@@ -1,0 +1,73 @@
+{{- /* What every policy shares. Test copies differ by name, label and prefix only: see values.yaml, "policies". */ -}}
+
+{{- /* (list $ "placement") */ -}}
+{{- define "host.policy.metadata" -}}
+name: {{ (index . 0).Values.policies.name }}-{{ index . 1 }}
+labels:
+  tenancy.atoll.internal/policies: {{ (index . 0).Chart.Version | quote }}
+{{- end -}}
+
+{{- /* In force in every tenant's namespace. */ -}}
+{{- define "host.policy.binding" -}}
+{{- $root := index . 0 -}}
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicyBinding
+metadata: {{- include "host.policy.metadata" . | nindent 2 }}
+spec:
+  policyName: {{ $root.Values.policies.name }}-{{ index . 1 }}
+  validationActions: [Deny, Audit]
+  matchResources:
+    namespaceSelector:
+      matchExpressions:
+        - {key: {{ $root.Values.policies.label }}, operator: Exists}
+{{- end -}}
+
+{{- /* In force everywhere. */ -}}
+{{- define "host.policy.binding.everywhere" -}}
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicyBinding
+metadata: {{- include "host.policy.metadata" . | nindent 2 }}
+spec:
+  policyName: {{ (index . 0).Values.policies.name }}-{{ index . 1 }}
+  validationActions: [Deny, Audit]
+{{- end -}}
+
+{{- /* Who asks is a service account of a tenant's namespace: the syncer, or whoever stole its token. */ -}}
+{{- define "host.policy.tenant" -}}
+- name: tenant-identity
+  expression: >-
+    request.userInfo.username.startsWith('system:serviceaccount:{{ .Values.policies.namespacePrefix }}') &&
+    !request.userInfo.username.startsWith('system:serviceaccount:{{ .Values.namespace.name }}:')
+{{- end -}}
+
+{{- /* Whose pods are the control plane's: known by who makes them, never by a label. */ -}}
+{{- define "host.policy.statefulsets" -}}
+system:serviceaccount:kube-system:statefulset-controller
+{{- end -}}
+
+{{- /* An annotation or label of the tenant's namespace as CEL; absent is "?", which nothing matches:
+       (list "annotations" "node-selector" "?"). */ -}}
+{{- define "host.policy.parameter" -}}
+namespaceObject.metadata.?{{ index . 0 }}[?'tenancy.atoll.internal/{{ index . 1 }}'].orValue('{{ index . 2 }}')
+{{- end -}}
+
+{{- /* A pod's node selector has every pair of variables.selector. */ -}}
+{{- define "host.policy.selected" -}}
+variables.selector.split(',').all(pair, pair == '' ||
+object.spec.?nodeSelector[?pair.split('=')[0]].orValue('') == pair.split('=')[1])
+{{- end -}}
+
+{{- /* Tolerations that every pod or every daemon gets from Kubernetes itself, and those of the pool. */ -}}
+{{- define "host.policy.tolerations" -}}
+- name: tolerated
+  expression: >-
+    ['node.kubernetes.io/not-ready:Exists:NoExecute', 'node.kubernetes.io/unreachable:Exists:NoExecute',
+    'node.kubernetes.io/disk-pressure:Exists:NoSchedule', 'node.kubernetes.io/memory-pressure:Exists:NoSchedule',
+    'node.kubernetes.io/pid-pressure:Exists:NoSchedule', 'node.kubernetes.io/unschedulable:Exists:NoSchedule'] +
+    {{ include "host.policy.parameter" (list "annotations" "tolerations" "") }}.split(',')
+- name: foreign
+  expression: >-
+    object.spec.?tolerations.orValue([]).map(t, t.?key.orValue('') +
+    (t.?operator.orValue('Equal') == 'Exists' ? ':Exists' : '=' + t.?value.orValue('')) +
+    ':' + t.?effect.orValue('')).filter(t, !(t in variables.tolerated))
+{{- end -}}

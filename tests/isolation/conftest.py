@@ -1,0 +1,146 @@
+"""A lab, a copy of the policies on it, and two tenants' namespaces that only this copy binds."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from lab import api
+from tests.isolation.attacks import named, pod
+from tests.isolation.host import Host, client, eventually
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ANYTHING = [
+    {"apiGroups": groups, "resources": ["*"], "verbs": ["*"]}
+    for groups in (
+        ["", "apps", "batch", "networking.k8s.io", "storage.k8s.io", "discovery.k8s.io"],
+        ["rbac.authorization.k8s.io", "resource.k8s.io", "authorization.k8s.io"],
+    )
+]
+"""Far more than anybody has, so that policies are what refuses; but nothing over the policies."""
+
+
+@pytest.fixture(scope="session")
+def lab_home(tmp_path_factory) -> Iterator[Path]:
+    """Of the lab in ``TEST_LAB_HOME``, else of one of our own."""
+    given = os.environ.get("TEST_LAB_HOME")
+    if given:
+        yield Path(given)
+        return
+    home = tmp_path_factory.mktemp("isolation") / "home"
+    api.up(home)
+    try:
+        yield home
+    finally:
+        api.down(home)
+
+
+@pytest.fixture(scope="session")
+def host(lab_home) -> Iterator[Host]:
+    lab = api.describe(lab_home)
+    with client(lab.kubeconfig) as asked:
+        made = Host(asked, lab.bin_dir / "helm", f"iso-{secrets.token_hex(4)}")
+        for document in (documents := made.documents()):
+            made.install(document)
+        try:
+            prepare(made)
+            yield made
+        finally:
+            clean(made, documents)
+
+
+def prepare(host: Host) -> None:
+    for name in (host.tenant, host.other):
+        host.make("/api/v1/namespaces", namespace(host, name))
+    for kind, body in cluster_wide(host):
+        host.make(kind, body)
+    for path, body in contents(host):
+        host.make(path, body)
+    eventually(
+        lambda: host.send("GET", f"/api/v1/namespaces/{host.tenant}/serviceaccounts/default").status == 200,
+        "ready",
+    )
+    running = pod({"schedulingGates": [{"name": "example.com/never"}]}, meta={"name": "running"})
+    host.make(f"/api/v1/namespaces/{host.tenant}/pods", running)
+
+
+def namespace(host: Host, name: str) -> dict[str, Any]:
+    body = named("Namespace", name)
+    body["metadata"] |= {
+        "labels": {host.label: "", "tenancy.atoll.internal/runtime-class": "iso"},
+        "annotations": {
+            "tenancy.atoll.internal/node-selector": "pool=blue,zone=a",
+            "tenancy.atoll.internal/control-plane-selector": "pool=planes",
+            "tenancy.atoll.internal/tolerations": "pool=blue:NoSchedule",
+            "tenancy.atoll.internal/storage-classes": "iso-disk",
+            "tenancy.atoll.internal/closed-cidrs": "10.170.0.1/32,10.170.128.0/20",
+        },
+    }
+    return body
+
+
+def cluster_wide(host: Host) -> list[tuple[str, dict[str, Any]]]:
+    rbac = "rbac.authorization.k8s.io"
+    subjects = [
+        {"kind": "ServiceAccount", "name": "vc-cluster", "namespace": host.tenant},
+        {"kind": "User", "apiGroup": rbac, "name": "somebody"},
+    ]
+    role = {"apiGroup": rbac, "kind": "ClusterRole", "name": host.mark}
+    return [
+        (f"/apis/{rbac}/v1/clusterroles", named("ClusterRole", host.mark, f"{rbac}/v1", rules=ANYTHING)),
+        (
+            f"/apis/{rbac}/v1/clusterrolebindings",
+            named("ClusterRoleBinding", host.mark, f"{rbac}/v1", roleRef=role, subjects=subjects),
+        ),
+        *(
+            (
+                "/apis/node.k8s.io/v1/runtimeclasses",
+                named("RuntimeClass", name, "node.k8s.io/v1", handler="none"),
+            )
+            for name in ("iso", "iso-other")
+        ),
+    ]
+
+
+def contents(host: Host) -> list[tuple[str, dict[str, Any]]]:
+    core = f"/api/v1/namespaces/{host.tenant}"
+    template = {
+        "metadata": {"labels": {"app": "vcluster"}},
+        "spec": {"containers": [{"name": "syncer", "image": "syncer:1"}]},
+    }
+    spec = {"replicas": 0, "selector": {"matchLabels": {"app": "vcluster"}}, "template": template}
+    return [
+        (f"{core}/serviceaccounts", named("ServiceAccount", "vc-cluster")),
+        (f"{core}/serviceaccounts", named("ServiceAccount", "vc-workload-cluster")),
+        (
+            f"{core}/resourcequotas",
+            named("ResourceQuota", "atoll-quota", spec={"hard": {"configmaps": "20"}}),
+        ),
+        (f"{core}/services", named("Service", "cluster", spec={"ports": [{"port": 443}]})),
+        (f"{core}/secrets", named("Secret", "vc-config-cluster")),
+        (f"{core}/secrets", named("Secret", "mine")),
+        (f"{core}/secrets", named("Secret", "sh.helm.release.v1.cluster.v1", type="helm.sh/release.v1")),
+        (
+            f"/apis/networking.k8s.io/v1/namespaces/{host.tenant}/networkpolicies",
+            named("NetworkPolicy", "atoll-deny", "networking.k8s.io/v1", spec={"podSelector": {}}),
+        ),
+        (
+            f"/apis/apps/v1/namespaces/{host.tenant}/statefulsets",
+            named("StatefulSet", "cluster", "apps/v1", spec=spec),
+        ),
+    ]
+
+
+def clean(host: Host, documents: list[dict[str, Any]]) -> None:
+    for document in documents:
+        host.remove(document)
+    for path, body in cluster_wide(host):
+        host.send("DELETE", f"{path}/{body['metadata']['name']}")
+    for name in (host.tenant, host.other):
+        host.send("DELETE", f"/api/v1/namespaces/{name}")
