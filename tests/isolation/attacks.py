@@ -47,11 +47,11 @@ class Attack:
 
 
 def merged(base: Any, change: Any) -> Any:
-    """Objects are joined key by key; anything else is replaced."""
+    """Objects are joined key by key; None takes a key out; anything else is replaced."""
     if not (isinstance(base, dict) and isinstance(change, dict)):
         return deepcopy(change)
     joined = {key: merged(base.get(key), value) for key, value in change.items()}
-    return {**deepcopy(base), **joined}
+    return {key: value for key, value in {**deepcopy(base), **joined}.items() if value is not None}
 
 
 def pod(spec: Body | None = None, *, container: Body | None = None, meta: Body | None = None) -> Body:

@@ -58,6 +58,8 @@ def host(lab_home) -> Iterator[Host]:
 def prepare(host: Host) -> None:
     for name in (host.tenant, host.other):
         host.make("/api/v1/namespaces", namespace(host, name))
+        accounts = f"/api/v1/namespaces/{name}/serviceaccounts"
+        host.make(accounts, named("ServiceAccount", "vc-workload-cluster"))
     for kind, body in cluster_wide(host):
         host.make(kind, body)
     for path, body in contents(host):
@@ -117,7 +119,6 @@ def contents(host: Host) -> list[tuple[str, dict[str, Any]]]:
     spec = {"replicas": 0, "selector": {"matchLabels": {"app": "vcluster"}}, "template": template}
     return [
         (f"{core}/serviceaccounts", named("ServiceAccount", "vc-cluster")),
-        (f"{core}/serviceaccounts", named("ServiceAccount", "vc-workload-cluster")),
         (
             f"{core}/resourcequotas",
             named("ResourceQuota", "atoll-quota", spec={"hard": {"configmaps": "20"}}),

@@ -45,8 +45,9 @@ class Answer:
     status: int
     text: str
 
-    def refused_by(self, policy: str) -> bool:
-        return self.status == httpx.codes.FORBIDDEN and f"ValidatingAdmissionPolicy '{policy}'" in self.text
+    def refused_by(self, policies: tuple[str, ...]) -> bool:
+        named = any(f"ValidatingAdmissionPolicy '{policy}'" in self.text for policy in policies)
+        return self.status == httpx.codes.FORBIDDEN and named
 
 
 @dataclass
