@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in a hook of the same name
 def pytest_collection_modifyitems(items):
     """What needs a lab runs one after the other, in one of xdist's workers: a machine carries few labs."""
     for item in items:
