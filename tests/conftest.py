@@ -4,6 +4,7 @@ import pytest
 
 
 @pytest.hookimpl(tryfirst=True)  # xdist reads the groups in a hook of the same name
+@pytest.hookimpl(tryfirst=True)  # xdist reads the marks in the same hook
 def pytest_collection_modifyitems(items):
     """What needs a lab runs one after the other, in one of xdist's workers: a machine carries few labs."""
     for item in items:
