@@ -20,10 +20,13 @@ def run(asked: argparse.Namespace) -> int:
     kubeconfig = host_choice.readable(asked.kubeconfig, "--kubeconfig")
     choice = host_choice.HostChoice(asked.name, kubeconfig, asked.exposure)
     environment = surroundings.make(home, DEFAULT_PORT)
+    registration = host_keeper.registration(home, choice)
+    database.migrate(home, environment)
+    database.manage(environment, "register_host", *registration, "--check")  # before the cluster is touched
     with step(f"installing helm/host with {kubeconfig}"):
         admin = host.Admin(kubeconfig, host_keeper.helm(home, choice), home)
         ends = host.prepare(admin, asked.name)
-    show(database.manage(environment, "register_host", *host_keeper.registration(home, choice)).strip())
+    show(database.manage(environment, "register_host", *registration).strip())
     show(
         f"its credential, {home.host_kubeconfig(asked.name)}, ends {ends:%Y-%m-%d}; this command makes a new one"
     )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from command import programs
 from command.environment import CHECKOUT
-from command.terminal import elapsed, say
+from command.terminal import CommandError, elapsed, say
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,12 +22,19 @@ if TYPE_CHECKING:
 
 TIMEOUT: Final = 600
 KEPT: Final = 10
+REFUSAL: Final = "CommandError: "
 MANAGE: Final = (sys.executable, str(CHECKOUT / "manage.py"))
 
 
 def manage(environment: Mapping[str, str], *arguments: str, stdin: str = "", timeout: float = 120) -> str:
-    """Runs one of Django's commands and gives what it printed."""
-    return programs.run([*MANAGE, *arguments], environment=environment, timeout=timeout, stdin=stdin)
+    """Runs one of Django's commands and gives what it printed; its refusals become ours."""
+    try:
+        return programs.run([*MANAGE, *arguments], environment=environment, timeout=timeout, stdin=stdin)
+    except programs.ProgramError as error:
+        _, found, refusal = error.said.rpartition(REFUSAL)
+        if found:
+            raise CommandError(refusal) from error
+        raise
 
 
 def migrate(home: Home, environment: Mapping[str, str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -28,6 +29,12 @@ SERVICE_ACCOUNT: Final = "atoll-provisioner"
 LIFETIME: Final = timedelta(days=365)
 HELM_TIMEOUT: Final = 180
 REQUEST_TIMEOUT: Final = (5, 30)
+RIGHTS_SECONDS: Final = 30
+RIGHTS: Final = (
+    {"verb": "list", "group": "storage.k8s.io", "resource": "storageclasses"},
+    {"verb": "list", "group": "discovery.k8s.io", "resource": "endpointslices", "namespace": "default"},
+)
+"""One of each role that helm/host binds at once."""
 UNFINISHED: Final = {"pending-install", "pending-upgrade", "pending-rollback"}
 
 
@@ -57,6 +64,7 @@ def prepare(admin: Admin, name: str) -> datetime:
     _clear_unfinished(admin)
     admin.run_helm("upgrade", "--install", RELEASE, str(CHART))
     token, ends = _mint(admin.kubeconfig)
+    _wait_for_rights(kubeconfig(admin.kubeconfig, token))
     text = yaml.safe_dump(kubeconfig(admin.kubeconfig, token), sort_keys=False)
     homes.write(admin.home.host_kubeconfig(name), text)
     return ends
@@ -89,6 +97,31 @@ def _mint(admin: Path) -> tuple[str, datetime]:
         raise CommandError(f"no token for {NAMESPACE}/{SERVICE_ACCOUNT}: {_first_line(error)}") from error
     given: Any = answer.status
     return str(given.token), given.expiration_timestamp.astimezone(UTC)
+
+
+def _wait_for_rights(credential: dict[str, Any]) -> None:
+    """An API server heeds new roles a moment after it took them; until then it would refuse the workers."""
+    from kubernetes import client, config  # noqa: PLC0415 - as above
+
+    end = time.monotonic() + RIGHTS_SECONDS
+    with config.new_client_from_config_dict(credential) as api:  # type: ignore[no-untyped-call] # it has no types
+        reviews: Any = client.AuthorizationV1Api(api)
+        for right in RIGHTS:
+            body = {"spec": {"resourceAttributes": right}}
+            while not _allowed(reviews, body):
+                if time.monotonic() > end:
+                    raise CommandError(f"{SERVICE_ACCOUNT} may not {right}: was helm/host changed by hand?")
+                time.sleep(0.1)
+
+
+def _allowed(reviews: Any, body: dict[str, Any]) -> bool:  # noqa: ANN401 - the client has no types
+    try:
+        answer = reviews.create_self_subject_access_review(body, _request_timeout=REQUEST_TIMEOUT)
+    except Exception as error:  # as in _mint
+        raise CommandError(
+            f"the cluster does not tell what {SERVICE_ACCOUNT} may do: {_first_line(error)}"
+        ) from error
+    return bool(answer.status.allowed)
 
 
 def kubeconfig(admin: Path, token: str) -> dict[str, Any]:

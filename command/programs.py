@@ -19,6 +19,14 @@ _lock = threading.Lock()
 _stopping = threading.Event()
 
 
+class ProgramError(CommandError):
+    """A program failed; ``said`` is what it wrote."""
+
+    def __init__(self, message: str, said: str) -> None:
+        super().__init__(message)
+        self.said = said
+
+
 def run(argv: Sequence[str], *, environment: Mapping[str, str], timeout: float, stdin: str = "") -> str:
     """Runs a program to its end and gives its standard output.
 
@@ -58,9 +66,9 @@ def _finish(process: subprocess.Popen[str], argv: Sequence[str], timeout: float,
     except subprocess.TimeoutExpired:
         raise CommandError(f"{name} …: no end after {timeout:.0f} s") from None
     if process.returncode:
-        raise CommandError(
-            f"{name} … failed (exit status {process.returncode}):\n{(err or out).strip()[-3000:]}"
-        )
+        said = (err or out).strip()
+        message = f"{name} … failed (exit status {process.returncode}):\n{said[-3000:]}"
+        raise ProgramError(message, said)
     return out
 
 

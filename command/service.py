@@ -47,9 +47,11 @@ class Running:
 
 
 def clear(dead: Running, home: Home) -> None:
-    """Ends at once what a dead service left in its session: nobody looks after it any more."""
+    """Ends at once what a dead service left in its session: nobody looks after it any more.
+
+    Its record stays until it is started again: ``status`` shall show that it is missing.
+    """
     pids.stop(dead.identity, home, seconds=0)
-    pids.forget(home, dead.service.name)
 
 
 def log_path(home: Home, name: str) -> Path:

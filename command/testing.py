@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from command.environment import CHECKOUT, FOLDER
 from command.terminal import CommandError, complain, elapsed, say, since_start
-from lab import build, images
+from lab import build, images, reap
 
 if TYPE_CHECKING:
     import argparse
@@ -22,11 +22,15 @@ WORKERS: Final = 2
 
 def run(asked: argparse.Namespace) -> int:
     """All of it; with arguments for pytest only the tests that these choose."""
-    with tempfile.TemporaryDirectory(prefix="atoll-test-home-", ignore_cleanup_errors=True) as home:
-        environment = _environment(home)
-        if asked.pytest:
-            return _just(environment, "test", *asked.pytest)
-        return _everything(environment, everything=asked.all)
+    try:
+        with tempfile.TemporaryDirectory(prefix="atoll-test-", ignore_cleanup_errors=True) as home:
+            environment = _environment(home)
+            if asked.pytest:
+                return _just(environment, "test", *asked.pytest)
+            return _everything(environment, everything=asked.all)
+    finally:
+        if os.geteuid() == 0:
+            reap.leftovers()  # of tests that were cut short: their homes are gone now
 
 
 def _everything(environment: dict[str, str], *, everything: bool) -> int:
@@ -77,4 +81,5 @@ def _environment(home: str) -> dict[str, str]:
     """The person's own settings of Atoll must not change what is tested."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("ATOLL_")}
     cache = {"ATOLL_CACHE": os.environ["ATOLL_CACHE"]} if "ATOLL_CACHE" in os.environ else {}
-    return {**kept, **cache, "ATOLL_HOME": home}
+    temporary = {"PYTEST_ADDOPTS": f"{kept.get('PYTEST_ADDOPTS', '')} --basetemp={home}/pytest"}
+    return {**kept, **cache, **temporary, "ATOLL_HOME": home}

@@ -13,7 +13,7 @@ from command.guide import Guide
 from command.home import LAB_HOST
 from command.host_keeper import HostKeeper, registration
 from command.supervisor import Supervisor
-from command.terminal import say, show
+from command.terminal import CommandError, say
 from lab import api as lab_api
 
 if TYPE_CHECKING:
@@ -33,16 +33,15 @@ def run(asked: argparse.Namespace) -> int:
     home.prepare()
     with single.claimed(home) as ours:
         if not ours:
-            return _say_where(home)
+            raise CommandError(_where(home))
         _serve(home, choice, asked)
     return 0
 
 
-def _say_where(home: Home) -> int:
+def _where(home: Home) -> str:
     found = single.serving(home)
     where = f"at {found.url} (process {found.process.pid})" if found else "and is still starting"
-    show(f"Atoll runs already, {where}; ./atoll status tells more, ./atoll down stops it")
-    return 0
+    return f"Atoll runs already, {where}; ./atoll status tells more, ./atoll down stops it"
 
 
 def _serve(home: Home, choice: HostChoice, asked: argparse.Namespace) -> None:

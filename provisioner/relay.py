@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 
 LOOK: Final = 0.2
 """Seconds between looks at the database."""
+RESYNC: Final = 60
+"""Seconds between looks at everything: drift of guard rails is seen within them, healed right after."""
 AT_ONCE: Final = 100
 """Items rung for in one look."""
 _HUSH: Final = 2.0
@@ -131,8 +133,8 @@ class Relay:
             (10, lambda: services.beat(ServiceKind.RELAY, self._name)),
             (10, lambda: self._bell.ring(tasks.canary)),
             (15, access.sweep),
-            (300, lambda: work.resync(WorkKind.CLUSTER)),
-            (300, lambda: work.resync(WorkKind.HOST)),
+            (RESYNC, lambda: work.resync(WorkKind.CLUSTER)),
+            (RESYNC, lambda: work.resync(WorkKind.HOST)),
             (3600, operations.sweep),
             (3600, idempotency.sweep),
         )

@@ -3,11 +3,15 @@ from __future__ import annotations
 import pytest
 
 
+@pytest.hookimpl(wrapper=True)
 def pytest_collection_modifyitems(items):
-    """What needs a lab runs one after the other, in one of xdist's workers: a machine carries few labs."""
+    """What needs a lab comes first, folder after folder, in one of xdist's workers: a machine carries few labs."""
     for item in items:
         if item.get_closest_marker("lab"):
             item.add_marker(pytest.mark.xdist_group("lab"))
+    done = yield  # shuffled, and grouped by xdist
+    items.sort(key=lambda item: item.path.parent.name if item.get_closest_marker("lab") else "~")
+    return done
 
 
 @pytest.fixture(autouse=True)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def lab_host(tmp_path_factory) -> Iterator[tuple[Path, Path]]:
     """Kubeconfig and Helm of a lab: the one in ``TEST_LAB_HOME`` (a home folder), else one of our own."""
     given = os.environ.get("TEST_LAB_HOME")

@@ -6,7 +6,7 @@ from lab import build
 from tests.e2e.stack import Stack, Team, free_port, wait_for
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def stack(tmp_path_factory):
     """One Atoll with its lab for all end-to-end tests; stopped as Ctrl-C stops it."""
     programs = build.ensure(["kubernetes", "helm"], lambda *_: None)

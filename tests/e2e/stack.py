@@ -120,10 +120,9 @@ class Stack:
         return done.stdout
 
     def workers(self) -> list[int]:
-        """Process ids of the Celery worker and its children."""
-        status = json.loads(self.command("status", "--json").stdout)
-        main = status["services"]["worker"]["pid"]
-        return [main, *children(main)]
+        """Process ids of the Celery worker and its children; none while it is being started again."""
+        worker = json.loads(self.command("status", "--json").stdout)["services"].get("worker")
+        return [worker["pid"], *children(worker["pid"])] if worker and worker["running"] else []
 
     def namespaces(self, tenant: str, name: str) -> list[str]:
         prefix = f"atoll-{tenant}-{name}-"

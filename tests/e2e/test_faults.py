@@ -87,5 +87,5 @@ def test_an_emptied_broker_changes_nothing(stack, demo):
 
 def broker(stack) -> redis.Redis:
     lines = (stack.home / "run" / "env").read_text().splitlines()
-    url = dict(line.split("=", 1) for line in lines)["ATOLL_BROKER_URL"].strip("'\"")
+    url = dict(line.removeprefix("export ").split("=", 1) for line in lines)["ATOLL_BROKER_URL"].strip("'\"")
     return redis.Redis(unix_socket_path=url.split("://", 1)[1])

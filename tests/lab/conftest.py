@@ -90,7 +90,7 @@ def until(condition: Callable[[], bool], seconds: float = 30) -> None:
         time.sleep(0.2)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def cluster(tmp_path_factory):
     """A lab with four pretend accelerators and two pretend nodes, for the tests of what it can do."""
     home = tmp_path_factory.mktemp("lab") / "home"

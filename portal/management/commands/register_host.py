@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
 
 from tenancy.actions import hosts
 from tenancy.enums import Exposure
@@ -32,8 +33,10 @@ class Command(BaseCommand):
         parser.add_argument("--control-plane-selector", action="append", default=[], metavar="LABEL=VALUE")
         parser.add_argument("--workload-selector", action="append", default=[], metavar="LABEL=VALUE")
         parser.add_argument("--progress-file", default="")
+        parser.add_argument("--check", action="store_true", help="only tell whether it could be done")
 
-    def handle(self, *_: Any, name: str, **options: Any) -> None:  # noqa: ANN401 - Django's signature
+    @transaction.atomic
+    def handle(self, *_: Any, name: str, check: bool, **options: Any) -> None:  # noqa: ANN401 - Django's signature
         """Raises CommandError that names each fault."""
         admin = users.first_admin()
         if admin is None:
@@ -42,6 +45,9 @@ class Command(BaseCommand):
             done = hosts.put(by=Actor(admin), name=name, registration=_registration(options))
         except DomainError as error:
             raise CommandError(error.detail) from error
+        if check:
+            transaction.set_rollback(True)
+            return
         self.stdout.write(f"host {name}: {'registered' if done[1] else 'up to date'}")
 
 

@@ -98,6 +98,12 @@ def test_a_host_is_registered_and_changed(home):
     assert HostCluster.objects.get().workload_selector == {"pool": "tenants"}
 
 
+def test_a_check_registers_nothing(home):
+    run("bootstrap")
+    assert run("register_host", "mine", "--kubeconfig", "env:KUBE", "--check") == ""
+    assert not HostCluster.objects.exists()
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
