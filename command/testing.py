@@ -56,7 +56,7 @@ def _plan(*, everything: bool) -> list[list[str]]:
     if os.geteuid() != 0:
         say("not root: what needs the real lab is left out")
         marked = ["-m", " and ".join([*marked[1:], "not lab"])]
-    workers = ["-n", str(WORKERS), "--dist", "loadgroup"]
+    workers = ["-n", str(WORKERS)]
     return [["check"], ["test-postgres", "-q", *workers], ["test", "-v", "--durations=15", *workers, *marked]]
 
 
