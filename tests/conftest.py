@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
-LABS = ("tests/contract/", "tests/e2e/", "tests/lab/")
+LABS = ("tests/contract/", "tests/e2e/", "tests/isolation/", "tests/lab/")
 
 
 class OneLab(LoadScopeScheduling):  # type: ignore[misc] # it has no types
