@@ -43,6 +43,8 @@ API_GRACE: Final = 10.0
 # The first archives are what the cluster's own pods need; the rest follows while it starts.
 FIRST_ARCHIVES: Final = 3
 
+PATIENCE: Final = 300  # seconds: ten times what a quiet machine needs, so that a busy one gets there too
+
 
 class Supervisor:
     """The life of one lab, from its first process to its last."""
@@ -109,10 +111,10 @@ class Supervisor:
     def _start_control_plane(self, programs: Path) -> None:
         lab = self._lab
         self._add(components.database(lab, programs))
-        self._until((lab.run / "kine.sock").exists, "the database", 20, "kine")
+        self._until((lab.run / "kine.sock").exists, "the database", PATIENCE, "kine")
         self._add(components.api_server(lab, programs))
         client = Client(lab)
-        self._until(client.is_up, "the API server", 90, "kube-apiserver")
+        self._until(client.is_up, "the API server", PATIENCE, "kube-apiserver")
         self._step("starting controllers")
         nodes.forget(lab, client)
         self._add(components.controller_manager(lab, programs))
@@ -143,10 +145,10 @@ class Supervisor:
     def _await_ready(self) -> None:
         lab, client = self._lab, Client(self._lab)
         self._step("waiting for the nodes")
-        self._until(lambda: nodes.are_ready(lab, client), "the nodes", 90, "control-plane-kubelet")
+        self._until(lambda: nodes.are_ready(lab, client), "the nodes", PATIENCE, "control-plane-kubelet")
         nodes.shape(lab, client)
         self._step("waiting for DNS")
-        self._until(lambda: addons.are_there(client), "CoreDNS", 120, "control-plane-kubelet")
+        self._until(lambda: addons.are_there(client), "CoreDNS", PATIENCE, "control-plane-kubelet")
         self._until(
             lambda: dns.answers(lab.ranges.dns), "DNS at its ClusterIP", 60, "control-plane-kube-proxy"
         )
