@@ -26,7 +26,7 @@ ANYTHING = [
 """Far more than anybody has, so that policies are what refuses; but nothing over the policies."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def lab_home(tmp_path_factory) -> Iterator[Path]:
     """Of the lab in ``TEST_LAB_HOME``, else of one of our own."""
     given = os.environ.get("TEST_LAB_HOME")
@@ -41,7 +41,7 @@ def lab_home(tmp_path_factory) -> Iterator[Path]:
         api.down(home)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def host(lab_home) -> Iterator[Host]:
     lab = api.describe(lab_home)
     with client(lab.kubeconfig) as asked:
