@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from copy import deepcopy
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 SYNCER = "system:serviceaccount:{ns}:vc-cluster"
 STATEFULSETS = "system:serviceaccount:kube-system:statefulset-controller"
@@ -68,7 +68,8 @@ def pod(spec: Body | None = None, *, container: Body | None = None, meta: Body |
             "containers": [merged({"name": "web", "image": "web:1"}, container or {})],
         },
     }
-    return merged(plain, {"spec": spec or {}, "metadata": meta or {}})
+    made: Body = merged(plain, {"spec": spec or {}, "metadata": meta or {}})
+    return made
 
 
 def control_plane(spec: Body | None = None, *, name: str = "cluster-0") -> Body:
@@ -84,7 +85,8 @@ def control_plane(spec: Body | None = None, *, name: str = "cluster-0") -> Body:
             "containers": [{"name": "syncer", "image": "syncer:1", "securityContext": confined}],
         },
     }
-    return merged(plain, {"spec": spec or {}})
+    made: Body = merged(plain, {"spec": spec or {}})
+    return made
 
 
 def named(kind: str, name: str, api: str = "v1", **rest: Any) -> Body:
@@ -353,7 +355,7 @@ _PEERS = post(
     NETWORK, _network(egress=[{"to": [{"podSelector": {}}]}], ingress=[{"from": [{"podSelector": {}}]}])
 )
 NETWORK_POLICIES = [
-    Attack(name, "network-policies", post(NETWORK, _network(**spec)), _PEERS)
+    Attack(name, "network-policies", post(NETWORK, _network(**cast("Body", spec))), _PEERS)
     for name, spec in {
         "addresses opened": {"egress": [{"to": [{"ipBlock": {"cidr": "0.0.0.0/0"}}]}]},
         "namespaces opened": {"egress": [{"to": [{"namespaceSelector": {}}]}]},
@@ -491,7 +493,7 @@ def _labels(place: str = "", **labels: str | None) -> Request:
 NAMESPACES = [
     Attack(name, "namespaces", bad, _labels(mine="too"), who=PEOPLE)
     for name, bad in {
-        "no tenant any more": _labels(**{"{label}": None}),
+        "no tenant any more": _labels("", **cast("dict[str, Any]", {"{label}": None})),
         "another sandbox": _labels(**{"tenancy_atoll_internal__runtime-class": "iso-other"}),
         "another sandbox by the status": _labels("/status", **{"tenancy_atoll_internal__runtime-class": ""}),
         "pod security taken off": _labels(**{"pod-security_kubernetes_io__enforce": "privileged"}),
