@@ -15,7 +15,7 @@ check:
     failed=()
     for one in format lint types imports migrations schema charts lock-current; do
         began=$SECONDS
-        just --quiet "$one" && echo "$one: passed in $((SECONDS - began)) s" || failed+=("$one")
+        just "$one" && echo "$one: passed in $((SECONDS - began)) s" || failed+=("$one")
     done
     if [ "${#failed[@]}" -gt 0 ]; then echo "failed: ${failed[*]}"; exit 1; fi
 
