@@ -5,260 +5,32 @@
 
 from __future__ import annotations
 
-from copy import deepcopy
-from dataclasses import dataclass, field
 from typing import Any, cast
 
-SYNCER = "system:serviceaccount:{ns}:vc-cluster"
-STATEFULSETS = "system:serviceaccount:kube-system:statefulset-controller"
-PEOPLE = "somebody"
-
-PODS = "/api/v1/namespaces/{ns}/pods"
-SERVICES = "/api/v1/namespaces/{ns}/services"
-SECRETS = "/api/v1/namespaces/{ns}/secrets"
-CLAIMS = "/api/v1/namespaces/{ns}/persistentvolumeclaims"
-NETWORK = "/apis/networking.k8s.io/v1/namespaces/{ns}/networkpolicies"
-RBAC = "/apis/rbac.authorization.k8s.io/v1/namespaces/{ns}"
-APPS = "/apis/apps/v1/namespaces/{ns}"
-
-Body = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Request:
-    """One call of the API."""
-
-    method: str
-    path: str
-    body: Any = None
-
-
-@dataclass(frozen=True)
-class Attack:
-    """``policy`` is the topic whose policy must refuse ``bad``; ``good`` must pass."""
-
-    name: str
-    policy: str
-    bad: Request
-    good: Request
-    who: str = SYNCER
-    also: tuple[str, ...] = field(default=())
-    """Other policies that refuse it too, whichever speaks first."""
-
-
-def merged(base: Any, change: Any) -> Any:
-    """Objects are joined key by key; None takes a key out; anything else is replaced."""
-    if not (isinstance(base, dict) and isinstance(change, dict)):
-        return deepcopy(change)
-    joined = {key: merged(base.get(key), value) for key, value in change.items()}
-    return {key: value for key, value in {**deepcopy(base), **joined}.items() if value is not None}
-
-
-def pod(spec: Body | None = None, *, container: Body | None = None, meta: Body | None = None) -> Body:
-    """A pod as the syncer makes it for a plain ``kubectl run``, and what is to be different."""
-    plain = {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": "web-x-default-x-cluster", "labels": {"vcluster.loft.sh/managed-by": "cluster"}},
-        "spec": {
-            "runtimeClassName": "iso",
-            "nodeSelector": {"pool": "blue", "zone": "a"},
-            "serviceAccountName": "vc-workload-cluster",
-            "automountServiceAccountToken": False,
-            "containers": [merged({"name": "web", "image": "web:1"}, container or {})],
-        },
-    }
-    made: Body = merged(plain, {"spec": spec or {}, "metadata": meta or {}})
-    return made
-
-
-def control_plane(spec: Body | None = None, *, name: str = "cluster-0") -> Body:
-    confined = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
-    plain = {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": name, "labels": {"app": "vcluster", "release": "cluster"}},
-        "spec": {
-            "serviceAccountName": "vc-cluster",
-            "nodeSelector": {"pool": "planes"},
-            "securityContext": {"runAsNonRoot": True, "runAsUser": 65532},
-            "containers": [{"name": "syncer", "image": "syncer:1", "securityContext": confined}],
-        },
-    }
-    made: Body = merged(plain, {"spec": spec or {}})
-    return made
-
-
-def named(kind: str, name: str, api: str = "v1", **rest: Any) -> Body:
-    return {"apiVersion": api, "kind": kind, "metadata": {"name": name}, **rest}
-
-
-def post(path: str, body: Any) -> Request:
-    return Request("POST", path, body)
-
-
-def _pods(policy: str, **cases: tuple[Body, Body]) -> list[Attack]:
-    return [
-        Attack(name.replace("_", " "), policy, post(PODS, bad), post(PODS, good))
-        for name, (bad, good) in cases.items()
-    ]
-
-
-def _context(**fields: Any) -> Body:
-    return pod(container={"securityContext": fields})
-
-
-def _toleration(**fields: Any) -> Body:
-    return pod({"tolerations": [fields]})
-
-
-def _init(context: Body) -> Body:
-    return pod({"initContainers": [{"name": "first", "image": "web:1", "securityContext": context}]})
-
-
-def _volume(**source: Any) -> Body:
-    return pod({"volumes": [{"name": "v", **source}]})
-
-
-def _projected(source: Body) -> Body:
-    return _volume(projected={"sources": [source]})
-
-
-_WAITS = {"key": "node.kubernetes.io/not-ready", "operator": "Exists", "effect": "NoExecute"}
-_POOL = {"key": "pool", "value": "blue", "effect": "NoSchedule"}
-
-PLACEMENT = _pods(
-    "placement",
-    no_runtime_class=(pod({"runtimeClassName": None}), pod()),
-    foreign_runtime_class=(pod({"runtimeClassName": "iso-other"}), pod()),
-    no_pool=(pod({"nodeSelector": None}), pod({"nodeSelector": {"mine": "too"}})),
-    half_a_pool=(pod({"nodeSelector": {"zone": None}}), pod()),
-    foreign_pool=(pod({"nodeSelector": {"pool": "red"}}), pod()),
-    node_name=(pod({"nodeName": "worker-1"}), pod()),
-    every_toleration=(_toleration(operator="Exists"), _toleration(**_WAITS, tolerationSeconds=30)),
-    foreign_toleration=(_toleration(**{**_POOL, "value": "red"}), _toleration(**_POOL)),
-    toleration_of_every_effect=(_toleration(**{**_POOL, "effect": ""}), _toleration(**_POOL)),
-    scheduler=(pod({"schedulerName": "mine"}), pod({"schedulerName": "default-scheduler"})),
-    priority=(pod({"priorityClassName": "system-node-critical"}), pod()),
+from tests.isolation.pod_attacks import (
+    CONTROL_PLANE,
+    HARDENING,
+    PLACEMENT,
+    POD_IDENTITY,
+    RUNNING,
+    RUNNING_POD,
 )
-
-HARDENING = _pods(
-    "hardening",
-    host_network=(pod({"hostNetwork": True}), pod({"hostNetwork": False})),
-    host_processes=(pod({"hostPID": True}), pod({"shareProcessNamespace": True})),
-    host_ipc=(pod({"hostIPC": True}), pod()),
-    host_path=(_volume(hostPath={"path": "/"}), _volume(emptyDir={})),
-    nfs=(_volume(nfs={"server": "10.0.0.1", "path": "/"}), _volume(configMap={"name": "c"})),
-    inline_csi=(_volume(csi={"driver": "d"}), _volume(persistentVolumeClaim={"claimName": "c"})),
-    privileged=(_context(privileged=True), _context(privileged=False)),
-    escalation=(_context(allowPrivilegeEscalation=True), _context(allowPrivilegeEscalation=False)),
-    capability=(
-        _context(capabilities={"add": ["SYS_ADMIN"]}),
-        _context(capabilities={"add": ["NET_BIND_SERVICE"], "drop": ["ALL"]}),
-    ),
-    raw_packets=(_context(capabilities={"add": ["NET_RAW"]}), _context(capabilities={"drop": ["NET_RAW"]})),
-    every_capability=(_context(capabilities={"add": ["ALL"]}), _context(runAsUser=0)),
-    open_proc=(
-        merged(_context(procMount="Unmasked"), {"spec": {"hostUsers": False}}),
-        _context(procMount="Default"),
-    ),
-    host_port=(
-        pod(container={"ports": [{"containerPort": 80, "hostPort": 80}]}),
-        pod(container={"ports": [{"containerPort": 80}]}),
-    ),
-    privileged_first_container=(_init({"privileged": True}), _init({"runAsNonRoot": True})),
-    device_claim=(pod({"resourceClaims": [{"name": "g", "resourceClaimName": "g"}]}), pod()),
+from tests.isolation.shapes import (
+    APPS,
+    CLAIMS,
+    NETWORK,
+    PEOPLE,
+    PODS,
+    RBAC,
+    SECRETS,
+    SERVICES,
+    Attack,
+    Body,
+    Request,
+    named,
+    pod,
+    post,
 )
-
-POD_IDENTITY = _pods(
-    "pod-identity",
-    syncers_identity=(pod({"serviceAccountName": "vc-cluster"}), pod()),
-    mounted_token=(
-        pod({"automountServiceAccountToken": True}),
-        pod(),
-    ),
-    projected_token=(
-        _projected({"serviceAccountToken": {"path": "t"}}),
-        _projected({"secret": {"name": "s"}}),
-    ),
-    without_the_mark=(pod(meta={"labels": {"vcluster.loft.sh/managed-by": None}}), pod()),
-    posing_as_control_plane=(
-        pod(meta={"labels": {"app": "vcluster", "release": "cluster"}}),
-        pod(meta={"labels": {"app": "vcluster"}}),
-    ),
-    finalizer=(
-        pod(meta={"finalizers": ["example.com/stay"]}),
-        pod(meta={"annotations": {"example.com/stay": ""}}),
-    ),
-)
-
-_RUNNING = PODS + "/running"
-_EPHEMERAL = {"name": "debug", "image": "web:1"}
-
-
-def _debug(**context: Any) -> Request:
-    container = {**_EPHEMERAL, "securityContext": context}
-    return Request("PATCH", _RUNNING + "/ephemeralcontainers", {"spec": {"ephemeralContainers": [container]}})
-
-
-def _status(**status: Any) -> Request:
-    return Request("PATCH", _RUNNING + "/status", {"status": status})
-
-
-RUNNING = [
-    Attack("privileged debugging", "hardening", _debug(privileged=True), _debug(runAsUser=0)),
-    Attack(
-        "forged pod address",
-        "pod-identity",
-        _status(podIP="10.170.0.1", podIPs=[{"ip": "10.170.0.1"}]),
-        _status(conditions=[{"type": "example.com/gate", "status": "True"}]),
-    ),
-    Attack(
-        "mark taken off",
-        "pod-identity",
-        Request("PATCH", _RUNNING, {"metadata": {"labels": {"vcluster.loft.sh/managed-by": None}}}),
-        Request("PATCH", _RUNNING, {"metadata": {"labels": {"mine": "too"}}}),
-    ),
-    Attack(
-        "toleration added",
-        "placement",
-        Request(
-            "PATCH",
-            _RUNNING,
-            {
-                "spec": {
-                    "tolerations": [
-                        _WAITS | {"tolerationSeconds": 300},
-                        *(
-                            {
-                                "key": f"node.kubernetes.io/{k}",
-                                "operator": "Exists",
-                                "effect": "NoExecute",
-                                "tolerationSeconds": 300,
-                            }
-                            for k in ("unreachable",)
-                        ),
-                        {"operator": "Exists"},
-                    ]
-                }
-            },
-        ),
-        Request("PATCH", _RUNNING, {"metadata": {"annotations": {"mine": "too"}}}),
-    ),
-]
-
-CONTROL_PLANE = [
-    Attack(name, "control-plane", post(PODS, bad), post(PODS, control_plane()), who=STATEFULSETS)
-    for name, bad in {
-        "second pod": control_plane(name="cluster-1"),
-        "control plane with another identity": control_plane({"serviceAccountName": "vc-workload-cluster"}),
-        "control plane on foreign nodes": control_plane({"nodeSelector": {"pool": "blue"}}),
-        "control plane in another runtime class": control_plane({"runtimeClassName": "iso"}),
-        "control plane on a named node": control_plane({"nodeName": "worker-1"}),
-        "control plane tolerates all": control_plane({"tolerations": [{"operator": "Exists"}]}),
-        "control plane as root": control_plane({"securityContext": {"runAsNonRoot": False}}),
-    }.items()
-]
 
 
 def _stateful(**spec: Any) -> Request:
@@ -340,7 +112,7 @@ GUARD_RAILS = [
     ),
     Attack("rights taken", "guard-rails", post(RBAC + "/rolebindings", _BINDING), _MAP),
     Attack("role made", "guard-rails", post(RBAC + "/roles", _ROLE), _MAP),
-    Attack("pod bound to a node", "guard-rails", post(_RUNNING + "/binding", _BIND), _MAP),
+    Attack("pod bound to a node", "guard-rails", post(RUNNING_POD + "/binding", _BIND), _MAP),
     Attack("network fence deleted", "guard-rails", Request("DELETE", NETWORK + "/atoll-deny"), _SHUT),
     Attack("all network fences deleted", "guard-rails", Request("DELETE", NETWORK), _SHUT),
     Attack(

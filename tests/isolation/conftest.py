@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from lab import api
-from tests.isolation.attacks import named, pod
 from tests.isolation.host import Host, client, eventually
+from tests.isolation.shapes import named, pod
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.isolation.attacks import ATTACKS, Request
+from tests.isolation.attacks import ATTACKS
 from tests.isolation.host import eventually
+
+if TYPE_CHECKING:
+    from tests.isolation.shapes import Request
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
 

@@ -1,0 +1,160 @@
+"""Attacks by pods, each with a neighbour that is allowed; see ``attacks``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.isolation.shapes import (
+    PODS,
+    STATEFULSETS,
+    Attack,
+    Request,
+    context,
+    control_plane,
+    init,
+    merged,
+    pod,
+    pods,
+    post,
+    projected,
+    toleration,
+    volume,
+)
+
+_WAITS = {"key": "node.kubernetes.io/not-ready", "operator": "Exists", "effect": "NoExecute"}
+_POOL = {"key": "pool", "value": "blue", "effect": "NoSchedule"}
+
+PLACEMENT = pods(
+    "placement",
+    no_runtime_class=(pod({"runtimeClassName": None}), pod()),
+    foreign_runtime_class=(pod({"runtimeClassName": "iso-other"}), pod()),
+    no_pool=(pod({"nodeSelector": None}), pod({"nodeSelector": {"mine": "too"}})),
+    half_a_pool=(pod({"nodeSelector": {"zone": None}}), pod()),
+    foreign_pool=(pod({"nodeSelector": {"pool": "red"}}), pod()),
+    node_name=(pod({"nodeName": "worker-1"}), pod()),
+    every_toleration=(toleration(operator="Exists"), toleration(**_WAITS, tolerationSeconds=30)),
+    foreign_toleration=(toleration(**{**_POOL, "value": "red"}), toleration(**_POOL)),
+    toleration_of_every_effect=(toleration(**{**_POOL, "effect": ""}), toleration(**_POOL)),
+    scheduler=(pod({"schedulerName": "mine"}), pod({"schedulerName": "default-scheduler"})),
+    priority=(pod({"priorityClassName": "system-node-critical"}), pod()),
+)
+
+HARDENING = pods(
+    "hardening",
+    host_network=(pod({"hostNetwork": True}), pod({"hostNetwork": False})),
+    host_processes=(pod({"hostPID": True}), pod({"shareProcessNamespace": True})),
+    host_ipc=(pod({"hostIPC": True}), pod()),
+    host_path=(volume(hostPath={"path": "/"}), volume(emptyDir={})),
+    nfs=(volume(nfs={"server": "10.0.0.1", "path": "/"}), volume(configMap={"name": "c"})),
+    inline_csi=(volume(csi={"driver": "d"}), volume(persistentVolumeClaim={"claimName": "c"})),
+    privileged=(context(privileged=True), context(privileged=False)),
+    escalation=(context(allowPrivilegeEscalation=True), context(allowPrivilegeEscalation=False)),
+    capability=(
+        context(capabilities={"add": ["SYS_ADMIN"]}),
+        context(capabilities={"add": ["NET_BIND_SERVICE"], "drop": ["ALL"]}),
+    ),
+    raw_packets=(context(capabilities={"add": ["NET_RAW"]}), context(capabilities={"drop": ["NET_RAW"]})),
+    every_capability=(context(capabilities={"add": ["ALL"]}), context(runAsUser=0)),
+    open_proc=(
+        merged(context(procMount="Unmasked"), {"spec": {"hostUsers": False}}),
+        context(procMount="Default"),
+    ),
+    host_port=(
+        pod(container={"ports": [{"containerPort": 80, "hostPort": 80}]}),
+        pod(container={"ports": [{"containerPort": 80}]}),
+    ),
+    privileged_first_container=(init({"privileged": True}), init({"runAsNonRoot": True})),
+    device_claim=(pod({"resourceClaims": [{"name": "g", "resourceClaimName": "g"}]}), pod()),
+)
+
+POD_IDENTITY = pods(
+    "pod-identity",
+    syncers_identity=(pod({"serviceAccountName": "vc-cluster"}), pod()),
+    mounted_token=(
+        pod({"automountServiceAccountToken": True}),
+        pod(),
+    ),
+    projected_token=(
+        projected({"serviceAccountToken": {"path": "t"}}),
+        projected({"secret": {"name": "s"}}),
+    ),
+    without_the_mark=(pod(meta={"labels": {"vcluster.loft.sh/managed-by": None}}), pod()),
+    posing_as_control_plane=(
+        pod(meta={"labels": {"app": "vcluster", "release": "cluster"}}),
+        pod(meta={"labels": {"app": "vcluster"}}),
+    ),
+    finalizer=(
+        pod(meta={"finalizers": ["example.com/stay"]}),
+        pod(meta={"annotations": {"example.com/stay": ""}}),
+    ),
+)
+
+RUNNING_POD = PODS + "/running"
+_EPHEMERAL = {"name": "debug", "image": "web:1"}
+
+
+def _debug(**context: Any) -> Request:
+    container = {**_EPHEMERAL, "securityContext": context}
+    return Request(
+        "PATCH", RUNNING_POD + "/ephemeralcontainers", {"spec": {"ephemeralContainers": [container]}}
+    )
+
+
+def _status(**status: Any) -> Request:
+    return Request("PATCH", RUNNING_POD + "/status", {"status": status})
+
+
+RUNNING = [
+    Attack("privileged debugging", "hardening", _debug(privileged=True), _debug(runAsUser=0)),
+    Attack(
+        "forged pod address",
+        "pod-identity",
+        _status(podIP="10.170.0.1", podIPs=[{"ip": "10.170.0.1"}]),
+        _status(conditions=[{"type": "example.com/gate", "status": "True"}]),
+    ),
+    Attack(
+        "mark taken off",
+        "pod-identity",
+        Request("PATCH", RUNNING_POD, {"metadata": {"labels": {"vcluster.loft.sh/managed-by": None}}}),
+        Request("PATCH", RUNNING_POD, {"metadata": {"labels": {"mine": "too"}}}),
+    ),
+    Attack(
+        "toleration added",
+        "placement",
+        Request(
+            "PATCH",
+            RUNNING_POD,
+            {
+                "spec": {
+                    "tolerations": [
+                        _WAITS | {"tolerationSeconds": 300},
+                        *(
+                            {
+                                "key": f"node.kubernetes.io/{k}",
+                                "operator": "Exists",
+                                "effect": "NoExecute",
+                                "tolerationSeconds": 300,
+                            }
+                            for k in ("unreachable",)
+                        ),
+                        {"operator": "Exists"},
+                    ]
+                }
+            },
+        ),
+        Request("PATCH", RUNNING_POD, {"metadata": {"annotations": {"mine": "too"}}}),
+    ),
+]
+
+CONTROL_PLANE = [
+    Attack(name, "control-plane", post(PODS, bad), post(PODS, control_plane()), who=STATEFULSETS)
+    for name, bad in {
+        "second pod": control_plane(name="cluster-1"),
+        "control plane with another identity": control_plane({"serviceAccountName": "vc-workload-cluster"}),
+        "control plane on foreign nodes": control_plane({"nodeSelector": {"pool": "blue"}}),
+        "control plane in another runtime class": control_plane({"runtimeClassName": "iso"}),
+        "control plane on a named node": control_plane({"nodeName": "worker-1"}),
+        "control plane tolerates all": control_plane({"tolerations": [{"operator": "Exists"}]}),
+        "control plane as root": control_plane({"securityContext": {"runAsNonRoot": False}}),
+    }.items()
+]
