@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import httpx
 
-from command import home as homes
 from command.terminal import HEARTBEAT_SECONDS, elapsed, say, show, since_start
+from lab.files import read_json
 from lab.images import BUSYBOX_IMAGE
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Guide:
         """Says each step of the lab once, and that it still goes on."""
         told, told_at = "", 0.0
         while not self.stop.wait(LOOK_SECONDS):
-            line = lab_line(homes.read_json(self.home.lab / "progress.json"))
+            line = lab_line(read_json(self.home.lab / "progress.json"))
             late = time.monotonic() - told_at > HEARTBEAT_SECONDS and not line.startswith("lab ready")
             if line and (line != told or late):
                 say(line)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import shutil
 import tempfile
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from command.environment import CHECKOUT
 from command.terminal import CommandError
@@ -133,15 +132,6 @@ def write(path: Path, text: str) -> None:
     with os.fdopen(descriptor, "w") as file:
         file.write(text)
     Path(draft).replace(path)
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """The object at ``path``; an empty one where there is none to be read."""
-    try:
-        value = json.loads(path.read_text())
-    except (OSError, ValueError):
-        return {}
-    return value if isinstance(value, dict) else {}
 
 
 def _runtime_folder() -> Path:

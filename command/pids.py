@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from command import home as homes
+from lab.files import read_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,7 +56,7 @@ def forget(home: Home, name: str) -> None:
 
 def recorded(home: Home) -> list[Process]:
     """What was started and not seen to end."""
-    found = (homes.read_json(path) for path in sorted(home.run.glob("*.pid")))
+    found = (read_json(path) for path in sorted(home.run.glob("*.pid")))
     return [Process(**one) for one in found if one.keys() == {"name", "pid", "started"}]
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from command import home as homes
 from command import pids
 from command.terminal import say
+from lab.files import read_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,7 +68,7 @@ def withdraw(home: Home) -> None:
 
 def serving(home: Home) -> Serving | None:
     """Where the living supervisor serves; ``None`` where there is none, or it has not come that far."""
-    found = homes.read_json(home.up)
+    found = read_json(home.up)
     if not found or not taken(home):
         return None
     return Serving(found["url"], found["host"], pids.Process(**found["process"]))

@@ -26,18 +26,7 @@ from provisioner.release.state import record_name
 from tenancy.enums import ConditionStatus, ConditionType, Reason, StepState
 from tenancy.rules.conditions import BUILD_ORDER
 from tenancy.rules.specs import Resources
-from tests.provisioner.harness import EFFECTIVE, NS, WANTED, Team, records_of, statuses_of
-
-
-@pytest.fixture
-def team():
-    return Team()
-
-
-@pytest.fixture
-def ready(team):
-    team.until_settled()
-    return team
+from tests.provisioner.harness import EFFECTIVE, NS, WANTED, records_of, statuses_of
 
 
 class TestBuild:

@@ -11,12 +11,7 @@ from provisioner.ports import DEPLOYMENTS, EVENTS, PODS
 from provisioner.reconcile import sandbox
 from tenancy.enums import ConditionType, Reason, Sandbox
 from tests.fakes.world import GVISOR, RUNC
-from tests.provisioner.harness import EFFECTIVE, NS, WANTED, Team
-
-
-@pytest.fixture
-def team():
-    return Team()
+from tests.provisioner.harness import EFFECTIVE, NS, WANTED
 
 
 class TestSandbox:

@@ -2,23 +2,10 @@
 
 from __future__ import annotations
 
-import pytest
-
 from provisioner.outcomes import Done
 from provisioner.ports import NAMESPACES, VOLUMES, Rejected
 from tenancy.enums import ConditionType, Reason
-from tests.provisioner.harness import NS, Team, statuses_of
-
-
-@pytest.fixture
-def team():
-    return Team()
-
-
-@pytest.fixture
-def ready(team):
-    team.until_settled()
-    return team
+from tests.provisioner.harness import NS, statuses_of
 
 
 class TestTeardown:

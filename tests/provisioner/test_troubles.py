@@ -24,12 +24,7 @@ from provisioner.reconcile.pods import explain
 from tenancy.enums import ConditionStatus, ConditionType, Exposure, Reason
 from tests.fakes.kube import forbidden
 from tests.fakes.world import FakeGuard
-from tests.provisioner.harness import HOST, NS, WANTED, Team, transient
-
-
-@pytest.fixture
-def team():
-    return Team()
+from tests.provisioner.harness import HOST, NS, WANTED, transient
 
 
 def pod(**status):

@@ -1,17 +1,17 @@
 from __future__ import annotations
 
-import threading
 from datetime import timedelta
 from uuid import uuid4
 
 import pytest
-from django.db import close_old_connections, connection, transaction
+from django.db import transaction
 from django.utils import timezone
 
 from tenancy.actions import work
 from tenancy.enums import WorkKind
 from tenancy.models import WorkItem
 from tenancy.queries import work as queries
+from tests.support.threads import in_threads
 
 pytestmark = pytest.mark.django_db(transaction=True)
 KIND = WorkKind.CLUSTER
@@ -28,26 +28,6 @@ def item(uid):
 
 def due():
     return [entry.object_id for entry in queries.due(10)]
-
-
-def in_threads(count, job):
-    """Runs ``job`` in so many threads at once and returns what each returned."""
-    gate, results = threading.Barrier(count), []
-
-    def body():
-        close_old_connections()
-        gate.wait(10)
-        try:
-            results.append(job())
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=body) for _ in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    return results
 
 
 def test_a_request_outside_a_transaction_is_refused():

@@ -12,6 +12,7 @@ from tenancy.actions import idempotency
 from tenancy.models import AuditEvent, Operation, VirtualCluster
 from tests import factories
 from tests.portal.api.client import Api, assert_problem
+from tests.support.threads import in_threads
 
 pytestmark = pytest.mark.django_db(transaction=True)
 FIRST = "/tenants/team/clusters/first"
@@ -25,30 +26,10 @@ def alice():
     return alice
 
 
-def at_once(count, send):
-    """The responses of ``count`` threads that send at the same moment."""
-    gate, answers = threading.Barrier(count), []
-
-    def one():
-        gate.wait(10)
-        try:
-            answers.append(send())
-        finally:
-            connections.close_all()
-
-    threads = [threading.Thread(target=one) for _ in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    assert len(answers) == count
-    return answers
-
-
 def test_equal_puts_make_one_cluster_and_all_succeed(alice):
     api = Api(alice)
 
-    answers = at_once(6, lambda: api.put(FIRST, {"spec": {"resources": {"cpu": 2}}}))
+    answers = in_threads(6, lambda: api.put(FIRST, {"spec": {"resources": {"cpu": 2}}}))
 
     assert sorted(answer.status_code for answer in answers) == [200] * 5 + [201]
     assert len({answer["ETag"] for answer in answers}) == 1
@@ -67,7 +48,7 @@ def test_of_writers_who_read_the_same_one_wins(alice):
             cpu = next(cpus)
         return api.put(FIRST, {"spec": {"resources": {"cpu": cpu}}}, If_Match=tag)
 
-    answers = at_once(6, write)
+    answers = in_threads(6, write)
 
     assert sorted(answer.status_code for answer in answers) == [200] + [412] * 5
     assert VirtualCluster.objects.get().generation == 2
@@ -76,7 +57,7 @@ def test_of_writers_who_read_the_same_one_wins(alice):
 def test_twins_with_a_key_have_one_effect_and_one_answer(alice):
     api = Api(alice)
 
-    answers = at_once(5, lambda: api.post("/tokens", {"metadata": {"name": "ci"}}, Idempotency_Key="k"))
+    answers = in_threads(5, lambda: api.post("/tokens", {"metadata": {"name": "ci"}}, Idempotency_Key="k"))
 
     assert [answer.status_code for answer in answers] == [201] * 5
     assert len({answer.json()["metadata"]["uid"] for answer in answers}) == 1
@@ -130,7 +111,7 @@ def test_a_delete_and_a_put_are_decided_one_after_the_other(alice):
             verb = next(verbs)
         return verb()
 
-    statuses = sorted(answer.status_code for answer in at_once(2, act))
+    statuses = sorted(answer.status_code for answer in in_threads(2, act))
 
     assert statuses in ([200, 202], [202, 409])
     cluster = VirtualCluster.objects.get()
