@@ -3,7 +3,7 @@
 The database is the queue, and what it holds is looked at whether a message arrives or
 not, so there is no result backend, no schedule of Celery's own (the relay does the few
 periodic things; one process less to run and to watch) and no retry by message. Limits
-rise: lease (60 s, renewed) < soft limit < hard limit < visibility timeout.
+rise: lease (45 s, renewed) < soft limit < hard limit < visibility timeout.
 
 Run a worker with ``manage.py worker``.
 """

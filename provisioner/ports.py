@@ -44,6 +44,7 @@ ENDPOINT_SLICES: Final = Kind("discovery.k8s.io/v1", "endpointslices", "Endpoint
 NETWORK_POLICIES: Final = Kind("networking.k8s.io/v1", "networkpolicies", "NetworkPolicy")
 SERVICE_CIDRS: Final = Kind("networking.k8s.io/v1", "servicecidrs", "ServiceCIDR")
 RUNTIME_CLASSES: Final = Kind("node.k8s.io/v1", "runtimeclasses", "RuntimeClass")
+DEVICE_CLASSES: Final = Kind("resource.k8s.io/v1", "deviceclasses", "DeviceClass")
 STORAGE_CLASSES: Final = Kind("storage.k8s.io/v1", "storageclasses", "StorageClass")
 ROLE_BINDINGS: Final = Kind("rbac.authorization.k8s.io/v1", "rolebindings", "RoleBinding")
 CLUSTER_ROLE_BINDINGS: Final = Kind(

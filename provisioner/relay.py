@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-LOOK: Final = 0.2
+LOOK: Final = 0.1
 """Seconds between looks at the database."""
 RESYNC: Final = 60
 """Seconds between looks at everything: drift of guard rails is seen within them, healed right after."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 CREDENTIALS: Final = f"vc-{RELEASE}"
 """The Secret in which vCluster leaves the key to its API once its controllers run."""
-_LOOK: Final = 0.5
+_LOOK: Final = 0.25
 
 
 def available(scope: Scope) -> Outcome:

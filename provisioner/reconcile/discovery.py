@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from provisioner.outcomes import Transient, Wait
 from provisioner.ports import (
+    DEVICE_CLASSES,
     ENDPOINT_SLICES,
     NODES,
     RUNTIME_CLASSES,
@@ -14,6 +15,7 @@ from provisioner.ports import (
     HostMisconfigured,
     Unreachable,
 )
+from provisioner.reconcile import nodes
 from tenancy.enums import ConditionStatus, Reason
 from tenancy.rules.specs import HostFacts, HostObservation
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from provisioner.ports import Guard, Hosts, Kube, Object
+    from tenancy.rules.nodes import NodeFacts
     from tenancy.rules.specs import HostAccess
 
 WELL: Final = 30.0
@@ -33,27 +36,31 @@ _DEFAULT_CLASS: Final = "storageclass.kubernetes.io/is-default-class"
 def look(access: HostAccess, hosts: Hosts, guard: Guard) -> tuple[HostObservation, Wait]:
     """What was seen, and when to look again; a host is never looked at for the last time."""
     try:
-        facts = discover(hosts.open(access, guard).kube)
+        facts, found = discover(hosts.open(access, guard).kube)
     except Transient as fault:
         seen = _trouble(access, hosts, fault)
         return seen, Wait(ILL, seen.reason, seen.message)
     message = f"Kubernetes {facts.version}, {facts.ready_nodes} nodes ready"
-    seen = HostObservation(ConditionStatus.TRUE, Reason.AS_WANTED, message, facts)
+    seen = HostObservation(ConditionStatus.TRUE, Reason.AS_WANTED, message, facts, found)
     return seen, Wait(WELL, seen.reason, message)
 
 
-def discover(kube: Kube) -> HostFacts:
-    """What the host offers, read afresh."""
+def discover(kube: Kube) -> tuple[HostFacts, tuple[NodeFacts, ...]]:
+    """What the host offers and what its nodes are, read afresh."""
     storage = kube.find(STORAGE_CLASSES)
-    return HostFacts(
+    found = tuple(nodes.facts(node) for node in kube.find(NODES))
+    facts = HostFacts(
         version=kube.version(),
         runtime_classes={c["metadata"]["name"]: c["handler"] for c in kube.find(RUNTIME_CLASSES)},
         storage_classes=tuple(sorted(c["metadata"]["name"] for c in storage)),
         default_storage_class=next(iter(sorted(c["metadata"]["name"] for c in storage if _default(c))), ""),
         service_cidrs=tuple(_service_cidrs(kube)),
         api_addresses=tuple(sorted(_api_addresses(kube))),
-        ready_nodes=sum(_ready(node) for node in kube.find(NODES)),
+        ready_nodes=sum(node.ready for node in found),
+        accelerators=tuple(sorted({name for node in found for name in node.resources})),
+        device_classes=tuple(sorted(c["metadata"]["name"] for c in kube.find(DEVICE_CLASSES))),
     )
+    return facts, found
 
 
 def _trouble(access: HostAccess, hosts: Hosts, fault: Transient) -> HostObservation:
@@ -86,8 +93,3 @@ def _pair(ip: str, port: int) -> str:
 
 def _default(storage_class: Object) -> bool:
     return bool((storage_class["metadata"].get("annotations") or {}).get(_DEFAULT_CLASS) == "true")
-
-
-def _ready(node: Object) -> bool:
-    conditions = node.get("status", {}).get("conditions", [])
-    return any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _NAMESPACE: Final = "kube-system"
 _DEPLOYMENT: Final = "coredns"
 _PODS: Final = "k8s-app=vcluster-kube-dns"
-_LOOK: Final = 0.25
+_LOOK: Final = 0.1
 
 
 def available(scope: Scope) -> Outcome:

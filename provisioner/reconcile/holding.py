@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from tenancy.actions.work import Lease
 
 log = logging.getLogger(__name__)
-SECONDS: Final = 60.0
+SECONDS: Final = 45.0
 """How long a lease lives unrenewed."""
-EVERY: Final = 15.0
+EVERY: Final = 10.0
 """Seconds between renewals."""
 
 

@@ -28,7 +28,7 @@ EVERY: Final = timedelta(minutes=10)
 LABEL: Final = "app.kubernetes.io/component=sandbox-probe"
 _STUCK: Final = timedelta(minutes=2)
 """A probe that has not ended by then is thrown away and sent anew."""
-_LOOK: Final = 0.25
+_LOOK: Final = 0.1
 # The kernel's own words, as short as a container's last message may be.
 _COMMAND: Final = "{ uname -a; cat /proc/version; dmesg 2>/dev/null | head -n 5; } > /dev/termination-log"
 _GVISOR: Final = "gvisor"

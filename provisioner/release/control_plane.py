@@ -38,7 +38,7 @@ CONTROL_PLANE: Final = Needs(Decimal("0.1"), Decimal(4), 512 * _MI, 2 * _GI)
 """The pod with the tenant's API server, controllers, store and syncer."""
 DNS: Final = Needs(Decimal("0.02"), Decimal(1), 64 * _MI, 170 * _MI)
 """vCluster's CoreDNS, as vCluster itself writes it."""
-PROBE: Final = Needs(Decimal("0.01"), Decimal("0.1"), 16 * _MI, 128 * _MI)
+PROBE: Final = Needs(Decimal("0.01"), Decimal(1), 16 * _MI, 128 * _MI)
 """The pod that reads its kernel; a sandbox's own memory counts to it."""
 STORE: Final = 5 * _GI
 """Bytes of the claim that keeps a persistent cluster's objects."""

@@ -9,8 +9,9 @@ from django.utils import timezone
 
 from tenancy.actions import audit, operations, work
 from tenancy.enums import ConditionType, OperationState, Phase, StepState, WorkKind
-from tenancy.models import ClusterCondition, HostCluster, Operation, VirtualCluster
+from tenancy.models import ClusterCondition, HostCluster, Node, Operation, VirtualCluster
 from tenancy.queries import clusters
+from tenancy.rules import nodes
 from tenancy.rules.lifecycle import derive_phase, summary
 from tenancy.rules.specs import facts_to_json
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from tenancy.actions.work import Lease
     from tenancy.rules.conditions import Condition
+    from tenancy.rules.nodes import NodeFacts
     from tenancy.rules.specs import HostObservation, Observation, StepReport
 
 PROVISIONER = "provisioner"
@@ -56,9 +58,24 @@ def record_host(lease: Lease, uid: UUID, seen: HostObservation) -> bool:
     HostCluster.objects.filter(pk=host.pk).update(
         reachable=seen.status, reason=seen.reason, message=seen.message, facts=facts, seen_at=timezone.now()
     )
+    if seen.nodes is not None:
+        _merge_nodes(host, seen.nodes)
     if news:
         work.request_all(WorkKind.CLUSTER, host.clusters.values_list("uid", flat=True))
     return True
+
+
+def _merge_nodes(host: HostCluster, seen: tuple[NodeFacts, ...]) -> None:
+    """One row per node that is there; what did not change is only dated."""
+    now = timezone.now()
+    known = {node.name: node for node in host.nodes.all()}
+    rows = [Node(host=host, name=n.name, facts=nodes.to_json(n), seen_at=now) for n in seen]
+    Node.objects.bulk_create([row for row in rows if row.name not in known])
+    changed = [row for row in rows if row.name in known and known[row.name].facts != row.facts]
+    for row in changed:
+        Node.objects.filter(pk=known[row.name].pk).update(facts=row.facts)
+    host.nodes.exclude(name__in=[n.name for n in seen]).delete()
+    host.nodes.update(seen_at=now)
 
 
 def _merge(cluster: VirtualCluster, seen: Condition, now: datetime) -> None:

@@ -6,6 +6,7 @@ from tenancy.models.access import AccessRequest, ApiToken, IdempotencyRecord
 from tenancy.models.audit import AuditEvent
 from tenancy.models.cluster import ClusterCondition, VirtualCluster
 from tenancy.models.host import HostCluster
+from tenancy.models.node import Node
 from tenancy.models.operation import Operation
 from tenancy.models.tenant import Membership, Tenant
 from tenancy.models.user import User
@@ -19,6 +20,7 @@ __all__ = [
     "HostCluster",
     "IdempotencyRecord",
     "Membership",
+    "Node",
     "Operation",
     "ServiceHeartbeat",
     "Tenant",

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         StepState,
     )
     from tenancy.rules.conditions import Condition
+    from tenancy.rules.nodes import NodeFacts
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,10 @@ class HostFacts:
     api_addresses: tuple[str, ...]
     """Address:port pairs of the host's own API server (closed to tenants)."""
     ready_nodes: int
+    accelerators: tuple[str, ...] = ()
+    """Extended resources on any node: each is closed by name in a tenant's quota."""
+    device_classes: tuple[str, ...] = ()
+    """DRA classes: ways to a device that are closed likewise."""
 
 
 @dataclass(frozen=True)
@@ -152,6 +157,9 @@ class HostObservation:
     reason: Reason
     message: str
     facts: HostFacts | None = None
+    """``None`` leaves what is known."""
+    nodes: tuple[NodeFacts, ...] | None = None
+    """All of them; ``None`` leaves what is known."""
 
 
 @dataclass(frozen=True)
@@ -179,6 +187,8 @@ def facts_to_json(facts: HostFacts) -> dict[str, Any]:
         "serviceCIDRs": list(facts.service_cidrs),
         "apiAddresses": list(facts.api_addresses),
         "readyNodes": facts.ready_nodes,
+        "accelerators": list(facts.accelerators),
+        "deviceClasses": list(facts.device_classes),
     }
 
 
@@ -194,4 +204,6 @@ def facts_from_json(data: dict[str, Any]) -> HostFacts | None:
         service_cidrs=tuple(data["serviceCIDRs"]),
         api_addresses=tuple(data["apiAddresses"]),
         ready_nodes=data["readyNodes"],
+        accelerators=tuple(data.get("accelerators", ())),
+        device_classes=tuple(data.get("deviceClasses", ())),
     )

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture
 def lease():
     made = factories.host(facts=None)
-    found = work.claim(WorkKind.HOST, made.uid)
+    found = work.claim(WorkKind.HOST, made.uid, seconds=holding.SECONDS)
     assert found is not None
     return found
 

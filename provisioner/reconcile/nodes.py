@@ -1,0 +1,46 @@
+"""Reads a Node object into what Atoll keeps of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from tenancy.rules import quantities
+from tenancy.rules.nodes import NodeFacts, Taint
+
+if TYPE_CHECKING:
+    from provisioner.ports import Object
+
+_OWN: Final = "kubernetes.io"
+"""Names of this domain are Kubernetes' own; a device's name has its vendor's."""
+
+
+def facts(node: Object) -> NodeFacts:
+    """One node as the host's API prints it."""
+    meta, spec, status = node["metadata"], node.get("spec", {}), node.get("status", {})
+    info = status.get("nodeInfo", {})
+    return NodeFacts(
+        name=meta["name"],
+        uid=meta["uid"],
+        ready=_ready(status),
+        schedulable=not spec.get("unschedulable", False),
+        labels=dict(sorted((meta.get("labels") or {}).items())),
+        taints=tuple(Taint(t["key"], t["effect"], t.get("value") or "") for t in spec.get("taints") or []),
+        kernel=info.get("kernelVersion", ""),
+        runtime=info.get("containerRuntimeVersion", ""),
+        kubelet=info.get("kubeletVersion", ""),
+        handlers={h.get("name", ""): _user_namespaces(h) for h in status.get("runtimeHandlers") or []},
+        resources=_extended(status.get("allocatable") or {}),
+    )
+
+
+def _ready(status: Object) -> bool:
+    return any(c["type"] == "Ready" and c["status"] == "True" for c in status.get("conditions", []))
+
+
+def _user_namespaces(handler: Object) -> bool:
+    return bool((handler.get("features") or {}).get("userNamespaces"))
+
+
+def _extended(allocatable: Object) -> dict[str, int]:
+    names = (n for n in sorted(allocatable) if "/" in n and not n.partition("/")[0].endswith(_OWN))
+    return {name: int(quantities.parse(allocatable[name])) for name in names}
