@@ -24,9 +24,6 @@ ENV PATH=/venv/bin:$PATH \
     DJANGO_SETTINGS_MODULE=portal.settings \
     ATOLL_HOME=/var/lib/atoll \
     ATOLL_HELM=/usr/local/bin/helm
-# With keys and a home that are thrown away: the image must hold none.
-RUN ATOLL_HOME=/tmp/home ATOLL_SECRET_KEY=build ATOLL_SEALING_KEYS=build \
-    python manage.py collectstatic --noinput && rm -rf /tmp/home
 USER 65532:65532
 EXPOSE 8000
 CMD ["uvicorn", "portal.asgi:application", "--host", "0.0.0.0", "--port", "8000"]

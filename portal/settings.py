@@ -86,7 +86,7 @@ TIME_ZONE = "UTC"
 USE_I18N = False
 USE_TZ = True
 STATIC_URL = "/static/"
-STATIC_ROOT = env.REPOSITORY / "staticfiles"
+# Few and small, so they are served from where they lie; nothing is collected anywhere.
 STATICFILES_DIRS = [env.REPOSITORY / "portal" / "static"]
 WHITENOISE_USE_FINDERS = True
 

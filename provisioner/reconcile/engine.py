@@ -74,18 +74,19 @@ def _together(scope: Scope, stage: Stage) -> Outcome:
 
 
 def _run(scope: Scope, step: Step) -> Outcome | Exception:
+    began = scope.now()
     try:
         outcome = step.run(scope)
     except LeaseLost:
         raise
     except (Transient, Permanent) as fault:
-        scope.note_fault(step.name, step.condition, fault, final=isinstance(fault, Permanent))
+        scope.note_fault(step.name, step.condition, fault, began, final=isinstance(fault, Permanent))
         return fault
     except Exception as error:
         log.exception("step %r of %s failed", step.name, scope.desired.namespace)
         message = f"an error nobody foresaw ({type(error).__name__}): it is logged and tried again"
         unforeseen = Transient(message, Reason.UNEXPECTED)
-        scope.note_fault(step.name, step.condition, unforeseen, final=False)
+        scope.note_fault(step.name, step.condition, unforeseen, began, final=False)
         return unforeseen
-    scope.note(step.name, step.condition, outcome)
+    scope.note(step.name, step.condition, outcome, began)
     return outcome

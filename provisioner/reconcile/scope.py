@@ -88,18 +88,20 @@ class Scope:
             self.host.kube.apply(kind, body)
             self.memory.remember(*key)
 
-    def note(self, name: str, kind: ConditionType, outcome: Outcome) -> None:
+    def note(self, name: str, kind: ConditionType, outcome: Outcome, began: datetime) -> None:
         """Takes down how a step ended."""
-        self._steps.append(_step(name, outcome))
+        self._steps.append(StepReport(name, _state(outcome), outcome.message, began, self.now()))
         if not (isinstance(outcome, Wait) and outcome.holds):
             self._set(kind, outcome)
         if isinstance(outcome, Stall):
             self._stalled(outcome.reason, outcome.message)
 
-    def note_fault(self, name: str, kind: ConditionType, fault: Fault, *, final: bool) -> None:
+    def note_fault(
+        self, name: str, kind: ConditionType, fault: Fault, began: datetime, *, final: bool
+    ) -> None:
         """Takes down that a step could not be carried out; what will be tried again is Unknown till then."""
         state = StepState.FAILED if final else StepState.RUNNING
-        self._steps.append(StepReport(name, state, fault.message))
+        self._steps.append(StepReport(name, state, fault.message, began, self.now()))
         if kind is ConditionType.DELETING:
             status = ConditionStatus.TRUE
         else:
@@ -146,11 +148,10 @@ class Scope:
         self._conditions[kind] = Condition(kind, status, reason, message, self.desired.generation)
 
 
-def _step(name: str, outcome: Outcome) -> StepReport:
+def _state(outcome: Outcome) -> StepState:
     if isinstance(outcome, Done):
-        return StepReport(name, StepState.DONE, outcome.message)
-    state = StepState.FAILED if isinstance(outcome, Stall) else StepState.RUNNING
-    return StepReport(name, state, outcome.message)
+        return StepState.DONE
+    return StepState.FAILED if isinstance(outcome, Stall) else StepState.RUNNING
 
 
 def _there(value: T | None) -> T:

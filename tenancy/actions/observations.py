@@ -41,7 +41,7 @@ def record(lease: Lease, uid: UUID, seen: Observation) -> bool:
     for condition in seen.conditions:
         _merge(cluster, condition, now)
     _advance(cluster, seen, now)
-    _progress(cluster, seen, now)
+    _progress(cluster, seen)
     return True
 
 
@@ -113,13 +113,13 @@ def _advance(cluster: VirtualCluster, seen: Observation, now: datetime) -> None:
     cluster.save(update_fields=["observed_generation", "first_ready_at", "endpoint", "phase"])
 
 
-def _progress(cluster: VirtualCluster, seen: Observation, now: datetime) -> None:
+def _progress(cluster: VirtualCluster, seen: Observation) -> None:
     """Carries the pass's steps into the running operation, and ends it when its end was seen."""
     operation = Operation.objects.filter(target_uid=cluster.uid, state=OperationState.RUNNING).first()
     if operation is None:
         return
     if seen.steps:
-        operation.steps = _steps(operation.steps, seen.steps, now)
+        operation.steps = _steps(operation.steps, seen.steps)
         operation.save(update_fields=["steps"])
     if cluster.phase == Phase.READY:
         operations.close(cluster.uid, OperationState.SUCCEEDED)
@@ -130,26 +130,30 @@ def _progress(cluster: VirtualCluster, seen: Observation, now: datetime) -> None
         )
 
 
-def _steps(old: list[dict[str, Any]], seen: tuple[StepReport, ...], now: datetime) -> list[dict[str, Any]]:
+def _steps(old: list[dict[str, Any]], seen: tuple[StepReport, ...]) -> list[dict[str, Any]]:
     before = {step["name"]: step for step in old}
-    return [_step(before.get(report.name, {}), report, now.isoformat()) for report in seen]
+    return [_step(before.get(report.name, {}), report) for report in seen]
 
 
-def _step(before: dict[str, Any], report: StepReport, now: str) -> dict[str, Any]:
+def _step(before: dict[str, Any], report: StepReport) -> dict[str, Any]:
+    """A step began when the first pass reached it, and ended when the first pass saw it done."""
     ended = report.state in {StepState.DONE, StepState.FAILED}
-    started = None if report.state is StepState.PENDING else before.get("startedAt") or now
     return {
         "name": report.name,
         "state": report.state.value,
         "message": report.message,
-        "startedAt": started,
-        "finishedAt": (before.get("finishedAt") or now) if ended else None,
+        "startedAt": before.get("startedAt") or _text(report.began),
+        "finishedAt": (before.get("finishedAt") or _text(report.ended)) if ended else None,
     }
+
+
+def _text(at: datetime | None) -> str | None:
+    return at.isoformat() if at else None
 
 
 def _gone(cluster: VirtualCluster, seen: Observation) -> bool:
     """Absence was proved on the host: the row goes, the operation and the audit row stay."""
-    _progress(cluster, seen, timezone.now())
+    _progress(cluster, seen)
     operations.close(cluster.uid, OperationState.SUCCEEDED)
     tenant = cluster.tenant.name
     audit.note(

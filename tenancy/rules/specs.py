@@ -131,6 +131,10 @@ class StepReport:
     name: str
     state: StepState
     message: str = ""
+    # When it was looked at is no news by itself.
+    began: datetime | None = field(default=None, compare=False)
+    """``None`` for a step that was not reached."""
+    ended: datetime | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)

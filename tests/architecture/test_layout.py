@@ -44,7 +44,7 @@ def test_no_package_registry_is_named():
 
 
 def test_what_holds_state_is_ignored_by_git():
-    assert [n for n in tracked() if n.startswith((".atoll/", ".venv/", "staticfiles/"))] == []
+    assert [n for n in tracked() if n.startswith((".atoll/", ".venv/"))] == []
 
 
 def test_scripts_can_be_run():

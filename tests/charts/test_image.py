@@ -73,12 +73,6 @@ def test_every_command_of_compose_and_chart_is_in_the_image(context, tmp_path, c
     assert done.returncode == 0, done.stderr
 
 
-def test_static_files_can_be_collected_without_any_kept_key(context, tmp_path):
-    done = inside(context, tmp_path, "manage.py", "collectstatic", "--noinput", "--dry-run")
-    assert done.returncode == 0, done.stderr
-    assert not (tmp_path / "secrets").exists()
-
-
 def test_the_image_has_the_helm_that_the_tests_run():
     pinned = re.search(r"helm\.sh/helm/v4 (v[0-9.]+)", (REPOSITORY / "lab/go/cluster/go.mod").read_text())
     in_image = re.search(r"^ARG HELM=\S+:([0-9.]+)$", DOCKERFILE, re.MULTILINE)

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import itertools
+from datetime import timedelta
+
 import pytest
 
 from provisioner.outcomes import Done, LeaseLost, Permanent, Stall, Transient, Wait
@@ -20,7 +23,7 @@ class Passes:
         self.ran = []
         kinds = iter(ConditionType)
         self.stages = tuple(tuple(self._step(next(kinds), e) for e in stage) for stage in stages)
-        world = World()
+        world, ticks = World(), itertools.count()
         self.scope = Scope(
             desired=wanted,
             hosts=world.hosts(),
@@ -28,7 +31,7 @@ class Passes:
             guard=FakeGuard(),
             memory=Memory(),
             chart=CHART,
-            now=lambda: world.now,
+            now=lambda: world.now + timedelta(seconds=next(ticks)),
             pause=lambda _: None,
             publish=self.reports.append,
         )
@@ -52,6 +55,14 @@ class Passes:
 
 HOST, NAMESPACE, LIMITS = list(ConditionType)[:3]
 WAIT = Wait(1.0, Reason.WAITING, "for a pod")
+
+
+def test_each_step_has_times_of_its_own():
+    passes = Passes([Done()], [WAIT], [Done()])
+    passes.go()
+    first, second, ahead = passes.reports[0].steps
+    assert first.began < first.ended < second.began < second.ended
+    assert (ahead.began, ahead.ended) == (None, None)
 
 
 def test_a_pass_with_every_step_done_is_clean():

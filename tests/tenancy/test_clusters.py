@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 
 import pytest
 
@@ -204,13 +205,18 @@ def test_a_tenant_with_clusters_stays(alice, team):
 
 def test_steps_are_carried_into_the_operation(alice, team):
     result = put(alice)
-    steps = (StepReport("Namespace", StepState.DONE), StepReport("Sandbox", StepState.RUNNING, "probing"))
-    factories.observe(result.cluster, steps=steps)
-    factories.observe(result.cluster, steps=steps)
+    first, second = (datetime(2026, 11, 21, 8, minute, tzinfo=UTC) for minute in (0, 1))
+    for at in (first, second):
+        done = StepReport("Namespace", StepState.DONE, began=at, ended=at)
+        probing = StepReport("Sandbox", StepState.RUNNING, "probing", began=at, ended=at)
+        factories.observe(result.cluster, steps=(done, probing, StepReport("Access", StepState.PENDING)))
     result.operation.refresh_from_db()
-    done, running = result.operation.steps
-    assert (done["state"], running["message"], running["finishedAt"]) == ("done", "probing", None)
-    assert done["startedAt"] <= done["finishedAt"]
+    seen = [(s["state"], s["message"], s["startedAt"], s["finishedAt"]) for s in result.operation.steps]
+    assert seen == [
+        ("done", "", first.isoformat(), first.isoformat()),
+        ("running", "probing", first.isoformat(), None),
+        ("pending", "", None, None),
+    ]
 
 
 def test_a_stall_fails_the_operation_and_retry_begins_anew(alice, team):
