@@ -3,31 +3,40 @@ from __future__ import annotations
 import pytest
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
-LABS = ("tests/contract/", "tests/e2e/", "tests/isolation/", "tests/lab/")
+STACK = ("tests/e2e/",)
+HOSTS = ("tests/contract/", "tests/isolation/", "tests/lab/")
 
 
-class OneLab(LoadScopeScheduling):  # type: ignore[misc] # it has no types
-    """All that needs a lab goes to one worker, the rest file by file to whoever is free.
+class FewLabs(LoadScopeScheduling):  # type: ignore[misc] # it has no types
+    """The whole stack goes to one worker, all else that needs a lab to another, the rest file by file.
 
     A machine carries few labs. The marks of ``--dist loadgroup`` do not reach the
     scheduler under pytest 9.
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        return "lab" if nodeid.startswith(LABS) else nodeid.partition("::")[0]
+        if nodeid.startswith(STACK):
+            return "stack"
+        return "hosts" if nodeid.startswith(HOSTS) else nodeid.partition("::")[0]
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    return OneLab(config, log)
+    return FewLabs(config, log)
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection_modifyitems(items):
-    """Folder after folder where there is a lab: each has its own, and takes it down before the next."""
+    """What needs a lab comes first, the longest before; folder after folder, as each has its own lab."""
     done = yield  # shuffled
-    items.sort(key=lambda item: item.path.parent.name if item.nodeid.startswith(LABS) else "~")
+    items.sort(key=_turn)
     return done
+
+
+def _turn(item):
+    if item.nodeid.startswith(STACK):
+        return (0, "")
+    return (1, item.path.parent.name) if item.nodeid.startswith(HOSTS) else (2, "")
 
 
 @pytest.fixture(autouse=True)

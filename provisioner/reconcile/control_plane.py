@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from provisioner.outcomes import Done, Transient, Wait
 from provisioner.ports import EVENTS, PODS, SECRETS, SERVICES, TenantCredentials
-from provisioner.reconcile import labels, pods
+from provisioner.reconcile import labels, pods, renewal
 from provisioner.reconcile.exposure import address
 from tenancy.enums import Reason
 from tenancy.rules.names import RELEASE
@@ -42,6 +42,7 @@ def available(scope: Scope) -> Outcome:
     if unready:
         return Wait(_LOOK, Reason.NOT_READY, f"the API server answers but is not ready: {unready}")
     scope.memory.remember(*key, value=credentials)
+    renewal.restart_when_due(scope, credentials.certificate)
     return Done()
 
 

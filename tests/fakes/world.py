@@ -73,6 +73,8 @@ class World:
     building: str = ""
     misconfigured: str = ""
     kernel: str = GVISOR
+    certificate: bytes = b"client-certificate"
+    """Of the platform's key to a tenant's API."""
     pod_trouble: Object = field(default_factory=dict)
     """Status of the control plane's pod in place of a healthy one."""
     crash_at: int = 0
@@ -126,7 +128,8 @@ class World:
                 "phase": "Running",
             }
             self.host.put(PODS, {"metadata": where, "spec": {}, "status": running})
-            data = {k: b64encode(k.encode()).decode() for k in _PARTS}
+            parts = {**{k: k.encode() for k in _PARTS}, "client-certificate": self.certificate}
+            data = {k: b64encode(v).decode() for k, v in parts.items()}
             self.host.put(SECRETS, {"metadata": {"name": CREDENTIALS, "namespace": namespace}, "data": data})
             self.tenants.setdefault(namespace, _new_tenant())
 
