@@ -56,7 +56,7 @@ def host(lab_home) -> Iterator[Host]:
 
 
 def prepare(host: Host) -> None:
-    for name in (host.tenant, host.other):
+    for name in (host.tenant, host.other, host.mapped):
         host.make("/api/v1/namespaces", namespace(host, name))
         accounts = f"/api/v1/namespaces/{name}/serviceaccounts"
         host.make(accounts, named("ServiceAccount", "vc-workload-cluster"))
@@ -84,13 +84,18 @@ def namespace(host: Host, name: str) -> dict[str, Any]:
             "tenancy.atoll.internal/closed-cidrs": "10.170.0.1/32,10.170.128.0/20",
         },
     }
+    if name == host.mapped:
+        body["metadata"]["labels"]["tenancy.atoll.internal/user-namespaces"] = "required"
     return body
 
 
 def cluster_wide(host: Host) -> list[tuple[str, dict[str, Any]]]:
     rbac = "rbac.authorization.k8s.io"
     subjects = [
-        {"kind": "ServiceAccount", "name": "vc-cluster", "namespace": host.tenant},
+        *(
+            {"kind": "ServiceAccount", "name": "vc-cluster", "namespace": namespace}
+            for namespace in (host.tenant, host.mapped)
+        ),
         {"kind": "User", "apiGroup": rbac, "name": "somebody"},
     ]
     role = {"apiGroup": rbac, "kind": "ClusterRole", "name": host.mark}
@@ -143,5 +148,5 @@ def clean(host: Host, documents: list[dict[str, Any]]) -> None:
         host.remove(document)
     for path, body in cluster_wide(host):
         host.send("DELETE", f"{path}/{body['metadata']['name']}")
-    for name in (host.tenant, host.other):
+    for name in (host.tenant, host.other, host.mapped):
         host.send("DELETE", f"/api/v1/namespaces/{name}")

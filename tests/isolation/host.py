@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import ssl
 import subprocess
 import tempfile
@@ -15,6 +16,7 @@ import httpx
 import yaml
 
 CHART = Path(__file__).resolve().parents[2] / "helm" / "host"
+MUTATING = "admissionregistration.k8s.io/v1/MutatingAdmissionPolicy"
 SETTLES = 20.0
 """Seconds within which a change of policies reaches the API server's admission."""
 
@@ -45,6 +47,12 @@ class Answer:
     status: int
     text: str
 
+    @property
+    def spec(self) -> dict[str, Any]:
+        """Of the object as it was stored or would have been."""
+        found: dict[str, Any] = json.loads(self.text)["spec"]
+        return found
+
     def refused_by(self, policies: tuple[str, ...]) -> bool:
         named = any(f"ValidatingAdmissionPolicy '{policy}'" in self.text for policy in policies)
         return self.status == httpx.codes.FORBIDDEN and named
@@ -65,6 +73,11 @@ class Host:
     @property
     def other(self) -> str:
         return f"{self.mark}-two"
+
+    @property
+    def mapped(self) -> str:
+        """A tenant whose pods must have user namespaces of their own."""
+        return f"{self.mark}-three"
 
     @property
     def label(self) -> str:
@@ -93,7 +106,7 @@ class Host:
         """The tenant policies and their bindings of helm/host, renamed."""
         names = {"name": self.mark, "label": self.label, "namespacePrefix": f"{self.mark}-"}
         sets = [word for key, value in names.items() for word in ("--set", f"policies.{key}={value}")]
-        line = [str(self.helm), "template", "copy", str(CHART), *sets]
+        line = [str(self.helm), "template", "copy", str(CHART), "--api-versions", MUTATING, *sets]
         text = subprocess.run(line, capture_output=True, text=True, timeout=60, check=True).stdout
         found = [d for d in yaml.safe_load_all(text) if d]
         return [d for d in found if "tenancy.atoll.internal/policies" in d["metadata"].get("labels", {})]
@@ -107,11 +120,8 @@ class Host:
 
 
 def collection(document: dict[str, Any]) -> str:
-    plural = {
-        "ValidatingAdmissionPolicy": "validatingadmissionpolicies",
-        "ValidatingAdmissionPolicyBinding": "validatingadmissionpolicybindings",
-    }
-    return f"/apis/admissionregistration.k8s.io/v1/{plural[document['kind']]}"
+    plural = document["kind"].lower().removesuffix("y") + ("ies" if document["kind"].endswith("y") else "s")
+    return f"/apis/admissionregistration.k8s.io/v1/{plural}"
 
 
 def eventually(look: Any, what: str) -> None:

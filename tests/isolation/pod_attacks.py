@@ -26,11 +26,9 @@ _POOL = {"key": "pool", "value": "blue", "effect": "NoSchedule"}
 
 PLACEMENT = pods(
     "placement",
-    no_runtime_class=(pod({"runtimeClassName": None}), pod()),
     foreign_runtime_class=(pod({"runtimeClassName": "iso-other"}), pod()),
-    no_pool=(pod({"nodeSelector": None}), pod({"nodeSelector": {"mine": "too"}})),
-    half_a_pool=(pod({"nodeSelector": {"zone": None}}), pod()),
-    foreign_pool=(pod({"nodeSelector": {"pool": "red"}}), pod()),
+    foreign_pool=(pod({"nodeSelector": {"pool": "red"}}), pod({"nodeSelector": {"mine": "too"}})),
+    foreign_zone=(pod({"nodeSelector": {"zone": "b"}}), pod({"nodeSelector": {"zone": None}})),
     node_name=(pod({"nodeName": "worker-1"}), pod()),
     every_toleration=(toleration(operator="Exists"), toleration(**_WAITS, tolerationSeconds=30)),
     foreign_toleration=(toleration(**{**_POOL, "value": "red"}), toleration(**_POOL)),

@@ -52,7 +52,10 @@ def merged(base: Any, change: Any) -> Any:
 
 
 def pod(spec: Body | None = None, *, container: Body | None = None, meta: Body | None = None) -> Body:
-    """A pod as the syncer makes it for a plain ``kubectl run``, and what is to be different."""
+    """A pod as the syncer makes it for a plain ``kubectl run``, and what is to be different.
+
+    Its runtime class and node selector are what the namespace asks for; see ``bare``.
+    """
     plain = {
         "apiVersion": "v1",
         "kind": "Pod",
@@ -67,6 +70,11 @@ def pod(spec: Body | None = None, *, container: Body | None = None, meta: Body |
     }
     made: Body = merged(plain, {"spec": spec or {}, "metadata": meta or {}})
     return made
+
+
+def bare(spec: Body | None = None) -> Body:
+    """The same pod with its placement unset: the host's to fill in."""
+    return pod({"runtimeClassName": None, "nodeSelector": None, **(spec or {})})
 
 
 def control_plane(spec: Body | None = None, *, name: str = "cluster-0") -> Body:

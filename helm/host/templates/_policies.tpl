@@ -67,7 +67,16 @@ object.spec.?nodeSelector[?pair.split('=')[0]].orValue('') == pair.split('=')[1]
     {{ include "host.policy.parameter" (list "annotations" "tolerations" "") }}.split(',')
 - name: foreign
   expression: >-
-    object.spec.?tolerations.orValue([]).map(t, t.?key.orValue('') +
-    (t.?operator.orValue('Equal') == 'Exists' ? ':Exists' : '=' + t.?value.orValue('')) +
-    ':' + t.?effect.orValue('')).filter(t, !(t in variables.tolerated))
+    object.spec.?tolerations.orValue([]).map(t, {{ include "host.policy.toleration" "t" }})
+    .filter(t, !(t in variables.tolerated))
+{{- end -}}
+
+{{- /* A toleration as one word, "key=value:Effect" or "key:Exists:Effect"; other operators stay told apart. */ -}}
+{{- define "host.policy.toleration" -}}
+({{ . }}.?key.orValue('') + ({{ . }}.?operator.orValue('Equal') == 'Equal' ? '=' : ':' + {{ . }}.operator) + {{ . }}.?value.orValue('') + ':' + {{ . }}.?effect.orValue(''))
+{{- end -}}
+
+{{- /* Whether pods must have a user namespace of their own: "required" or anything else. */ -}}
+{{- define "host.policy.userns" -}}
+{{ include "host.policy.parameter" (list "labels" "user-namespaces" "") }}
 {{- end -}}

@@ -1,0 +1,81 @@
+"""A pod that leaves its placement open gets the safe values of its namespace, and keeps its own wishes."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.isolation.host import eventually
+from tests.isolation.shapes import SYNCER, bare, pod, toleration
+
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
+
+POOL = {"key": "pool", "operator": "Equal", "value": "blue", "effect": "NoSchedule"}
+
+
+def made(host, body, *, namespace=""):
+    """Judged in full and answered as it would be stored."""
+    namespace = namespace or host.tenant
+    who = SYNCER.replace("{ns}", namespace)
+    return host.send("POST", f"/api/v1/namespaces/{namespace}/pods", body, who=who, dry=True)
+
+
+@pytest.fixture(scope="module")
+def settled(host):
+    for namespace in (host.tenant, host.mapped):
+        eventually(
+            lambda n=namespace: made(host, pod({"nodeName": "x"}), namespace=n).refused_by(
+                host.names("placement")
+            ),
+            "placement is in force",
+        )
+    eventually(lambda: made(host, bare()).status == 201, f"injected: {made(host, bare())}")
+    return host
+
+
+@pytest.fixture
+def without_inject(settled):
+    taken = [d for d in settled.documents() if "Mutating" in d["kind"]]
+    for document in taken:
+        settled.remove(document)
+    yield settled
+    for document in taken:
+        settled.install(document)
+    eventually(lambda: made(settled, bare()).status == 201, "injected again")
+
+
+def test_a_bare_pod_gets_sandbox_nodes_and_tolerations(settled):
+    spec = made(settled, bare()).spec
+    assert spec["runtimeClassName"] == "iso"
+    assert spec["nodeSelector"] == {"pool": "blue", "zone": "a"}
+    assert spec["tolerations"].count(POOL) == 1
+    assert "hostUsers" not in spec
+
+
+def test_what_a_pod_says_itself_stays(settled):
+    spec = made(settled, pod({"nodeSelector": {"zone": None, "mine": "too"}, "tolerations": [POOL]})).spec
+    assert spec["nodeSelector"] == {"pool": "blue", "zone": "a", "mine": "too"}
+    assert spec["tolerations"].count(POOL) == 1
+
+
+def test_a_wish_for_more_is_not_overwritten_but_refused(settled):
+    assert made(settled, bare({"runtimeClassName": "iso-other"})).refused_by(settled.names("placement"))
+    assert made(settled, bare({"nodeSelector": {"pool": "red"}})).refused_by(settled.names("placement"))
+    assert made(settled, toleration(operator="Exists")).refused_by(settled.names("placement"))
+
+
+def test_user_namespaces_are_given_where_they_are_required(settled):
+    assert made(settled, bare(), namespace=settled.mapped).spec["hostUsers"] is False
+    wish = made(settled, bare({"hostUsers": True}), namespace=settled.mapped)
+    assert wish.refused_by(settled.names("placement")), wish
+    assert made(settled, bare({"hostUsers": False}), namespace=settled.mapped).status == 201
+
+
+def test_without_injection_the_validating_policy_still_holds(without_inject):
+    host = without_inject
+    for body in (bare(), pod({"nodeSelector": {"zone": None}})):
+        eventually(
+            lambda b=body: made(host, b).refused_by(host.names("placement")), f"refused: {made(host, body)}"
+        )
+    assert made(host, pod()).status == 201
+    unmapped = made(host, pod(), namespace=host.mapped)
+    assert unmapped.refused_by(host.names("placement")), unmapped
