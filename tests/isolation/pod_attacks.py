@@ -135,6 +135,7 @@ RUNNING = [
                             }
                             for k in ("unreachable",)
                         ),
+                        _POOL,
                         {"operator": "Exists"},
                     ]
                 }
