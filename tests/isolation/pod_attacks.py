@@ -135,7 +135,7 @@ RUNNING = [
                             }
                             for k in ("unreachable",)
                         ),
-                        _POOL,
+                        {**_POOL, "operator": "Equal"},
                         {"operator": "Exists"},
                     ]
                 }
