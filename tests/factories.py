@@ -11,19 +11,36 @@ from tenancy.enums import ConditionStatus, PlatformRole, Reason, Role, Trust, Wo
 from tenancy.models import HostCluster, Tenant, User, VirtualCluster
 from tenancy.policy import Actor
 from tenancy.rules.conditions import BUILD_ORDER, Condition
+from tenancy.rules.nodes import NodeFacts
+from tenancy.rules.runtimes import RuntimeClass
 from tenancy.rules.specs import HostFacts, HostObservation, Observation
+from tenancy.rules.survey import survey
 
 PASSWORD = "correct horse battery"
 _numbers = itertools.count(1)
 
+NODE = NodeFacts(
+    name="worker-1",
+    uid="n1",
+    ready=True,
+    schedulable=True,
+    kernel="6.12.1",
+    runtime="containerd://2.2.1",
+    kubelet="v1.36.3",
+    handlers={"": True, "runc": True, "runsc": False},
+)
+CLASSES = {"gvisor": RuntimeClass("runsc")}
+SANDBOXES = survey((NODE,), CLASSES, "v1.36.3")
+
 FACTS = HostFacts(
     version="v1.36.3",
-    runtime_classes={"gvisor": "runsc"},
+    runtime_classes=CLASSES,
     storage_classes=("local-path",),
     default_storage_class="local-path",
     service_cidrs=("10.180.0.0/16",),
     api_addresses=("172.30.0.1:6443",),
     ready_nodes=2,
+    sandboxes=SANDBOXES,
 )
 
 

@@ -15,12 +15,13 @@ from provisioner.ports import (
     HostMisconfigured,
     Unreachable,
 )
-from provisioner.reconcile import nodes
+from provisioner.reconcile import nodes, runtime_classes
 from tenancy.enums import ConditionStatus, Reason
+from tenancy.rules import survey
 from tenancy.rules.specs import HostFacts, HostObservation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from provisioner.ports import Guard, Hosts, Kube, Object
     from tenancy.rules.nodes import NodeFacts
@@ -36,22 +37,26 @@ _DEFAULT_CLASS: Final = "storageclass.kubernetes.io/is-default-class"
 def look(access: HostAccess, hosts: Hosts, guard: Guard) -> tuple[HostObservation, Wait]:
     """What was seen, and when to look again; a host is never looked at for the last time."""
     try:
-        facts, found = discover(hosts.open(access, guard).kube)
+        facts, found = discover(hosts.open(access, guard).kube, access.workload_selector)
     except Transient as fault:
         seen = _trouble(access, hosts, fault)
         return seen, Wait(ILL, seen.reason, seen.message)
+    if not survey.landing(found, access.workload_selector):
+        return _without_nodes(access, found)
     message = f"Kubernetes {facts.version}, {facts.ready_nodes} nodes ready"
     seen = HostObservation(ConditionStatus.TRUE, Reason.AS_WANTED, message, facts, found)
     return seen, Wait(WELL, seen.reason, message)
 
 
-def discover(kube: Kube) -> tuple[HostFacts, tuple[NodeFacts, ...]]:
-    """What the host offers and what its nodes are, read afresh."""
+def discover(kube: Kube, workloads: Mapping[str, str]) -> tuple[HostFacts, tuple[NodeFacts, ...]]:
+    """What the host offers and what its nodes are, read afresh; ``workloads`` selects the nodes for pods."""
     storage = kube.find(STORAGE_CLASSES)
     found = tuple(nodes.facts(node) for node in kube.find(NODES))
+    classes = {c["metadata"]["name"]: runtime_classes.facts(c) for c in kube.find(RUNTIME_CLASSES)}
+    version = kube.version()
     facts = HostFacts(
-        version=kube.version(),
-        runtime_classes={c["metadata"]["name"]: c["handler"] for c in kube.find(RUNTIME_CLASSES)},
+        version=version,
+        runtime_classes=classes,
         storage_classes=tuple(sorted(c["metadata"]["name"] for c in storage)),
         default_storage_class=next(iter(sorted(c["metadata"]["name"] for c in storage if _default(c))), ""),
         service_cidrs=tuple(_service_cidrs(kube)),
@@ -59,6 +64,7 @@ def discover(kube: Kube) -> tuple[HostFacts, tuple[NodeFacts, ...]]:
         ready_nodes=sum(node.ready for node in found),
         accelerators=tuple(sorted({name for node in found for name in node.resources})),
         device_classes=tuple(sorted(c["metadata"]["name"] for c in kube.find(DEVICE_CLASSES))),
+        sandboxes=survey.survey(survey.landing(found, workloads), classes, version),
     )
     return facts, found
 
@@ -68,6 +74,17 @@ def _trouble(access: HostAccess, hosts: Hosts, fault: Transient) -> HostObservat
     if building:
         return HostObservation(ConditionStatus.FALSE, Reason.HOST_STARTING, building)
     return HostObservation(ConditionStatus.FALSE, fault.reason, fault.message)
+
+
+def _without_nodes(access: HostAccess, found: tuple[NodeFacts, ...]) -> tuple[HostObservation, Wait]:
+    """Its nodes are still to come, or all have gone: what was known of the host stays."""
+    wanted = " with " + ", ".join(f"{k}={v}" for k, v in access.workload_selector.items())
+    message = (
+        f"the host has no untainted node{wanted if access.workload_selector else ''} for tenants' pods:"
+        " it is looked at again every other second; an admin adds one, or corrects spec.workloadSelector"
+    )
+    seen = HostObservation(ConditionStatus.FALSE, Reason.HOST_MISCONFIGURED, message, nodes=found)
+    return seen, Wait(ILL, seen.reason, message)
 
 
 def _service_cidrs(kube: Kube) -> Iterator[str]:

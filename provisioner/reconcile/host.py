@@ -48,8 +48,4 @@ def offered(scope: Scope) -> Outcome:
     name = scope.desired.host.name
     if scope.desired.host.facts is None:
         return Wait(STARTING, Reason.WAITING, f"host {name!r} answers; what it offers is being read")
-    message = (
-        f"host {name!r} has no sandbox for this tenant: an admin installs gVisor there (a RuntimeClass"
-        " with handler 'runsc'), or asks for sandbox 'none' for a trusted tenant"
-    )
-    return Wait(AWAY, Reason.HOST_MISCONFIGURED, message)
+    return Wait(AWAY, Reason.SANDBOX_UNAVAILABLE, scope.desired.refusal)

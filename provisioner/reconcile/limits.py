@@ -42,12 +42,14 @@ def apply(scope: Scope) -> Outcome:
 def quota(desired: DesiredCluster, effective: EffectiveSpec) -> Object:
     """The tenant's amounts plus what the platform itself runs in the namespace."""
     wish, own = effective.resources, control_plane.total()
+    # The host counts a RuntimeClass's overhead for every pod: ours cost the tenant nothing.
+    extra = effective.overhead.of(len(control_plane.SANDBOXED))
     storage = wish.storage + control_plane.store_bytes(effective.persistence)
     hard = {
-        "requests.cpu": quantities.millis(wish.cpu + own.cpu_request),
-        "limits.cpu": quantities.millis(wish.cpu + own.cpu_limit),
-        "requests.memory": quantities.mebibytes(wish.memory + own.memory_request),
-        "limits.memory": quantities.mebibytes(wish.memory + own.memory_limit),
+        "requests.cpu": quantities.millis(wish.cpu + own.cpu_request + extra.cpu),
+        "limits.cpu": quantities.millis(wish.cpu + own.cpu_limit + extra.cpu),
+        "requests.memory": quantities.mebibytes(wish.memory + own.memory_request + extra.memory),
+        "limits.memory": quantities.mebibytes(wish.memory + own.memory_limit + extra.memory),
         "requests.storage": quantities.mebibytes(storage),
         "pods": str(wish.pods + len(control_plane.PODS)),
         **{key: str(n) for key, n in control_plane.SERVICES[desired.host.exposure].items()},

@@ -10,7 +10,7 @@ from provisioner.outcomes import Done, Stall, Wait
 from provisioner.ports import NAMESPACES, RESOURCE_QUOTAS, ROLE_BINDINGS, Refused
 from provisioner.reconcile import labels
 from provisioner.reconcile.limits import QUOTA
-from tenancy.enums import Reason
+from tenancy.enums import Reason, Sandbox
 
 if TYPE_CHECKING:
     from provisioner.outcomes import Outcome
@@ -67,6 +67,7 @@ def _namespace(scope: Scope) -> Object:
         **labels.of(desired),
         labels.SANDBOX: scope.effective.sandbox.value,
         labels.RUNTIME_CLASS: scope.effective.runtime_class,
+        **_user_namespaces(scope.effective.sandbox),
         "pod-security.kubernetes.io/enforce": "baseline",
         "pod-security.kubernetes.io/warn": "baseline",
     }
@@ -79,6 +80,11 @@ def _namespace(scope: Scope) -> Object:
             "annotations": {labels.FENCE: str(scope.guard.fence), **_parameters(desired)},
         },
     }
+
+
+def _user_namespaces(sandbox: Sandbox) -> dict[str, str]:
+    """With this label the host's policies give every pod ``hostUsers: false`` and take no other."""
+    return {labels.USER_NAMESPACES: "required"} if sandbox is Sandbox.USERNS else {}
 
 
 def _parameters(desired: DesiredCluster) -> dict[str, str]:

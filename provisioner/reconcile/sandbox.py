@@ -10,12 +10,13 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from provisioner.outcomes import Done, Stall, Wait
-from provisioner.ports import EVENTS, NAMESPACES, PODS
-from provisioner.reconcile import labels, pods
+from provisioner.ports import EVENTS, NAMESPACES, NODES, PODS
+from provisioner.reconcile import labels, nodes, pods
 from provisioner.reconcile.access import prepare_namespace
 from provisioner.reconcile.names import PROBE_ACCOUNT, SYSTEM_NAMESPACE
 from provisioner.release import control_plane
-from tenancy.enums import ConditionType, Reason, Sandbox
+from tenancy.enums import ConditionType, Reason
+from tenancy.rules import sandbox_proof
 
 if TYPE_CHECKING:
     from provisioner.outcomes import Outcome
@@ -29,9 +30,7 @@ LABEL: Final = "app.kubernetes.io/component=sandbox-probe"
 _STUCK: Final = timedelta(minutes=2)
 """A probe that has not ended by then is thrown away and sent anew."""
 _LOOK: Final = 0.1
-# The kernel's own words, as short as a container's last message may be.
-_COMMAND: Final = "{ uname -a; cat /proc/version; dmesg 2>/dev/null | head -n 5; } > /dev/termination-log"
-_GVISOR: Final = "gvisor"
+_COMMAND: Final = f"{{ {sandbox_proof.COMMAND}; }} > /dev/termination-log"
 
 
 def enforced(scope: Scope) -> Outcome:
@@ -48,13 +47,6 @@ def enforced(scope: Scope) -> Outcome:
     if labels.terminating(mine):
         return Wait(_LOOK, Reason.PROBE_RUNNING, "waiting for an earlier probe to go", holds=proved)
     return _judge(scope, mine, holds=proved)
-
-
-def is_sandboxed(sandbox: Sandbox, said: str) -> bool:
-    """Whether a kernel's words are those of the wanted sandbox; for ``none`` that it spoke is enough."""
-    if sandbox is Sandbox.GVISOR:
-        return _GVISOR in said.lower()
-    return sandbox is Sandbox.NONE
 
 
 def image(prefix: str) -> str:
@@ -95,17 +87,25 @@ def _judge(scope: Scope, pod: Object, *, holds: bool) -> Outcome:
     if not said:
         return _unanswered(scope, pod, holds=holds)
     wanted = scope.effective.sandbox
-    if not is_sandboxed(wanted, said):
+    seen = sandbox_proof.read(said)
+    kernels = _node_kernels(scope) if wanted in sandbox_proof.BY_NODE_KERNELS else frozenset()
+    fault = sandbox_proof.fault(wanted, seen, kernels)
+    if fault:
         _remove(scope, pod)
         message = (
-            f"a pod ran outside the sandbox {wanted.value!r}: it saw kernel {pods.shorten(said)!r};"
-            " an admin checks the host's RuntimeClass and the node's runtime"
+            f"a pod ran outside the sandbox {wanted.value!r}: {pods.shorten(fault)}; it saw"
+            f" {pods.shorten(said)!r}; an admin checks the host's policies, RuntimeClass and container runtime"
         )
         return Stall(Reason.SANDBOX_NOT_ENFORCED, message)
     note = {labels.PROBED: f"{scope.desired.generation} {scope.now().isoformat()}"}
     scope.host.kube.annotate(NAMESPACES, scope.desired.namespace, note)
     _remove(scope, pod)
-    return Done(f"kernel seen from inside a pod: {pods.shorten(said.splitlines()[0])}")
+    return Done(pods.shorten(sandbox_proof.told(wanted, seen)))
+
+
+def _node_kernels(scope: Scope) -> frozenset[str]:
+    """What the host's nodes run at this moment."""
+    return frozenset(nodes.facts(node).kernel for node in scope.host.kube.find(NODES))
 
 
 def _said(pod: Object) -> str:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from provisioner.outcomes import Fault, Outcome
     from provisioner.ports import Guard, Host, Hosts, Kind, Kube, Object, Tenants
     from provisioner.reconcile.memory import Memory
+    from tenancy.enums import Sandbox
     from tenancy.rules.specs import DesiredCluster
 
 T = TypeVar("T")
@@ -127,9 +128,15 @@ class Scope:
                 generation=self.desired.generation,
                 endpoint=self.endpoint,
                 gone=self.gone,
+                sandbox=self._built(),
             )
         )
         self.memory.remember(*key)
+
+    def _built(self) -> Sandbox | None:
+        """The sandbox of the namespace, once this pass has seen to it; a teardown builds nothing."""
+        built = self.desired.effective if self.namespace and not self.desired.deleting else None
+        return built.sandbox if built else None
 
     def _set(self, kind: ConditionType, outcome: Outcome) -> None:
         if kind is ConditionType.DELETING:

@@ -46,6 +46,9 @@ STORE: Final = 5 * _GI
 PODS: Final = (CONTROL_PLANE, DNS, PROBE)
 """All that run in a tenant's namespace on the platform's behalf."""
 
+SANDBOXED: Final = tuple(needs for needs in PODS if needs is not CONTROL_PLANE)
+"""Those of them that run in the tenant's sandbox, and cost its overhead."""
+
 SERVICES: Final[Mapping[Exposure, Mapping[str, int]]] = {
     Exposure.CLUSTER_IP: {"services.nodeports": 0, "services.loadbalancers": 0},
     Exposure.NODE_PORT: {"services.nodeports": 1, "services.loadbalancers": 0},

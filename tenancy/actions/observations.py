@@ -103,6 +103,7 @@ def _advance(cluster: VirtualCluster, seen: Observation, now: datetime) -> None:
         if available.true and cluster.first_ready_at is None:
             cluster.first_ready_at = now
     cluster.endpoint = seen.endpoint or cluster.endpoint
+    cluster.sandbox = seen.sandbox or cluster.sandbox
     cluster.phase = derive_phase(
         known,
         generation=cluster.generation,
@@ -110,7 +111,7 @@ def _advance(cluster: VirtualCluster, seen: Observation, now: datetime) -> None:
         ever_ready=cluster.first_ready_at is not None,
         deleting=cluster.deleting,
     )
-    cluster.save(update_fields=["observed_generation", "first_ready_at", "endpoint", "phase"])
+    cluster.save(update_fields=["observed_generation", "first_ready_at", "endpoint", "phase", "sandbox"])
 
 
 def _progress(cluster: VirtualCluster, seen: Observation) -> None:

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from django.db import models
 
-from tenancy.enums import ConditionStatus, ConditionType, Phase, Reason
+from tenancy.enums import ConditionStatus, ConditionType, Phase, Reason, Sandbox
 from tenancy.models.columns import choice_field, one_of
 from tenancy.models.host import HostCluster
 from tenancy.models.tenant import Tenant
@@ -25,6 +25,8 @@ class VirtualCluster(models.Model):
     observed_generation = models.PositiveIntegerField(default=0)
     phase = choice_field(Phase, default=Phase.PENDING)
     endpoint = models.CharField(max_length=300, blank=True)
+    sandbox = models.CharField(max_length=32, blank=True)
+    """What was built last: a choice that the spec leaves to Atoll is made once."""
     first_ready_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(auto_now_add=True)
     created_by = models.CharField(max_length=150)
@@ -45,6 +47,10 @@ class VirtualCluster(models.Model):
                 name="tenancy_cluster_deletion_paired",
             ),
             one_of("cluster", "phase", Phase),
+            models.CheckConstraint(
+                condition=models.Q(sandbox__in=["", *(word.value for word in Sandbox)]),
+                name="tenancy_cluster_sandbox_known",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tenancy import policy
-from tenancy.enums import ConditionStatus, ConditionType, OperationState, Permission, Reason, Trust
+from tenancy.enums import ConditionStatus, ConditionType, OperationState, Permission, Reason, Sandbox, Trust
 from tenancy.errors import NotFound
 from tenancy.models import Operation, VirtualCluster
 from tenancy.queries import hosts, tenants
@@ -58,8 +59,22 @@ def effective(cluster: VirtualCluster) -> EffectiveSpec | None:
     facts = facts_from_json(cluster.host.facts)
     if facts is None:
         return None
-    trust = Trust(cluster.tenant.trust)
-    return offers.effective(spec(cluster), facts, trust, cluster.host.kubernetes_versions)
+    trust, chosen = Trust(cluster.tenant.trust), chosen_sandbox(cluster)
+    return offers.effective(spec(cluster), facts, trust, cluster.host.kubernetes_versions, chosen)
+
+
+def chosen_sandbox(cluster: VirtualCluster) -> Sandbox | None:
+    """What was built last; ``None`` before."""
+    return Sandbox(cluster.sandbox) if cluster.sandbox else None
+
+
+def refusal(cluster: VirtualCluster) -> str:
+    """Why the host does not offer the cluster's sandbox to this tenant now; empty when it does."""
+    wanted, host = spec(cluster), cluster.host
+    wanted = replace(wanted, sandbox=wanted.sandbox or chosen_sandbox(cluster))
+    facts, trust = facts_from_json(host.facts), Trust(cluster.tenant.trust)
+    faults = offers.sandbox_refusals(wanted, facts, trust, host.name) if facts else ()
+    return "; ".join(fault.detail for fault in faults)
 
 
 def conditions(cluster: VirtualCluster) -> tuple[Condition, ...]:
@@ -96,6 +111,7 @@ def desired(uid: UUID) -> DesiredCluster | None:
 
 def to_desired(cluster: VirtualCluster) -> DesiredCluster:
     """The row as the provisioner knows it."""
+    built = effective(cluster)
     return DesiredCluster(
         uid=cluster.uid,
         tenant=cluster.tenant.name,
@@ -105,7 +121,8 @@ def to_desired(cluster: VirtualCluster) -> DesiredCluster:
         deleting=cluster.deleting,
         ever_ready=cluster.first_ready_at is not None,
         host=hosts.to_access(cluster.host),
-        effective=effective(cluster),
+        effective=built,
+        refusal="" if built else refusal(cluster),
         conditions=conditions(cluster),
         endpoint=cluster.endpoint,
     )

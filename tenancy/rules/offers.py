@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from tenancy.enums import IsolationModel, Persistence, Sandbox, Trust
 from tenancy.errors import FieldError
+from tenancy.rules import isolation_table
+from tenancy.rules.profiles import PROFILES
+from tenancy.rules.runtimes import SandboxFacts
 from tenancy.rules.specs import EffectiveSpec, Resources
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from tenancy.rules.profiles import Profile
     from tenancy.rules.specs import ClusterSpec, HostFacts
 
 DEFAULT_VERSION: Final = "1.36"
 KNOWN_VERSIONS: Final[Mapping[str, str]] = {"1.36": "v1.36.0", "1.35": "v1.35.0", "1.34": "v1.34.0"}
 """Minor version a tenant asks for → tag of vCluster's kubernetes image."""
 
-HANDLERS: Final[Mapping[Sandbox, tuple[str, ...]]] = {
-    Sandbox.GVISOR: ("runsc",),
-    Sandbox.KATA: ("kata", "kata-qemu", "kata-clh", "kata-fc"),
-    Sandbox.VNODE: ("vnode",),
-}
-"""The containerd handlers that make a RuntimeClass a sandbox of this profile."""
+NOT_OFFERED: Final = "not-offered"
+NOT_TRUSTED: Final = "not-trusted"
+"""The codes of a refused sandbox: the host's doing, or the tenant's trust."""
 
-STRONGEST_FIRST: Final = (Sandbox.KATA, Sandbox.GVISOR, Sandbox.VNODE)
-SUPPORTED: Final = (Sandbox.GVISOR, Sandbox.NONE)
-"""Profiles whose enforcement Atoll can prove today."""
+UNSEEN: Final = SandboxFacts(lack="the host was not asked for it yet")
 
 DEFAULT_RESOURCES: Final[Mapping[str, Decimal]] = {
     "cpu": Decimal(4),
@@ -37,19 +37,43 @@ DEFAULT_RESOURCES: Final[Mapping[str, Decimal]] = {
 }
 
 
-def runtime_class(facts: HostFacts, sandbox: Sandbox) -> str | None:
-    """The host's RuntimeClass for a profile: ``""`` for none, ``None`` when there is none to be had."""
-    if sandbox is Sandbox.NONE:
-        return ""
-    handlers = HANDLERS.get(sandbox, ())
-    names = sorted(n for n, handler in facts.runtime_classes.items() if handler in handlers)
-    return names[0] if names else None
+@dataclass(frozen=True)
+class SandboxOffer:
+    """One profile for one tenant on one host."""
+
+    profile: Profile
+    facts: SandboxFacts
+    code: str = ""
+    """Of the refusal; empty when it is offered."""
+    why_not: str = ""
+    nearest: Sandbox | None = None
+    """What to take in its place; ``None`` when it is offered, or nothing is."""
 
 
-def offered_sandboxes(facts: HostFacts, trust: Trust) -> tuple[Sandbox, ...]:
+def sandboxes(facts: HostFacts, trust: Trust, model: IsolationModel) -> tuple[SandboxOffer, ...]:
+    """Every profile, strongest first, with the reason where this tenant cannot have it here."""
+    refused = {s: _refused(s, facts, trust, model) for s in PROFILES}
+    able = [s for s, (code, _) in refused.items() if not code]
+    return tuple(
+        SandboxOffer(
+            PROFILES[s], facts.sandboxes.get(s, UNSEEN), code, why, nearest(s, able) if code else None
+        )
+        for s, (code, why) in refused.items()
+    )
+
+
+def nearest(wanted: Sandbox, able: Sequence[Sandbox]) -> Sandbox | None:
+    """The next stronger of those that can be had; the next weaker where none is stronger."""
+    order = list(PROFILES)
+    place = order.index(wanted)
+    return min(able, key=lambda s: (order.index(s) > place, abs(order.index(s) - place)), default=None)
+
+
+def offered_sandboxes(
+    facts: HostFacts, trust: Trust, model: IsolationModel = IsolationModel.SHARED
+) -> tuple[Sandbox, ...]:
     """Profiles this tenant may choose on this host, strongest first."""
-    found = [s for s in STRONGEST_FIRST if s in SUPPORTED and runtime_class(facts, s) is not None]
-    return (*found, Sandbox.NONE) if trust is Trust.TRUSTED else tuple(found)
+    return tuple(o.profile.sandbox for o in sandboxes(facts, trust, model) if not o.code)
 
 
 def refusals(
@@ -62,27 +86,37 @@ def refusals(
     return (
         *_version_refusals(spec, versions, host),
         *_model_refusals(spec),
-        *_sandbox_refusals(spec, facts, trust, host),
+        *sandbox_refusals(spec, facts, trust, host),
         *_persistence_refusals(spec, facts, host),
     )
 
 
 def effective(
-    spec: ClusterSpec, facts: HostFacts, trust: Trust, versions: Sequence[str]
+    spec: ClusterSpec,
+    facts: HostFacts,
+    trust: Trust,
+    versions: Sequence[str],
+    chosen: Sandbox | None = None,
 ) -> EffectiveSpec | None:
-    """The spec with its silences filled; ``None`` when the host has no sandbox for this tenant."""
-    offered = offered_sandboxes(facts, trust)
-    sandbox = spec.sandbox or (offered[0] if offered else None)
-    found = runtime_class(facts, sandbox) if sandbox else None
-    if sandbox is None or found is None or (sandbox is Sandbox.NONE and trust is not Trust.TRUSTED):
+    """The spec with its silences filled; ``None`` when this tenant cannot have the sandbox here.
+
+    ``chosen`` is what was built for a spec that leaves the sandbox to Atoll: a host that comes to
+    offer another one changes nothing for a cluster that is there.
+    """
+    model = spec.model or IsolationModel.SHARED
+    offered = offered_sandboxes(facts, trust, model)
+    sandbox = spec.sandbox or chosen or next(iter(offered), None)
+    if sandbox is None or sandbox not in offered:
         return None
+    found = facts.sandboxes[sandbox]
     return EffectiveSpec(
         kubernetes_version=spec.kubernetes_version or default_version(versions),
-        model=spec.model or IsolationModel.SHARED,
+        model=model,
         sandbox=sandbox,
-        runtime_class=found,
+        runtime_class=found.runtime_class,
         persistence=spec.persistence or default_persistence(facts),
         resources=effective_resources(spec),
+        overhead=found.overhead,
     )
 
 
@@ -104,46 +138,71 @@ def default_persistence(facts: HostFacts) -> Persistence:
     return Persistence.PERSISTENT if facts.default_storage_class else Persistence.EPHEMERAL
 
 
+def sandbox_refusals(
+    spec: ClusterSpec, facts: HostFacts | None, trust: Trust, host: str
+) -> Iterable[FieldError]:
+    """Why this tenant cannot have the sandbox asked for, or any; each with what to do."""
+    path, model = "spec.isolation.sandbox", spec.model or IsolationModel.SHARED
+    if facts is None:
+        why = isolation_table.refusal(trust, model, spec.sandbox) if spec.sandbox else ""
+        if why:
+            yield FieldError(path, NOT_TRUSTED, f"{why}: leave it out and Atoll takes the strongest there is")
+        return
+    found = {o.profile.sandbox: o for o in sandboxes(facts, trust, model)}
+    if spec.sandbox is not None:
+        yield from _told(path, found[spec.sandbox], host)
+    elif all(o.code for o in found.values()):
+        gvisor = found[Sandbox.GVISOR]
+        detail = (
+            f"host {host!r} has no sandbox for an untrusted tenant ({gvisor.why_not}):"
+            f" ask an admin to {gvisor.profile.install}"
+        )
+        yield FieldError(path, NOT_OFFERED, detail)
+
+
 def _version_refusals(spec: ClusterSpec, versions: Sequence[str], host: str) -> Iterable[FieldError]:
     if spec.kubernetes_version is not None and spec.kubernetes_version not in versions:
         detail = (
             f"{spec.kubernetes_version!r} is not offered on host {host!r}: choose one of {_listed(versions)}"
         )
-        yield FieldError("spec.kubernetesVersion", "not-offered", detail)
+        yield FieldError("spec.kubernetesVersion", NOT_OFFERED, detail)
 
 
 def _model_refusals(spec: ClusterSpec) -> Iterable[FieldError]:
     if spec.model is IsolationModel.DEDICATED_POOL:
         detail = "no node pool is assigned to this tenant: use 'shared', or ask an admin for a pool"
-        yield FieldError("spec.isolation.model", "not-offered", detail)
+        yield FieldError("spec.isolation.model", NOT_OFFERED, detail)
 
 
-def _sandbox_refusals(
-    spec: ClusterSpec, facts: HostFacts | None, trust: Trust, host: str
-) -> Iterable[FieldError]:
-    path = "spec.isolation.sandbox"
-    if spec.sandbox is None:
-        if facts is not None and not offered_sandboxes(facts, trust):
-            detail = (
-                f"host {host!r} has no sandbox for an untrusted tenant: ask an admin to install gVisor there"
-            )
-            yield FieldError(path, "not-offered", detail)
-    elif spec.sandbox is Sandbox.NONE and trust is not Trust.TRUSTED:
-        yield FieldError(path, "not-trusted", "'none' is for trusted tenants only: use 'gvisor'")
-    elif spec.sandbox not in SUPPORTED:
-        detail = f"{spec.sandbox.value!r} is not supported yet: use 'gvisor'"
-        yield FieldError(path, "not-offered", detail)
-    elif facts is not None and runtime_class(facts, spec.sandbox) is None:
-        nearest = _listed([s.value for s in offered_sandboxes(facts, trust)]) or "none today"
-        detail = f"host {host!r} has no RuntimeClass for {spec.sandbox.value!r}: it offers {nearest}"
-        yield FieldError(path, "not-offered", detail)
+def _told(path: str, offer: SandboxOffer, host: str) -> Iterable[FieldError]:
+    """The refusal of a profile that was asked for by name."""
+    if not offer.code:
+        return
+    use = f"use {offer.nearest.value!r}" if offer.nearest else f"host {host!r} has no other for this tenant"
+    if offer.code == NOT_TRUSTED:
+        yield FieldError(path, offer.code, f"{offer.why_not}: {use}")
+        return
+    detail = (
+        f"host {host!r} cannot run {offer.profile.sandbox.value!r}: {offer.why_not}. Now: {use}."
+        f" For {offer.profile.title}, an admin would {offer.profile.install}"
+    )
+    yield FieldError(path, offer.code, detail)
+
+
+def _refused(sandbox: Sandbox, facts: HostFacts, trust: Trust, model: IsolationModel) -> tuple[str, str]:
+    """Code and reason; both empty when it is offered."""
+    why = isolation_table.refusal(trust, model, sandbox)
+    if why:
+        return NOT_TRUSTED, why
+    lack = facts.sandboxes.get(sandbox, UNSEEN).lack
+    return (NOT_OFFERED, lack) if lack else ("", "")
 
 
 def _persistence_refusals(spec: ClusterSpec, facts: HostFacts | None, host: str) -> Iterable[FieldError]:
     persistent = spec.persistence is Persistence.PERSISTENT
     if persistent and facts is not None and not facts.default_storage_class:
         detail = f"host {host!r} has no default storage class: use 'ephemeral'"
-        yield FieldError("spec.persistence", "not-offered", detail)
+        yield FieldError("spec.persistence", NOT_OFFERED, detail)
 
 
 def _listed(words: Sequence[str]) -> str:

@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from tenancy.enums import Sandbox
+from tenancy.rules import runtimes
+from tenancy.rules.runtimes import NO_OVERHEAD
+
 if TYPE_CHECKING:
     from datetime import datetime
     from decimal import Decimal
@@ -18,11 +22,11 @@ if TYPE_CHECKING:
         Persistence,
         Reason,
         Role,
-        Sandbox,
         StepState,
     )
     from tenancy.rules.conditions import Condition
     from tenancy.rules.nodes import NodeFacts
+    from tenancy.rules.runtimes import Overhead, RuntimeClass, SandboxFacts
 
 
 @dataclass(frozen=True)
@@ -58,9 +62,11 @@ class EffectiveSpec:
     model: IsolationModel
     sandbox: Sandbox
     runtime_class: str
-    """The host's RuntimeClass; empty for the sandbox ``none``."""
+    """The host's RuntimeClass; empty for sandboxes that need none."""
     persistence: Persistence
     resources: Resources
+    overhead: Overhead = NO_OVERHEAD
+    """What the sandbox takes for each pod; the host's quota counts it."""
 
 
 @dataclass(frozen=True)
@@ -69,8 +75,8 @@ class HostFacts:
 
     version: str
     """Of the API server, as ``v1.36.3``."""
-    runtime_classes: dict[str, str]
-    """RuntimeClass name → handler."""
+    runtime_classes: dict[str, RuntimeClass]
+    """By name."""
     storage_classes: tuple[str, ...]
     default_storage_class: str
     """Empty when the host has none."""
@@ -82,6 +88,8 @@ class HostFacts:
     """Extended resources on any node: each is closed by name in a tenant's quota."""
     device_classes: tuple[str, ...] = ()
     """DRA classes: ways to a device that are closed likewise."""
+    sandboxes: dict[Sandbox, SandboxFacts] = field(default_factory=dict)
+    """What follows for each profile on the nodes that tenants' pods may land on (``rules.survey``)."""
 
 
 @dataclass(frozen=True)
@@ -119,9 +127,11 @@ class DesiredCluster:
     ever_ready: bool
     host: HostAccess
     effective: EffectiveSpec | None
-    """``None`` until the host's facts are known: what is silent in the spec follows from them."""
+    """``None`` until the host's facts are known, or when it does not offer what is asked."""
     conditions: tuple[Condition, ...]
     endpoint: str
+    refusal: str = ""
+    """Why the host does not offer it (any more), and what to do."""
 
 
 @dataclass(frozen=True)
@@ -151,6 +161,8 @@ class Observation:
     """The tenant API's address; empty leaves what is known."""
     gone: bool = False
     """Teardown proved that nothing is left on the host."""
+    sandbox: Sandbox | None = None
+    """What the pass built with: a choice left to Atoll is made once."""
 
 
 @dataclass(frozen=True)
@@ -185,7 +197,7 @@ def facts_to_json(facts: HostFacts) -> dict[str, Any]:
     """For the database column and the API."""
     return {
         "version": facts.version,
-        "runtimeClasses": facts.runtime_classes,
+        "runtimeClasses": {n: runtimes.class_to_json(c) for n, c in facts.runtime_classes.items()},
         "storageClasses": list(facts.storage_classes),
         "defaultStorageClass": facts.default_storage_class,
         "serviceCIDRs": list(facts.service_cidrs),
@@ -193,16 +205,17 @@ def facts_to_json(facts: HostFacts) -> dict[str, Any]:
         "readyNodes": facts.ready_nodes,
         "accelerators": list(facts.accelerators),
         "deviceClasses": list(facts.device_classes),
+        "sandboxes": {s.value: runtimes.sandbox_to_json(found) for s, found in facts.sandboxes.items()},
     }
 
 
 def facts_from_json(data: dict[str, Any]) -> HostFacts | None:
-    """``None`` for a host that has not been looked at yet."""
-    if not data:
+    """``None`` for a host that has not been looked at yet, or not since Atoll was updated."""
+    if "sandboxes" not in data:
         return None
     return HostFacts(
         version=data["version"],
-        runtime_classes=dict(data["runtimeClasses"]),
+        runtime_classes={n: runtimes.class_from_json(c) for n, c in data["runtimeClasses"].items()},
         storage_classes=tuple(data["storageClasses"]),
         default_storage_class=data["defaultStorageClass"],
         service_cidrs=tuple(data["serviceCIDRs"]),
@@ -210,4 +223,5 @@ def facts_from_json(data: dict[str, Any]) -> HostFacts | None:
         ready_nodes=data["readyNodes"],
         accelerators=tuple(data.get("accelerators", ())),
         device_classes=tuple(data.get("deviceClasses", ())),
+        sandboxes={Sandbox(s): runtimes.sandbox_from_json(f) for s, f in data["sandboxes"].items()},
     )

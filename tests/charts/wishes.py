@@ -8,16 +8,18 @@ from typing import Any, Final
 from uuid import UUID
 
 from tenancy.enums import Exposure, IsolationModel, Persistence, Sandbox
+from tenancy.rules.runtimes import RuntimeClass, SandboxFacts
 from tenancy.rules.specs import DesiredCluster, EffectiveSpec, HostAccess, HostFacts, Resources
 
 FACTS: Final = HostFacts(
     version="v1.36.3",
-    runtime_classes={"gvisor": "runsc"},
+    runtime_classes={"gvisor": RuntimeClass("runsc")},
     storage_classes=("fast", "standard"),
     default_storage_class="standard",
     service_cidrs=("10.96.0.0/16",),
     api_addresses=("192.0.2.1:6443",),
     ready_nodes=2,
+    sandboxes={Sandbox.GVISOR: SandboxFacts("gvisor", nodes=2), Sandbox.NONE: SandboxFacts(nodes=2)},
 )
 HOST: Final = HostAccess(
     uid=UUID(int=7),

@@ -17,6 +17,7 @@ from provisioner.wiring import BUILD, TEARDOWN
 from tenancy.enums import ConditionType, Exposure, IsolationModel, Persistence, Reason, Sandbox
 from tenancy.rules.lifecycle import summary
 from tenancy.rules.names import host_namespace
+from tenancy.rules.runtimes import RuntimeClass, SandboxFacts
 from tenancy.rules.specs import DesiredCluster, EffectiveSpec, HostAccess, HostFacts, Resources
 from tests.fakes.world import FakeGuard, World
 
@@ -30,12 +31,13 @@ CHART = Path(__file__).resolve().parents[2] / "helm" / "virtual-cluster"
 UID = UUID("0b5f6a52-7d1c-4d8e-9a43-3c1f7a0e9b11")
 FACTS = HostFacts(
     version="v1.36.3",
-    runtime_classes={"gvisor": "runsc"},
+    runtime_classes={"gvisor": RuntimeClass("runsc")},
     storage_classes=("local-path",),
     default_storage_class="local-path",
     service_cidrs=("10.96.0.0/16",),
     api_addresses=("172.30.0.1:6443",),
     ready_nodes=2,
+    sandboxes={Sandbox.GVISOR: SandboxFacts("gvisor", nodes=2), Sandbox.NONE: SandboxFacts(nodes=2)},
 )
 HOST = HostAccess(
     uid=UUID("6f2ffbd5-c7bf-4be5-b760-3dfc4c1237fc"),
@@ -86,6 +88,7 @@ class Team:
     observed_generation: int = 0
     gone: bool = False
     fault: Fault | None = None
+    built: Sandbox | None = None
 
     def once(self) -> Outcome | None:
         """One pass; ``None`` when it ended with a fault, which is kept."""
@@ -158,7 +161,7 @@ class Team:
         )
         if seen.clean and not self.wanted.deleting:
             self.observed_generation = seen.generation
-        self.steps = seen.steps
+        self.steps, self.built = seen.steps, seen.sandbox or self.built
         self.world.point()
 
 

@@ -10,7 +10,7 @@ from provisioner.outcomes import Stall
 from provisioner.ports import DEPLOYMENTS, EVENTS, PODS
 from provisioner.reconcile import sandbox
 from tenancy.enums import ConditionType, Reason, Sandbox
-from tests.fakes.world import GVISOR, RUNC
+from tests.fakes.world import RUNC
 from tests.provisioner.harness import EFFECTIVE, NS, WANTED
 
 
@@ -28,19 +28,6 @@ class TestSandbox:
         team.wanted = replace(WANTED, effective=replace(EFFECTIVE, sandbox=Sandbox.NONE, runtime_class=""))
         team.until_settled()
         assert team.condition(ConditionType.AVAILABLE).true
-
-    @pytest.mark.parametrize(
-        ("wanted", "said", "right"),
-        [
-            (Sandbox.GVISOR, GVISOR, True),
-            (Sandbox.GVISOR, "[ 0.0] Starting gVisor...", True),
-            (Sandbox.GVISOR, RUNC, False),
-            (Sandbox.NONE, RUNC, True),
-            (Sandbox.KATA, GVISOR, False),
-        ],
-    )
-    def test_judgement(self, wanted, said, right):
-        assert sandbox.is_sandboxed(wanted, said) is right
 
     def until_probing(self, team):
         for _ in range(10):

@@ -69,10 +69,10 @@ class TestHost:
         assert "is being read" in team.once().message
 
     def test_without_a_sandbox_for_this_tenant(self, team):
-        team.wanted = replace(WANTED, effective=None)
+        team.wanted = replace(WANTED, effective=None, refusal="no RuntimeClass: install gVisor")
         outcome = team.once()
-        assert outcome.reason is Reason.HOST_MISCONFIGURED
-        assert "runsc" in outcome.message
+        assert outcome.reason is Reason.SANDBOX_UNAVAILABLE
+        assert "install gVisor" in outcome.message
 
     def test_a_fault_on_the_way_leaves_what_is_known(self, team):
         team.until_settled()

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from provisioner import wiring
 from provisioner.outcomes import Done, LeaseLost, Permanent, Stall, Transient, Wait
+from provisioner.ports import NODES
 from provisioner.reconcile.memory import Memory
 from tenancy.actions import access, clusters, work
 from tenancy.enums import AccessState, OperationState, Phase, Reason, WorkKind
@@ -162,6 +163,7 @@ def test_a_gone_object_is_done(world):
 class TestHost:
     def test_facts_are_kept_and_it_is_looked_at_again(self, world):
         made = factories.host(facts=None)
+        world.host.put(NODES, {"metadata": {"name": "worker-1", "uid": "n1"}})
         due_now()
         outcome = wiring.run(WorkKind.HOST, made.uid)
         assert isinstance(outcome, Wait)

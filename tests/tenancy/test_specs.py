@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -9,9 +10,11 @@ from hypothesis import strategies as st
 from tenancy.enums import IsolationModel, Persistence, Sandbox, Trust
 from tenancy.errors import Invalid
 from tenancy.rules import offers, quantities
+from tenancy.rules.runtimes import RuntimeClass
 from tenancy.rules.spec_parsing import parse_spec
 from tenancy.rules.specs import facts_from_json, facts_to_json
-from tests.factories import FACTS
+from tenancy.rules.survey import survey
+from tests.factories import FACTS, NODE
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
@@ -136,7 +139,7 @@ def test_what_a_host_cannot_do_is_refused_at_once(spec, expected):
 
 
 def test_a_host_without_sandbox_takes_no_untrusted_tenant():
-    bare = facts_from_json({**facts_to_json(FACTS), "runtimeClasses": {"odd": "other"}})
+    bare = replace(FACTS, sandboxes=survey((NODE,), {"odd": RuntimeClass("other")}, "v1.36.3"))
     assert refusal({}, facts=bare) == [("spec.isolation.sandbox", "not-offered")]
     assert refusal({}, trust=Trust.TRUSTED, facts=bare) == []
     assert offers.effective(parse_spec({}), bare, Trust.UNTRUSTED, ["1.36"]) is None

@@ -14,6 +14,7 @@ from tenancy.enums import Persistence, Sandbox, Trust
 from tenancy.errors import Invalid
 from tenancy.rules import offers
 from tenancy.rules.names import CLUSTER_MAX, name_errors
+from tenancy.rules.profiles import PROFILES
 from tenancy.rules.spec_parsing import parse_spec
 from tenancy.rules.specs import facts_from_json
 
@@ -43,13 +44,6 @@ SIZES: Final[Mapping[str, Size]] = {
 }
 CUSTOM: Final = "custom"
 
-SANDBOXES: Final[Mapping[Sandbox, str]] = {
-    Sandbox.GVISOR: "gVisor: pods get a kernel of their own in user space",
-    Sandbox.KATA: "Kata: each pod in a small virtual machine",
-    Sandbox.VNODE: "vNode: pods in a virtual node",
-    Sandbox.USERNS: "User namespaces: root inside is nobody outside",
-    Sandbox.NONE: "None: pods share the node's kernel",
-}
 PERSISTENCES: Final[Mapping[Persistence, str]] = {
     Persistence.PERSISTENT: "Persistent: its API objects survive a restart of the control plane",
     Persistence.EPHEMERAL: "Ephemeral: quick to make, gone when its control plane restarts",
@@ -125,7 +119,9 @@ class ClusterForm(DomainForm):
         )
         versions = sorted(offer.versions, key=newest, reverse=True)
         self._choose("version", [(v, v) for v in versions], versions[0] if versions else "")
-        self._choose("sandbox", [(s.value, SANDBOXES[s]) for s in offer.sandboxes])
+        self._choose(
+            "sandbox", [(s.value, f"{PROFILES[s].title}: {PROFILES[s].promise}") for s in offer.sandboxes]
+        )
         self._choose("persistence", [(p.value, PERSISTENCES[p]) for p in offer.persistences])
         self.fields["version"].required = bool(versions)
 

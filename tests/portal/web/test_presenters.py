@@ -8,7 +8,7 @@ import pytest
 
 from portal.web import presenters, progress, words
 from portal.web.forms.base import sentence
-from portal.web.forms.clusters import PERSISTENCES, SANDBOXES
+from portal.web.forms.clusters import PERSISTENCES
 from portal.web.templatetags import atoll
 from portal.web.words import Tone
 from provisioner import wiring
@@ -25,6 +25,7 @@ from tenancy.enums import (
     WorkKind,
 )
 from tenancy.rules.conditions import BUILD_ORDER, Condition
+from tenancy.rules.profiles import PROFILES
 from tests import factories
 
 if TYPE_CHECKING:
@@ -141,4 +142,4 @@ def test_steps_not_begun_have_the_names_they_will_have() -> None:
 
 
 def test_every_sandbox_has_words() -> None:
-    assert (set(SANDBOXES), set(PERSISTENCES)) == (set(Sandbox), set(Persistence))
+    assert (set(PROFILES), set(PERSISTENCES)) == (set(Sandbox), set(Persistence))

@@ -1,0 +1,149 @@
+"""Which sandbox profiles nodes can run: of a whole host, or of one pool of it. Pure.
+
+What does not change by itself decides: labels, kernel, runtime, classes. A node that is not
+ready still can; otherwise a restart of a kubelet would take a running cluster's sandbox away.
+"""
+
+from __future__ import annotations
+
+import re
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Final
+
+from tenancy.rules import drivers
+from tenancy.rules.profiles import PROFILES
+from tenancy.rules.runtimes import NO_OVERHEAD, SandboxFacts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from tenancy.enums import Sandbox
+    from tenancy.rules.nodes import NodeFacts, Taint
+    from tenancy.rules.profiles import Profile
+    from tenancy.rules.runtimes import RuntimeClass
+
+_MINOR: Final = re.compile(r"v?(\d+)\.(\d+)")
+_PASSED: Final = ("node.kubernetes.io/", "tenant.node-restriction.kubernetes.io/")
+"""Prefixes of taints that decide nothing: Kubernetes' own tell of troubles that pass, a pool's pods
+tolerate their pool's."""
+_KEEPS_OFF: Final = frozenset({"NoSchedule", "NoExecute"})
+
+
+def landing(nodes: Iterable[NodeFacts], selector: Mapping[str, str]) -> tuple[NodeFacts, ...]:
+    """The nodes that pods with this selector may land on: of a host's workloads, or of a pool."""
+    return tuple(
+        node
+        for node in nodes
+        if selector.items() <= node.labels.items() and all(_harmless(taint) for taint in node.taints)
+    )
+
+
+def survey(
+    nodes: Sequence[NodeFacts], classes: Mapping[str, RuntimeClass], version: str
+) -> dict[Sandbox, SandboxFacts]:
+    """What these nodes offer on a host with these RuntimeClasses and this version of Kubernetes."""
+    return {sandbox: _found(row, nodes, classes, version) for sandbox, row in PROFILES.items()}
+
+
+def lacks(profile: Profile, node: NodeFacts, runtime: RuntimeClass | None) -> tuple[str, ...]:
+    """What a node lacks for a profile, each with what is there instead; empty when it can run it."""
+    return tuple(_node_lacks(profile, node, runtime))
+
+
+def _found(
+    profile: Profile, nodes: Sequence[NodeFacts], classes: Mapping[str, RuntimeClass], version: str
+) -> SandboxFacts:
+    name = _class_of(profile.handlers, classes)
+    runtime = classes[name] if name else None
+    lack = _host_lack(profile, name, version)
+    able = [node for node in nodes if not lacks(profile, node, runtime)] if not lack else []
+    if not able:
+        return SandboxFacts(name, lack=lack or _nodes_lack(profile, nodes, runtime))
+    return SandboxFacts(
+        runtime_class=name,
+        overhead=runtime.overhead if runtime else NO_OVERHEAD,
+        nodes=sum(node.ready and node.schedulable for node in able),
+        accelerators=_accelerators(profile, able, classes),
+    )
+
+
+def _class_of(handlers: tuple[str, ...], classes: Mapping[str, RuntimeClass]) -> str:
+    """The first RuntimeClass, by name, of one of these handlers; empty when there is none."""
+    fits = (n for n in sorted(classes) if any(fnmatchcase(classes[n].handler, h) for h in handlers))
+    return next(fits, "")
+
+
+def _host_lack(profile: Profile, runtime_class: str, version: str) -> str:
+    if _minor(version) < profile.kubernetes:
+        return f"Kubernetes {version} is older than {_dotted(profile.kubernetes)}"
+    if profile.handlers and not runtime_class:
+        return f"no RuntimeClass has the handler {' or '.join(profile.handlers)}"
+    return ""
+
+
+def _nodes_lack(profile: Profile, nodes: Sequence[NodeFacts], runtime: RuntimeClass | None) -> str:
+    """Of the node that lacks least."""
+    if not nodes:
+        return "there is no node for tenants' pods"
+    lacking = {node.name: lacks(profile, node, runtime) for node in nodes}
+    name = min(lacking, key=lambda n: (len(lacking[n]), n))
+    others = f" (the {len(nodes) - 1} other nodes lack no less)" if len(nodes) > 1 else ""
+    return f"node {name}: {'; '.join(lacking[name])}{others}"
+
+
+def _node_lacks(profile: Profile, node: NodeFacts, runtime: RuntimeClass | None) -> Iterator[str]:
+    wanted = {**profile.labels, **(runtime.node_selector if runtime else {})}
+    for key, value in wanted.items():
+        if node.labels.get(key) != value:
+            yield f"it has no label {key}={value}"
+    if _minor(node.kubelet) < profile.kubelet:
+        yield f"its kubelet {node.kubelet or 'unknown'} is older than {_dotted(profile.kubelet)}"
+    if _minor(node.kernel) < profile.kernel:
+        yield f"its kernel {node.kernel or 'unknown'} is older than {_dotted(profile.kernel)}"
+    if profile.runtime and not node.runtime.startswith(f"{profile.runtime}://"):
+        yield f"its container runtime is {node.runtime or 'unknown'}, not {profile.runtime}"
+    # Nodes before 1.30, and some runtimes, do not tell their handlers.
+    if runtime and node.handlers and runtime.handler not in node.handlers:
+        yield f"its container runtime has no handler {runtime.handler}"
+    if profile.user_namespaces and not node.handlers.get("", False):
+        yield f"its container runtime {node.runtime or ''} reports no user namespaces (runc 1.2 or newer has them)"
+
+
+def _accelerators(
+    profile: Profile, nodes: Sequence[NodeFacts], classes: Mapping[str, RuntimeClass]
+) -> dict[str, str]:
+    """Each accelerator of the nodes with why this profile cannot use it, by the best node."""
+    found: dict[str, str] = {}
+    for node in nodes:
+        for name in node.resources:
+            why = _unusable(profile, name, node, classes)
+            found[name] = "" if found.get(name) == "" else why
+    return dict(sorted(found.items()))
+
+
+def _unusable(profile: Profile, name: str, node: NodeFacts, classes: Mapping[str, RuntimeClass]) -> str:
+    rules = profile.accelerators
+    if not any(fnmatchcase(name, pattern) for pattern in rules.usable):
+        return rules.why_only
+    if rules.handlers and not _class_of(rules.handlers, classes):
+        return f"no RuntimeClass has the handler {' or '.join(rules.handlers)}"
+    driver = drivers.of(node.labels)
+    if rules.drivers is not None and driver not in rules.drivers:
+        return (
+            f"{profile.title} does not know the driver {driver or 'of unknown version'} of node {node.name}"
+        )
+    return ""
+
+
+def _harmless(taint: Taint) -> bool:
+    return taint.effect not in _KEEPS_OFF or taint.key.startswith(_PASSED)
+
+
+def _minor(version: str) -> tuple[int, int]:
+    """``v1.36.3`` → (1, 36); (0, 0) for what cannot be read."""
+    match = _MINOR.match(version)
+    return (int(match[1]), int(match[2])) if match else (0, 0)
+
+
+def _dotted(version: tuple[int, int]) -> str:
+    return f"{version[0]}.{version[1]}"
