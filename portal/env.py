@@ -29,6 +29,7 @@ class Environment(BaseSettings):
     secret_key: str = Field(default="", description="Django's key; empty: made under the home")
     sealing_keys: str = Field(default="", description="Fernet keys, newest first, comma-separated")
     helm: str = Field(default="helm", description="the Helm 4 binary")
+    gpu_advisories: str = Field(default="", description="a JSON file with advisories of your own")
     debug: bool = Field(default=False, description="Django's debug pages")
     log_format: str = Field(default="console", pattern="^(console|json)$")
 

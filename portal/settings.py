@@ -128,6 +128,8 @@ SPECTACULAR_SETTINGS = {
             "ConditionStatus",
             "ConditionType",
             "Exposure",
+            "GpuComponent",
+            "GpuVerdict",
             "IsolationModel",
             "OperationKind",
             "OperationState",
@@ -137,8 +139,10 @@ SPECTACULAR_SETTINGS = {
             "Reason",
             "Role",
             "Sandbox",
+            "Severity",
             "StepState",
             "Trust",
+            "VersionSource",
         )
     },
     "PREPROCESSING_HOOKS": ["portal.api.schema.without_twins"],
@@ -150,6 +154,7 @@ SPECTACULAR_SETTINGS = {
 
 ATOLL_BROKER_URL = ENVIRONMENT.broker_url or f"redis+socket://{ATOLL_HOME}/run/redis.sock"
 ATOLL_HELM = ENVIRONMENT.helm
+ATOLL_GPU_ADVISORIES = ENVIRONMENT.gpu_advisories
 ATOLL_LOG_FORMAT = ENVIRONMENT.log_format
 
 LOGGING = {

@@ -44,6 +44,7 @@ ENDPOINT_SLICES: Final = Kind("discovery.k8s.io/v1", "endpointslices", "Endpoint
 NETWORK_POLICIES: Final = Kind("networking.k8s.io/v1", "networkpolicies", "NetworkPolicy")
 SERVICE_CIDRS: Final = Kind("networking.k8s.io/v1", "servicecidrs", "ServiceCIDR")
 RUNTIME_CLASSES: Final = Kind("node.k8s.io/v1", "runtimeclasses", "RuntimeClass")
+GPU_POLICIES: Final = Kind("nvidia.com/v1", "clusterpolicies", "ClusterPolicy")
 DEVICE_CLASSES: Final = Kind("resource.k8s.io/v1", "deviceclasses", "DeviceClass")
 STORAGE_CLASSES: Final = Kind("storage.k8s.io/v1", "storageclasses", "StorageClass")
 ROLE_BINDINGS: Final = Kind("rbac.authorization.k8s.io/v1", "rolebindings", "RoleBinding")
@@ -129,6 +130,9 @@ class Kube(Protocol):
 
     def annotate(self, kind: Kind, name: str, annotations: Mapping[str, str], namespace: str = "") -> None:
         """Sets annotations and leaves the rest alone."""
+
+    def label(self, kind: Kind, name: str, labels: Mapping[str, str | None], namespace: str = "") -> None:
+        """Sets labels, takes those away that are ``None``, and leaves the rest alone."""
 
     def delete(self, kind: Kind, name: str, namespace: str = "", *, uid: str = "", grace: int = -1) -> bool:
         """Starts the end of an object; False when it was not there.

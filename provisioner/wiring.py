@@ -35,7 +35,7 @@ from tenancy.actions import access as kubeconfigs
 from tenancy.actions import observations, work
 from tenancy.enums import ConditionType, WorkKind
 from tenancy.queries import access as wishes
-from tenancy.queries import clusters
+from tenancy.queries import advisories, clusters
 from tenancy.queries import hosts as known_hosts
 
 if TYPE_CHECKING:
@@ -152,7 +152,7 @@ def _host(lease: Lease, held: Holding) -> Outcome:
     known = known_hosts.access(lease.object_id)
     if known is None:
         return Done()
-    seen, again = discovery.look(known, _hosts(), held)
+    seen, again = discovery.look(known, _hosts(), held, advisories.load(), clusters.placed(known.uid))
     observations.record_host(lease, known.uid, seen)
     return again
 

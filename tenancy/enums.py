@@ -60,6 +60,40 @@ class IsolationModel(StrEnum):
     DEDICATED_POOL = "dedicated-pool"
 
 
+class GpuComponent(StrEnum):
+    """A part of a node's GPU software that advisories are about."""
+
+    TOOLKIT = "container-toolkit"
+    OPERATOR = "gpu-operator"
+    DRIVER = "driver"
+
+
+class GpuVerdict(StrEnum):
+    """What is to be thought of a node's GPU software; a node without accelerators has none."""
+
+    CLEAN = "clean"
+    EXPOSED = "exposed"
+    UNKNOWN = "unknown"
+
+
+class VersionSource(StrEnum):
+    """Who told a version, the best witness first."""
+
+    POD = "pod"
+    CLUSTER_POLICY = "cluster-policy"
+    FEATURE_DISCOVERY = "gpu-feature-discovery"
+    NODE_LABEL = "node-label"
+
+
+class Severity(StrEnum):
+    """How grave a vulnerability is, in CVSS's words."""
+
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    CRITICAL = "critical"
+
+
 class Persistence(StrEnum):
     """Whether the cluster's store survives the loss of its control-plane pod."""
 

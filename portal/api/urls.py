@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from django.urls import URLPattern, path
 
-from portal.api.views import clusters, health, hosts, kubeconfigs, operations, ready, tenants, tokens
+from portal.api.views import clusters, gpu, health, hosts, kubeconfigs, operations, ready, tenants, tokens
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,6 +34,8 @@ _RESOURCES: dict[str, type[Resource]] = {
     "operations/<uuid:uid>": operations.OneOperation,
     "hosts": hosts.Hosts,
     "hosts/<str:name>": hosts.OneHost,
+    "hosts/<str:name>/gpu-exposure": gpu.HostGpuExposure,
+    "gpu-exposure": gpu.GpuExposures,
     "audit": operations.PlatformAudit,
     "openapi.json": health.OpenApi,
 }

@@ -65,9 +65,10 @@ class RestKube:
         return True
 
     def annotate(self, kind: Kind, name: str, annotations: Mapping[str, str], namespace: str = "") -> None:
-        body = {"metadata": {"annotations": dict(annotations)}}
-        path = _path(kind, namespace, name) + _query(fieldManager=MANAGER)
-        self._write("PATCH", path, body, "application/merge-patch+json")
+        self._merge(kind, name, namespace, {"annotations": dict(annotations)})
+
+    def label(self, kind: Kind, name: str, labels: Mapping[str, str | None], namespace: str = "") -> None:
+        self._merge(kind, name, namespace, {"labels": dict(labels)})
 
     def delete(self, kind: Kind, name: str, namespace: str = "", *, uid: str = "", grace: int = -1) -> bool:
         self._guard.check()
@@ -107,6 +108,10 @@ class RestKube:
         path = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
         review = self._object(self._transport.send("POST", path, kind))
         return str(review["status"]["userInfo"]["username"])
+
+    def _merge(self, kind: Kind, name: str, namespace: str, metadata: Object) -> None:
+        path = _path(kind, namespace, name) + _query(fieldManager=MANAGER)
+        self._write("PATCH", path, {"metadata": metadata}, "application/merge-patch+json")
 
     def _read(self, path: str, accept: str = "application/json") -> Answer:
         """Asked twice of a server that fails now and then, so that a pass gets on."""

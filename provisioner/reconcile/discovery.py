@@ -15,17 +15,18 @@ from provisioner.ports import (
     HostMisconfigured,
     Unreachable,
 )
-from provisioner.reconcile import nodes, runtime_classes
+from provisioner.reconcile import gpu, gpu_gate, nodes, runtime_classes
 from tenancy.enums import ConditionStatus, Reason
 from tenancy.rules import survey
 from tenancy.rules.specs import HostFacts, HostObservation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from provisioner.ports import Guard, Hosts, Kube, Object
+    from tenancy.rules.advisories import Advisories
     from tenancy.rules.nodes import NodeFacts
-    from tenancy.rules.specs import HostAccess
+    from tenancy.rules.specs import HostAccess, PlacedCluster
 
 WELL: Final = 30.0
 """Seconds between looks at a host that answers."""
@@ -34,10 +35,21 @@ ILL: Final = 2.0
 _DEFAULT_CLASS: Final = "storageclass.kubernetes.io/is-default-class"
 
 
-def look(access: HostAccess, hosts: Hosts, guard: Guard) -> tuple[HostObservation, Wait]:
-    """What was seen, and when to look again; a host is never looked at for the last time."""
+def look(
+    access: HostAccess,
+    hosts: Hosts,
+    guard: Guard,
+    known: Advisories,
+    placed: Iterable[PlacedCluster],
+) -> tuple[HostObservation, Wait]:
+    """What was seen, and when to look again; a host is never looked at for the last time.
+
+    The nodes are labelled with what ``known`` says of their GPU software; ``placed`` are the host's clusters.
+    """
     try:
-        facts, found = discover(hosts.open(access, guard).kube, access.workload_selector)
+        kube = hosts.open(access, guard).kube
+        facts, found = discover(kube, access.workload_selector)
+        found = gpu_gate.keep(kube, found, known, placed)
     except Transient as fault:
         seen = _trouble(access, hosts, fault)
         return seen, Wait(ILL, seen.reason, seen.message)
@@ -51,7 +63,7 @@ def look(access: HostAccess, hosts: Hosts, guard: Guard) -> tuple[HostObservatio
 def discover(kube: Kube, workloads: Mapping[str, str]) -> tuple[HostFacts, tuple[NodeFacts, ...]]:
     """What the host offers and what its nodes are, read afresh; ``workloads`` selects the nodes for pods."""
     storage = kube.find(STORAGE_CLASSES)
-    found = tuple(nodes.facts(node) for node in kube.find(NODES))
+    found = gpu.inventory(kube, [nodes.facts(node) for node in kube.find(NODES)])
     classes = {c["metadata"]["name"]: runtime_classes.facts(c) for c in kube.find(RUNTIME_CLASSES)}
     version = kube.version()
     facts = HostFacts(

@@ -65,6 +65,7 @@ def _namespace(scope: Scope) -> Object:
     desired = scope.desired
     marks = {
         **labels.of(desired),
+        labels.TRUST: desired.trust.value,
         labels.SANDBOX: scope.effective.sandbox.value,
         labels.RUNTIME_CLASS: scope.effective.runtime_class,
         **_user_namespaces(scope.effective.sandbox),

@@ -14,6 +14,11 @@ _OWN: Final = "kubernetes.io"
 """Names of this domain are Kubernetes' own; a device's name has its vendor's."""
 
 
+def is_extended(name: str) -> bool:
+    """Whether a resource's name is a device's."""
+    return "/" in name and not name.partition("/")[0].endswith(_OWN)
+
+
 def facts(node: Object) -> NodeFacts:
     """One node as the host's API prints it."""
     meta, spec, status = node["metadata"], node.get("spec", {}), node.get("status", {})
@@ -42,5 +47,5 @@ def _user_namespaces(handler: Object) -> bool:
 
 
 def _extended(allocatable: Object) -> dict[str, int]:
-    names = (n for n in sorted(allocatable) if "/" in n and not n.partition("/")[0].endswith(_OWN))
+    names = (n for n in sorted(allocatable) if is_extended(n))
     return {name: int(quantities.parse(allocatable[name])) for name in names}

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from django.db import transaction
 
 from tenancy import policy
-from tenancy.actions import audit
-from tenancy.enums import Permission, Trust
+from tenancy.actions import audit, work
+from tenancy.enums import Permission, Trust, WorkKind
 from tenancy.errors import AlreadyExists, Conflict, Invalid
 from tenancy.models import Tenant
 from tenancy.queries import tenants
@@ -52,6 +52,8 @@ def update(
     if changes:
         Tenant.objects.filter(pk=tenant.pk).update(**changes)
         tenant.refresh_from_db()
+        if "trust" in changes:  # the host's policies go by it
+            work.request_all(WorkKind.CLUSTER, tenant.clusters.values_list("uid", flat=True))
         _note(by, "tenant.update", tenant, **changes)
     return tenant
 

@@ -14,7 +14,13 @@ from tenancy.queries import hosts, tenants
 from tenancy.rules import offers
 from tenancy.rules.conditions import Condition
 from tenancy.rules.spec_parsing import parse_spec
-from tenancy.rules.specs import ClusterSpec, DesiredCluster, EffectiveSpec, facts_from_json
+from tenancy.rules.specs import (
+    ClusterSpec,
+    DesiredCluster,
+    EffectiveSpec,
+    PlacedCluster,
+    facts_from_json,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -103,6 +109,21 @@ def phases(uids: Iterable[UUID]) -> dict[UUID, str]:
     return dict(VirtualCluster.objects.filter(uid__in=list(uids)).values_list("uid", "phase"))
 
 
+def placed(host_uid: UUID) -> tuple[PlacedCluster, ...]:
+    """Everything that is, or is to be, on a host."""
+    rows = VirtualCluster.objects.filter(host_id=host_uid).select_related("tenant", "host")
+    return tuple(
+        PlacedCluster(
+            tenant=row.tenant.name,
+            cluster=row.name,
+            namespace=row.namespace,
+            trust=Trust(row.tenant.trust),
+            selector=dict(row.host.workload_selector),
+        )
+        for row in rows.order_by("created_at", "uid")
+    )
+
+
 def desired(uid: UUID) -> DesiredCluster | None:
     """Everything a pass needs; ``None`` when the row is gone."""
     cluster = VirtualCluster.objects.select_related("tenant", "host").filter(uid=uid).first()
@@ -125,4 +146,5 @@ def to_desired(cluster: VirtualCluster) -> DesiredCluster:
         refusal="" if built else refusal(cluster),
         conditions=conditions(cluster),
         endpoint=cluster.endpoint,
+        trust=Trust(cluster.tenant.trust),
     )

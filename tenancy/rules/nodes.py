@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from tenancy.rules import gpu as gpus
+
+if TYPE_CHECKING:
+    from tenancy.rules.gpu import GpuFacts
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,8 @@ class NodeFacts:
     """Handler of the container runtime → whether it can give pods user namespaces."""
     resources: dict[str, int] = field(default_factory=dict)
     """Allocatable extended resources: ``nvidia.com/gpu`` → 4."""
+    gpu: GpuFacts | None = None
+    """Of a node with accelerators only."""
 
 
 def to_json(facts: NodeFacts) -> dict[str, Any]:
@@ -46,4 +53,6 @@ def to_json(facts: NodeFacts) -> dict[str, Any]:
 
 def from_json(data: dict[str, Any]) -> NodeFacts:
     """The inverse of ``to_json``."""
-    return NodeFacts(**{**data, "taints": tuple(Taint(**taint) for taint in data["taints"])})
+    taints = tuple(Taint(**taint) for taint in data["taints"])
+    gpu = gpus.from_json(data["gpu"]) if data.get("gpu") else None
+    return NodeFacts(**{**data, "taints": taints, "gpu": gpu})

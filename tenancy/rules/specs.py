@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tenancy.enums import Sandbox
+from tenancy.enums import Sandbox, Trust
 from tenancy.rules import runtimes
 from tenancy.rules.runtimes import NO_OVERHEAD
 
@@ -132,6 +132,19 @@ class DesiredCluster:
     endpoint: str
     refusal: str = ""
     """Why the host does not offer it (any more), and what to do."""
+    trust: Trust = Trust.UNTRUSTED
+
+
+@dataclass(frozen=True)
+class PlacedCluster:
+    """A cluster and where on its host it is."""
+
+    tenant: str
+    cluster: str
+    namespace: str
+    trust: Trust
+    selector: dict[str, str]
+    """Node labels that its pods need."""
 
 
 @dataclass(frozen=True)

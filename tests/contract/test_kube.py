@@ -62,6 +62,15 @@ def test_apply_leaves_what_others_wrote(side):
     assert seen(side)["metadata"]["annotations"]["mine"] == "x"
 
 
+def test_labels_are_set_and_taken_away_beside_those_applied(side):
+    side.kube.apply(SERVICE_ACCOUNTS, account(side, a="1"))
+    side.kube.label(SERVICE_ACCOUNTS, "robot", {"mine": "x", "absent": None}, side.namespace)
+    assert seen(side)["metadata"]["labels"] == {"a": "1", "mine": "x"}
+    side.kube.apply(SERVICE_ACCOUNTS, account(side, a="2"))
+    side.kube.label(SERVICE_ACCOUNTS, "robot", {"mine": None}, side.namespace)
+    assert seen(side)["metadata"]["labels"] == {"a": "2"}
+
+
 def test_apply_puts_right_what_others_changed(side):
     quota = {
         "apiVersion": "v1",

@@ -125,6 +125,17 @@ class FakeKube:
         seen["metadata"].setdefault("annotations", {}).update(annotations)
         self._point()
 
+    def label(self, kind: Kind, name: str, labels: Mapping[str, str | None], namespace: str = "") -> None:
+        key = _key(kind, name, namespace)
+        self._effect("label", key)
+        seen = self._store.objects.get(key)
+        if seen is None:
+            raise _not_found(key)
+        worn = {**seen["metadata"].get("labels", {}), **labels}
+        seen["metadata"]["labels"] = {name: value for name, value in worn.items() if value is not None}
+        self._store.writes.append(("label", key))
+        self._point()
+
     def delete(self, kind: Kind, name: str, namespace: str = "", *, uid: str = "", grace: int = -1) -> bool:
         key = _key(kind, name, namespace)
         self._effect("delete", key)

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from tests.isolation.pod_attacks import (
     CONTROL_PLANE,
+    GPU_GATE,
     HARDENING,
     PLACEMENT,
     POD_IDENTITY,
@@ -275,6 +276,7 @@ NAMESPACES = [
 
 ATTACKS = [
     *PLACEMENT,
+    *GPU_GATE,
     *HARDENING,
     *POD_IDENTITY,
     *RUNNING,

@@ -21,6 +21,8 @@ from tests.isolation.shapes import (
     volume,
 )
 
+_GATE = "tenancy.atoll.node-restriction.kubernetes.io/gpu-escape"
+_CLAIM = {"resourceClaims": [{"name": "g", "resourceClaimName": "g"}]}
 _WAITS = {"key": "node.kubernetes.io/not-ready", "operator": "Exists", "effect": "NoExecute"}
 _POOL = {"key": "pool", "value": "blue", "effect": "NoSchedule"}
 
@@ -36,6 +38,29 @@ PLACEMENT = pods(
     scheduler=(pod({"schedulerName": "mine"}), pod({"schedulerName": "default-scheduler"})),
     priority=(pod({"priorityClassName": "system-node-critical"}), pod()),
 )
+
+
+def _gpu(name: str = "nvidia.com/gpu", *, on: str | None = None, first: bool = False) -> dict[str, Any]:
+    """A pod with a device, which selects nodes of this verdict."""
+    device = {"resources": {"limits": {name: "1"}}}
+    selector = {"nodeSelector": {_GATE: on}}
+    if first:
+        return pod({**selector, "initContainers": [{"name": "first", "image": "web:1", **device}]})
+    return pod(selector, container=device)
+
+
+GPU_GATE = [
+    *pods(
+        "gpu-gate",
+        any_gpu_node=(_gpu(), _gpu(on="clean")),
+        exposed_gpu_node=(_gpu(on="exposed"), _gpu(on="clean")),
+        unknown_gpu_node=(_gpu(on="unknown"), pod({"nodeSelector": {_GATE: "unknown"}})),
+        gpu_of_another_name=(_gpu("volcano.sh/vgpu-number"), _gpu("volcano.sh/vgpu-number", on="clean")),
+        gpu_slice=(_gpu("nvidia.com/mig-1g.10gb"), pod(container={"resources": {"limits": {"cpu": "1"}}})),
+        gpu_for_the_first_container=(_gpu(first=True), _gpu(on="clean", first=True)),
+    ),
+    Attack("device claim", "gpu-gate", post(PODS, pod(_CLAIM)), post(PODS, pod()), also=("hardening",)),
+]
 
 HARDENING = pods(
     "hardening",
@@ -62,7 +87,7 @@ HARDENING = pods(
         pod(container={"ports": [{"containerPort": 80}]}),
     ),
     privileged_first_container=(init({"privileged": True}), init({"runAsNonRoot": True})),
-    device_claim=(pod({"resourceClaims": [{"name": "g", "resourceClaimName": "g"}]}), pod()),
+    device_claim=(pod({**_CLAIM, "nodeSelector": {_GATE: "clean"}}), pod()),
 )
 
 POD_IDENTITY = pods(

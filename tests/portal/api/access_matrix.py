@@ -92,5 +92,9 @@ MATRIX: Final[dict[str, Line]] = {
     "GET /api/v1/hosts": Line("/api/v1/hosts", _EVERYBODY),
     "GET /api/v1/hosts/{name}": Line("/api/v1/hosts/lab", (404, 404, 404, 404, 2, 2, 401, 404, 404)),
     "PUT /api/v1/hosts/{name}": Line("/api/v1/hosts/lab", _PLATFORM, {"spec": {"kubeconfig": "in-cluster"}}),
+    "GET /api/v1/hosts/{name}/gpu-exposure": Line(
+        "/api/v1/hosts/lab/gpu-exposure", (404, 404, 404, 404, 2, 2, 401, 404, 404)
+    ),
+    "GET /api/v1/gpu-exposure": Line("/api/v1/gpu-exposure", _EVERYBODY),
     "GET /api/v1/audit": Line("/api/v1/audit", (403, 403, 403, 403, 2, 2, 401, 403, 403)),
 }
