@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
@@ -15,6 +16,8 @@ from provisioner.reconcile.scope import Scope
 from provisioner.release.state import SELECTOR, revisions
 from provisioner.wiring import BUILD, TEARDOWN
 from tenancy.enums import ConditionType, Exposure, IsolationModel, Persistence, Reason, Sandbox
+from tenancy.queries.advisories import SHIPPED
+from tenancy.rules.advisories import Advisories, parse
 from tenancy.rules.lifecycle import summary
 from tenancy.rules.names import host_namespace
 from tenancy.rules.runtimes import RuntimeClass, SandboxFacts
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from tenancy.rules.conditions import Condition
     from tenancy.rules.specs import Observation, StepReport
 
+ADVISORIES = Advisories(*parse(json.loads(SHIPPED.read_text())))
 CHART = Path(__file__).resolve().parents[2] / "helm" / "virtual-cluster"
 UID = UUID("0b5f6a52-7d1c-4d8e-9a43-3c1f7a0e9b11")
 FACTS = HostFacts(

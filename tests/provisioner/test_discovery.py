@@ -12,7 +12,7 @@ from provisioner.reconcile import discovery, labels, limits
 from provisioner.reconcile.runtime_classes import facts
 from tenancy.enums import ConditionStatus, ConditionType, Reason, Sandbox
 from tenancy.rules.runtimes import Overhead, RuntimeClass
-from tests.provisioner.harness import EFFECTIVE, HOST, NS, WANTED
+from tests.provisioner.harness import ADVISORIES, EFFECTIVE, HOST, NS, WANTED
 
 KATA = {
     "metadata": {"name": "kata"},
@@ -40,7 +40,7 @@ def node(name, **found_labels):
 
 
 def look(team, **access):
-    return discovery.look(replace(HOST, **access), team.world.hosts(), team.guard)
+    return discovery.look(replace(HOST, **access), team.world.hosts(), team.guard, ADVISORIES, ())
 
 
 @pytest.mark.parametrize(

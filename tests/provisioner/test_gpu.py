@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from provisioner.ports import GPU_POLICIES, NAMESPACES, NODES, PODS, RESOURCE_QUOTAS, Refused
 from provisioner.reconcile import discovery, gpu_gate
 from provisioner.reconcile.limits import QUOTA
 from tenancy.enums import ConditionStatus, GpuComponent, GpuVerdict, Trust, VersionSource
-from tenancy.queries import advisories
-from tenancy.rules.advisories import Advisories, parse
 from tenancy.rules.gpu import DECLARED, LABEL, Tenancy, judge
 from tenancy.rules.specs import PlacedCluster
 from tests.fakes.world import FakeGuard, World
-from tests.provisioner.harness import HOST
+from tests.provisioner.harness import ADVISORIES, HOST
 
-KNOWN = Advisories(*parse(json.loads(advisories.SHIPPED.read_text())))
 TOOLKIT = DECLARED[GpuComponent.TOOLKIT]
 SPACE = "gpu-operator"
 
@@ -57,7 +52,7 @@ def toolkit(world: World, tag: str, **rest: str) -> None:
 
 def look(world: World, *clusters: PlacedCluster):
     """What is known of the node with accelerators after one look."""
-    seen, _ = discovery.look(HOST, world.hosts(), FakeGuard(), KNOWN, clusters)
+    seen, _ = discovery.look(HOST, world.hosts(), FakeGuard(), ADVISORIES, clusters)
     assert seen.status is ConditionStatus.TRUE, seen.message
     found = {n.name: n for n in seen.nodes or ()}
     assert found["plain"].gpu is None
@@ -95,7 +90,7 @@ def test_the_running_toolkit_tells_and_the_label_follows(world: World) -> None:
     assert label(world) == "clean"
 
     node(world, "gpu-1", **{LABEL: "clean"})  # its accelerators are gone
-    look_plain, _ = discovery.look(HOST, world.hosts(), FakeGuard(), KNOWN, ())
+    look_plain, _ = discovery.look(HOST, world.hosts(), FakeGuard(), ADVISORIES, ())
     assert [n.gpu for n in look_plain.nodes or ()] == [None, None]
     assert label(world) is None
 
@@ -115,7 +110,7 @@ def test_a_toolkit_that_is_being_replaced_counts_for_nothing_yet(world: World) -
     toolkit(world, ":v1.19.1", ready="False")
     seen = look(world)
     assert seen.toolkit is None
-    assert "is not ready" in judge(seen, KNOWN).why
+    assert "is not ready" in judge(seen, ADVISORIES).why
     assert label(world) == "unknown"
 
 
@@ -187,7 +182,7 @@ def test_a_right_that_is_missing_is_named_and_closes(world: World) -> None:
     toolkit(world, ":v1.19.1")
     world.host.refuse = lambda _verb, key: Refused("no") if key[:2] == ("pods", SPACE) else None
     seen = look(world)
-    assert "gpuOperator.namespace=gpu-operator" in judge(seen, KNOWN).why
+    assert "gpuOperator.namespace=gpu-operator" in judge(seen, ADVISORIES).why
     assert label(world) == "unknown"
 
 
@@ -266,5 +261,5 @@ def test_a_clean_node_concerns_nobody_and_nobody_is_asked(world: World) -> None:
     settle(world, where, TWO)
     world.host.refuse = lambda _verb, key: pytest.fail("asked") if key[0] == "resourcequotas" else None
     assert look(world, where).tenancies == ()
-    assert judge(look(world), KNOWN).verdict is GpuVerdict.CLEAN
-    assert gpu_gate.keep(world.hosts().open(HOST, FakeGuard()).kube, (), KNOWN, (where,)) == ()
+    assert judge(look(world), ADVISORIES).verdict is GpuVerdict.CLEAN
+    assert gpu_gate.keep(world.hosts().open(HOST, FakeGuard()).kube, (), ADVISORIES, (where,)) == ()
