@@ -6,7 +6,18 @@ from typing import TYPE_CHECKING
 
 from django.urls import URLPattern, path
 
-from portal.api.views import clusters, gpu, health, hosts, kubeconfigs, operations, ready, tenants, tokens
+from portal.api.views import (
+    clusters,
+    gpu,
+    health,
+    hosts,
+    kubeconfigs,
+    offers,
+    operations,
+    ready,
+    tenants,
+    tokens,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,6 +34,7 @@ _RESOURCES: dict[str, type[Resource]] = {
     _TENANT: tenants.OneTenant,
     f"{_TENANT}/members": tenants.Members,
     f"{_TENANT}/members/<str:username>": tenants.OneMember,
+    f"{_TENANT}/offers": offers.TenantOffers,
     f"{_TENANT}/audit": operations.TenantAudit,
     f"{_TENANT}/clusters": clusters.Clusters,
     _CLUSTER: clusters.OneCluster,

@@ -30,6 +30,6 @@ def refusal(trust: Trust, model: IsolationModel, sandbox: Sandbox) -> str:
     if sandbox is Sandbox.NONE:
         return "'none' is for trusted tenants only"
     return (
-        f"{sandbox.value!r} leaves pods on the node's kernel, which an untrusted tenant may not share with"
-        " others: it takes a node pool of its own, or a trusted tenant"
+        f"{sandbox.value!r} leaves pods on the node's kernel, which an untrusted tenant shares with nobody,"
+        " so it takes a node pool of the tenant's own"
     )

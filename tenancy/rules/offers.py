@@ -130,7 +130,12 @@ def effective_resources(spec: ClusterSpec) -> Resources:
 
 def default_version(versions: Sequence[str]) -> str:
     """The newest minor the host offers."""
-    return max(versions, key=lambda v: tuple(int(part) for part in v.split(".")))
+    return max(versions, key=newest)
+
+
+def newest(version: str) -> tuple[int, ...]:
+    """Orders minor versions as numbers: 1.9 before 1.10."""
+    return tuple(int(part) for part in version.split("."))
 
 
 def default_persistence(facts: HostFacts) -> Persistence:

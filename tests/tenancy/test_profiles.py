@@ -116,7 +116,7 @@ def test_each_requirement_alone_names_itself_and_the_nearest(sandbox, change, na
     ("sandbox", "words"),
     [
         (NONE, "trusted tenants only: use 'gvisor'"),
-        (USERNS, "may not share with others: it takes a node pool of its own"),
+        (USERNS, "takes a node pool of the tenant's own: use 'gvisor'"),
         (VNODE, "use 'gvisor'"),
     ],
 )

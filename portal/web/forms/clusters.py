@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from django import forms
 
 from portal.web.forms.base import DomainForm
-from tenancy.enums import Persistence, Sandbox, Trust
+from tenancy.enums import Persistence, Sandbox
 from tenancy.errors import Invalid
-from tenancy.rules import offers
 from tenancy.rules.names import CLUSTER_MAX, name_errors
-from tenancy.rules.profiles import PROFILES
+from tenancy.rules.runtimes import overhead_to_json
 from tenancy.rules.spec_parsing import parse_spec
-from tenancy.rules.specs import facts_from_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tenancy.models import HostCluster, Tenant
+    from tenancy.queries.offers import HostOffer
+    from tenancy.rules.offers import SandboxOffer
 
 AMOUNTS: Final = ("cpu", "memory", "storage", "pods")
 
@@ -56,20 +56,35 @@ class Offer:
 
     tenants: Sequence[Tenant]
     tenant: Tenant
-    host: HostCluster | None
-    versions: tuple[str, ...]
-    sandboxes: tuple[Sandbox, ...]
-    persistences: tuple[Persistence, ...]
+    here: HostOffer | None
+    """Of the host that a new cluster lands on; ``None`` when none takes any."""
+
+    @property
+    def host(self) -> HostCluster | None:
+        """Where a new cluster lands."""
+        return self.here.host if self.here else None
+
+    @property
+    def sandboxes(self) -> Sequence[SandboxOffer]:
+        """Those that can be had, strongest first."""
+        return [s for s in self._profiles if not s.code]
+
+    @property
+    def refused(self) -> Sequence[SandboxOffer]:
+        """The others, each with its reason."""
+        return [s for s in self._profiles if s.code]
+
+    @property
+    def _profiles(self) -> Sequence[SandboxOffer]:
+        return self.here.shared.sandboxes if self.here else ()
 
 
-def offer(tenants: Sequence[Tenant], tenant: Tenant, host: HostCluster | None) -> Offer:
-    """What can be had on that host; nothing of the host's own while it has not been looked at."""
-    facts = facts_from_json(host.facts) if host else None
-    sandboxes = offers.offered_sandboxes(facts, Trust(tenant.trust)) if facts else ()
-    lasting = (Persistence.PERSISTENT,) if facts and facts.default_storage_class else ()
-    persistences = (*lasting, Persistence.EPHEMERAL) if facts else ()
-    versions = tuple(host.kubernetes_versions) if host else ()
-    return Offer(tenants, tenant, host, versions, sandboxes, persistences)
+class SandboxField(forms.ChoiceField):
+    """Offers what can be had; a known word that was not offered is refused by tenancy, with its reason."""
+
+    def valid_value(self, value: str) -> bool:
+        """Any sandbox's name."""
+        return value in set(Sandbox)
 
 
 class ClusterForm(DomainForm):
@@ -107,7 +122,7 @@ class ClusterForm(DomainForm):
         widget=forms.TextInput(attrs={"inputmode": "numeric"}),
     )
     version = forms.ChoiceField(label="Kubernetes version")
-    sandbox = forms.ChoiceField(label="Sandbox", required=False, widget=forms.RadioSelect)
+    sandbox = SandboxField(label="Sandbox", required=False, widget=forms.RadioSelect)
     persistence = forms.ChoiceField(label="Persistence", required=False, widget=forms.RadioSelect)
 
     def __init__(self, data: Any = None, *, offer: Offer, **kwargs: Any) -> None:  # noqa: ANN401 - Django's
@@ -117,12 +132,11 @@ class ClusterForm(DomainForm):
         self._choose(
             "size", [*((key, size.title) for key, size in SIZES.items()), (CUSTOM, "Custom")], "standard"
         )
-        versions = sorted(offer.versions, key=newest, reverse=True)
-        self._choose("version", [(v, v) for v in versions], versions[0] if versions else "")
-        self._choose(
-            "sandbox", [(s.value, f"{PROFILES[s].title}: {PROFILES[s].promise}") for s in offer.sandboxes]
-        )
-        self._choose("persistence", [(p.value, PERSISTENCES[p]) for p in offer.persistences])
+        versions = offer.here.versions if offer.here else ()
+        self._choose("version", [(v, v) for v in versions])
+        self._choose("sandbox", [(s.profile.sandbox.value, described(s)) for s in offer.sandboxes])
+        persistences = offer.here.persistences if offer.here else ()
+        self._choose("persistence", [(p.value, PERSISTENCES[p]) for p in persistences])
         self.fields["version"].required = bool(versions)
 
     def clean(self) -> dict[str, Any]:
@@ -167,9 +181,12 @@ class ClusterForm(DomainForm):
         self.initial.setdefault(name, chosen if initial is None else initial)
 
 
-def newest(version: str) -> tuple[int, ...]:
-    """Orders minor versions as numbers: 1.9 before 1.10."""
-    return tuple(int(part) for part in version.split("."))
+def described(offer: SandboxOffer) -> str:
+    """A profile with what each pod costs beside its containers, where it costs anything."""
+    amounts = overhead_to_json(offer.facts.overhead).items()
+    cost = [f"{amount} of {part}" for part, amount in amounts if not amount.startswith("0")]
+    paid = f"; each pod takes {' and '.join(cost)} more" if cost else ""
+    return f"{offer.profile.title}: {offer.profile.promise}{paid}"
 
 
 def whole(text: str) -> int | str:

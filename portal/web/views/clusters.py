@@ -11,13 +11,13 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from portal.web import cluster_page, presenters
-from portal.web.forms.clusters import SIZES, ClusterForm, DeleteForm, Offer, offer
+from portal.web.forms.clusters import SIZES, ClusterForm, DeleteForm, Offer
 from portal.web.pages import STOP_POLLING, attempt, page, status_of
 from tenancy import policy
 from tenancy.actions import clusters as actions
 from tenancy.enums import Permission, Phase
 from tenancy.errors import NotAllowed, NotFound
-from tenancy.queries import clusters, hosts, tenants
+from tenancy.queries import clusters, hosts, offers, tenants
 
 if TYPE_CHECKING:
     from typing import Any
@@ -145,4 +145,5 @@ def _offer(actor: Actor, wanted: str) -> Offer:
         msg = "you may not make clusters in any tenant: ask an owner to make you a member, or an admin for a tenant"
         raise NotAllowed(msg)
     tenant = next((t for t in found if t.name == wanted), found[0])
-    return offer(found, tenant, hosts.pick())
+    host = hosts.pick()
+    return Offer(found, tenant, offers.of_host(tenant, host) if host else None)

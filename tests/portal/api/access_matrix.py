@@ -61,6 +61,7 @@ MATRIX: Final[dict[str, Line]] = {
     "DELETE /api/v1/tenants/{tenant}": Line(
         "/api/v1/tenants/team", (403, 403, 403, 404, 409, 403, 401, 403, 403)
     ),
+    "GET /api/v1/tenants/{tenant}/offers": Line("/api/v1/tenants/team/offers", _LOOK),
     "GET /api/v1/tenants/{tenant}/audit": Line(
         "/api/v1/tenants/team/audit", (2, 403, 403, 404, 2, 2, 401, 2, 2)
     ),

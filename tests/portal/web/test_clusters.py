@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+from html import unescape
 
 import pytest
 from django.db import connection
@@ -137,6 +138,27 @@ def test_form_offers_only_what_the_tenant_may_have(world: World, trust: Trust, o
     body = world.client("alice").get("/clusters/new").content.decode()
     assert ('value="none"' in body) is offered
     assert 'value="kata"' not in body
+
+
+def test_form_says_what_cannot_be_had_and_why(world: World) -> None:
+    said = shown(world.client("alice").get("/clusters/new"))
+    for words in (
+        "No RuntimeClass has the handler kata",
+        "Take “gvisor”.",
+        "An admin would install Kata Containers",
+        "'none' is for trusted tenants only",
+    ):
+        assert words in said
+
+
+@pytest.mark.parametrize(
+    ("sandbox", "words"), [("kata", "no RuntimeClass"), ("none", "trusted tenants only")]
+)
+def test_form_refuses_what_was_not_offered_with_its_reason(world: World, sandbox: str, words: str) -> None:
+    response = world.client("bob").post("/clusters/new", CHOSEN | {"size": "small", "sandbox": sandbox})
+    assert response.status_code == 422
+    assert words in unescape(errors(response)["sandbox"])
+    assert not VirtualCluster.objects.exists()
 
 
 def test_form_of_a_member_of_two_tenants_follows_the_tenant(world: World) -> None:

@@ -1,0 +1,13 @@
+"""Pages that are written from the code say what the code says."""
+
+from __future__ import annotations
+
+import runpy
+from pathlib import Path
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+
+
+def test_the_tables_of_sandboxes_are_those_of_the_code():
+    page = (DOCS / "sandboxes.md").read_text()
+    assert runpy.run_path(str(DOCS / "sandboxes.py"))["written"](page) == page, "run docs/sandboxes.py"
