@@ -14,18 +14,24 @@ from portal.web.words import Tone
 from tenancy.enums import (
     ConditionStatus,
     ConditionType,
+    IsolationModel,
     OperationKind,
     OperationState,
     Phase,
     Reason,
     Sandbox,
+    Trust,
 )
 from tenancy.queries import clusters
+from tenancy.rules import offers
+from tenancy.rules.specs import facts_from_json
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from tenancy.models import AuditEvent, ClusterCondition, HostCluster, Operation, VirtualCluster
+    from tenancy.rules.offers import SandboxOffer
     from tenancy.rules.specs import EffectiveSpec
 
 _GI: Final = Decimal(1024**3)
@@ -146,6 +152,12 @@ def host_trouble(host: HostCluster) -> str:
         return ""
     meaning = words.REASONS[Reason(host.reason)]
     return f"{host.message.rstrip('.')}. {meaning}" if host.message else meaning
+
+
+def host_sandboxes(host: HostCluster) -> Sequence[SandboxOffer]:
+    """Every profile on a host, for the one who could bring what is missing."""
+    facts = facts_from_json(host.facts)
+    return offers.sandboxes(facts, Trust.TRUSTED, IsolationModel.SHARED) if facts else ()
 
 
 def version(*parts: object) -> str:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 def facts(found: Object) -> RuntimeClass:
     """One RuntimeClass as the host's API prints it."""
+    scheduling = found.get("scheduling") or {}
     fixed = (found.get("overhead") or {}).get("podFixed") or {}
     return RuntimeClass(
         handler=found["handler"],
@@ -20,5 +21,6 @@ def facts(found: Object) -> RuntimeClass:
             cpu=quantities.parse(str(fixed.get("cpu", "0"))),
             memory=quantities.parse(str(fixed.get("memory", "0"))),
         ),
-        node_selector=dict((found.get("scheduling") or {}).get("nodeSelector") or {}),
+        node_selector=dict(scheduling.get("nodeSelector") or {}),
+        tolerations=len(scheduling.get("tolerations") or ()),
     )

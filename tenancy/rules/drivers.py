@@ -1,19 +1,14 @@
-"""The NVIDIA driver of a node, and which versions of it gVisor can stand before."""
+"""Which NVIDIA drivers gVisor can stand before; ``rules.gpu`` knows the driver of a node."""
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
-from tenancy.rules.names import LABEL_PREFIX
-
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from tenancy.rules.nodes import NodeFacts
 
-_FULL: Final = "nvidia.com/cuda.driver-version.full"
-_PARTS: Final = tuple(f"nvidia.com/cuda.driver.{part}" for part in ("major", "minor", "rev"))
-"""Labels of GPU feature discovery, today's and those of before."""
-_ADMINS: Final = f"{LABEL_PREFIX}nvidia-driver"
-"""What an admin says where nothing discovers it."""
+_VERSION: Final = re.compile(r"\d+(\.\d+)+")
 
 GVISOR_DRIVERS: Final = frozenset(
     [
@@ -47,7 +42,8 @@ GVISOR_DRIVERS: Final = frozenset(
 """What ``runsc nvproxy list-supported-drivers`` prints of release 20260905; any other driver starts no pod."""
 
 
-def of(labels: Mapping[str, str]) -> str:
-    """The driver's version by the node's labels; empty when none tells."""
-    parts = ".".join(labels[name] for name in _PARTS if labels.get(name))
-    return labels.get(_FULL) or parts or labels.get(_ADMINS, "")
+def of(node: NodeFacts) -> str:
+    """The driver's version alone, without what an image's tag adds to it; empty when nothing tells."""
+    found = node.gpu.driver if node.gpu else None
+    match = _VERSION.match(found.version.removeprefix("v")) if found else None
+    return match[0] if match else ""

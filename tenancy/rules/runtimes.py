@@ -35,6 +35,8 @@ class RuntimeClass:
     overhead: Overhead = NO_OVERHEAD
     node_selector: dict[str, str] = field(default_factory=dict)
     """Its ``scheduling.nodeSelector``: Kubernetes adds it to the pods of this class."""
+    tolerations: int = 0
+    """How many Kubernetes adds likewise."""
 
 
 @dataclass(frozen=True)
@@ -58,12 +60,18 @@ def class_to_json(found: RuntimeClass) -> dict[str, Any]:
         "handler": found.handler,
         "overhead": overhead_to_json(found.overhead),
         "nodeSelector": found.node_selector,
+        "tolerations": found.tolerations,
     }
 
 
 def class_from_json(data: dict[str, Any]) -> RuntimeClass:
     """The inverse of ``class_to_json``."""
-    return RuntimeClass(data["handler"], _overhead(data["overhead"]), dict(data["nodeSelector"]))
+    return RuntimeClass(
+        handler=data["handler"],
+        overhead=_overhead(data["overhead"]),
+        node_selector=dict(data["nodeSelector"]),
+        tolerations=data.get("tolerations", 0),
+    )
 
 
 def sandbox_to_json(found: SandboxFacts) -> dict[str, Any]:

@@ -55,7 +55,7 @@ def _found(
 ) -> SandboxFacts:
     name = _class_of(profile.handlers, classes)
     runtime = classes[name] if name else None
-    lack = _host_lack(profile, name, version)
+    lack = _host_lack(profile, name, classes, version)
     able = [node for node in nodes if not lacks(profile, node, runtime)] if not lack else []
     if not able:
         return SandboxFacts(name, lack=lack or _nodes_lack(profile, nodes, runtime))
@@ -73,11 +73,18 @@ def _class_of(handlers: tuple[str, ...], classes: Mapping[str, RuntimeClass]) ->
     return next(fits, "")
 
 
-def _host_lack(profile: Profile, runtime_class: str, version: str) -> str:
+def _host_lack(
+    profile: Profile, runtime_class: str, classes: Mapping[str, RuntimeClass], version: str
+) -> str:
     if _minor(version) < profile.kubernetes:
         return f"Kubernetes {version} is older than {_dotted(profile.kubernetes)}"
     if profile.handlers and not runtime_class:
         return f"no RuntimeClass has the handler {' or '.join(profile.handlers)}"
+    if runtime_class and classes[runtime_class].tolerations:
+        return (
+            f"RuntimeClass {runtime_class} gives pods tolerations, which the host's policies refuse to tenants:"
+            " its nodes must go without taints and it without scheduling.tolerations"
+        )
     return ""
 
 
@@ -127,7 +134,7 @@ def _unusable(profile: Profile, name: str, node: NodeFacts, classes: Mapping[str
         return rules.why_only
     if rules.handlers and not _class_of(rules.handlers, classes):
         return f"no RuntimeClass has the handler {' or '.join(rules.handlers)}"
-    driver = drivers.of(node.labels)
+    driver = drivers.of(node)
     if rules.drivers is not None and driver not in rules.drivers:
         return (
             f"{profile.title} does not know the driver {driver or 'of unknown version'} of node {node.name}"

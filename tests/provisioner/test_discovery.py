@@ -18,7 +18,10 @@ KATA = {
     "metadata": {"name": "kata"},
     "handler": "kata-qemu",
     "overhead": {"podFixed": {"cpu": "250m", "memory": "160Mi"}},
-    "scheduling": {"nodeSelector": {"katacontainers.io/kata-runtime": "true"}},
+    "scheduling": {
+        "nodeSelector": {"katacontainers.io/kata-runtime": "true"},
+        "tolerations": [{"key": "kata"}],
+    },
 }
 USERNS = "Linux probe 6.18.44 #1 SMP x86_64 GNU/Linux\nuid_map          0  798556160      65536"
 RUNC = "Linux probe 6.18.44 #1 SMP x86_64 GNU/Linux\nuid_map          0          0 4294967295"
@@ -54,6 +57,7 @@ def look(team, **access):
                 "kata-qemu",
                 Overhead(Decimal("0.25"), Decimal(160 * 1024**2)),
                 {"katacontainers.io/kata-runtime": "true"},
+                tolerations=1,
             ),
         ),
     ],
@@ -66,7 +70,7 @@ def test_profiles_follow_from_the_nodes_that_pods_may_land_on(team):
     team.world.host.put(RUNTIME_CLASSES, {"metadata": {"name": "gvisor"}, "handler": "runsc"})
     team.world.host.put(NODES, node("worker", role="worker"))
     team.world.host.put(NODES, node("other", **{"katacontainers.io/kata-runtime": "true"}))
-    team.world.host.put(RUNTIME_CLASSES, KATA)
+    team.world.host.put(RUNTIME_CLASSES, {**KATA, "scheduling": {}})
     seen, _ = look(team, workload_selector={"role": "worker"})
     found = seen.facts.sandboxes
     assert {s for s, one in found.items() if not one.lack} == {Sandbox.GVISOR, Sandbox.USERNS, Sandbox.NONE}

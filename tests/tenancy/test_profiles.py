@@ -7,8 +7,9 @@ from decimal import Decimal
 
 import pytest
 
-from tenancy.enums import IsolationModel, Sandbox, Trust
+from tenancy.enums import IsolationModel, Sandbox, Trust, VersionSource
 from tenancy.rules import drivers, isolation_table, offers, sandbox_proof
+from tenancy.rules.gpu import Found, GpuFacts
 from tenancy.rules.nodes import Taint
 from tenancy.rules.profiles import PROFILES
 from tenancy.rules.runtimes import Overhead, RuntimeClass
@@ -32,13 +33,19 @@ CLASSES = {
     "kata-gpu": RuntimeClass("kata-qemu-nvidia-gpu-snp"),
     "vnode": RuntimeClass("vnode"),
 }
+
+
+def driver_of(version):
+    return GpuFacts(driver=Found(version, VersionSource.NODE_LABEL, "a label"))
+
+
 ABLE = replace(
     NODE,
     labels={
         "katacontainers.io/kata-runtime": "true",
         "zone": "a",
-        "nvidia.com/cuda.driver-version.full": "580.126.20",
     },
+    gpu=driver_of("580.126.20"),
     handlers={"": True, "runsc": False, "kata-qemu": False, "vnode": False},
     resources={"nvidia.com/gpu": 4, "nvidia.com/mig-1g.10gb": 2, "nvidia.com/pgpu": 1, "amd.com/gpu": 1},
 )
@@ -174,7 +181,7 @@ def test_accelerators_that_a_profile_can_use(sandbox, resource, words):
 
 @pytest.mark.parametrize(("driver", "usable"), [("580.126.20", True), ("580.126.21", False), ("", False)])
 def test_gvisor_wants_a_driver_it_knows(driver, usable):
-    node = replace(ABLE, labels={"nvidia.com/cuda.driver-version.full": driver} if driver else {})
+    node = replace(ABLE, gpu=driver_of(driver) if driver else None)
     why = facts(node).sandboxes[GVISOR].accelerators["nvidia.com/gpu"]
     assert (why == "") is usable
     assert usable or (driver or "unknown version") in why
@@ -186,22 +193,17 @@ def test_kata_gets_devices_only_by_a_class_made_for_them():
 
 
 @pytest.mark.parametrize(
-    ("labels", "version"),
-    [
-        ({}, ""),
-        ({"nvidia.com/cuda.driver-version.full": "580.126.20"}, "580.126.20"),
-        (
-            {
-                f"nvidia.com/cuda.driver.{k}": v
-                for k, v in [("major", "570"), ("minor", "124"), ("rev", "06")]
-            },
-            "570.124.06",
-        ),
-        ({"tenancy.atoll.internal/nvidia-driver": "550.90.12"}, "550.90.12"),
-    ],
+    ("seen", "version"),
+    [("580.126.20", "580.126.20"), ("v580.126.20-ubuntu22.04", "580.126.20"), ("latest", "")],
 )
-def test_the_driver_is_read_off_the_labels(labels, version):
-    assert drivers.of(labels) == version
+def test_the_driver_is_the_version_alone(seen, version):
+    assert drivers.of(replace(ABLE, gpu=driver_of(seen))) == version
+
+
+def test_a_class_whose_pods_the_hosts_policies_would_refuse_is_not_offered():
+    classes = {**CLASSES, "kata": replace(CLASSES["kata"], tolerations=1)}
+    (detail,) = refused(KATA, facts(classes=classes))
+    assert "RuntimeClass kata gives pods tolerations" in detail
 
 
 def test_a_choice_left_to_atoll_is_the_strongest_and_made_once():

@@ -30,6 +30,7 @@ register.filter("operation_badge", presenters.operation_badge)
 register.filter("event", presenters.event)
 register.filter("host_badge", presenters.host_badge)
 register.filter("host_trouble", presenters.host_trouble)
+register.filter("host_sandboxes", presenters.host_sandboxes)
 
 _UNITS = ((86400, "day"), (3600, "hour"), (60, "minute"))
 

@@ -16,6 +16,8 @@ def test_host_shows_its_facts(world: World) -> None:
         "lab Reachable 1 cluster",
         "v1.36.3",
         "gvisor (runsc)",
+        "gVisor: on 1 ready node",
+        "Kata: no RuntimeClass has the handler kata",
         "local-path default",
         "file:/nowhere",
     ):
