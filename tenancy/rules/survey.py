@@ -7,6 +7,7 @@ ready still can; otherwise a restart of a kubelet would take a running cluster's
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Final
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from tenancy.rules.nodes import NodeFacts, Taint
     from tenancy.rules.profiles import Profile
     from tenancy.rules.runtimes import RuntimeClass
+    from tenancy.rules.specs import HostFacts
 
 _MINOR: Final = re.compile(r"v?(\d+)\.(\d+)")
 _PASSED: Final = ("node.kubernetes.io/", "tenant.node-restriction.kubernetes.io/")
@@ -43,6 +45,11 @@ def survey(
 ) -> dict[Sandbox, SandboxFacts]:
     """What these nodes offer on a host with these RuntimeClasses and this version of Kubernetes."""
     return {sandbox: _found(row, nodes, classes, version) for sandbox, row in PROFILES.items()}
+
+
+def within(facts: HostFacts, nodes: Sequence[NodeFacts]) -> HostFacts:
+    """The host's facts as a cluster has them that may only use these of its nodes, as a pool's does."""
+    return replace(facts, sandboxes=survey(nodes, facts.runtime_classes, facts.version))
 
 
 def lacks(profile: Profile, node: NodeFacts, runtime: RuntimeClass | None) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from tenancy.rules.nodes import Taint
 from tenancy.rules.profiles import PROFILES
 from tenancy.rules.runtimes import Overhead, RuntimeClass
 from tenancy.rules.spec_parsing import parse_spec
-from tenancy.rules.survey import landing, survey
+from tenancy.rules.survey import landing, survey, within
 from tests.factories import FACTS, NODE
 
 SHARED, POOL = IsolationModel.SHARED, IsolationModel.DEDICATED_POOL
@@ -143,6 +143,14 @@ def test_of_several_unable_nodes_the_one_that_lacks_least_is_told():
     worse = replace(ABLE, name="a", kernel="5.4.0", runtime="docker://1")
     better = replace(ABLE, name="b", kernel="5.4.0")
     assert facts(worse, more=(better,)).sandboxes[VNODE].lack.startswith("node b: its kernel 5.4.0")
+
+
+def test_a_pool_offers_what_its_own_nodes_can_run():
+    old = replace(ABLE, name="old", kernel="5.4.0")
+    whole = facts(old, more=(ABLE,))
+    pool = within(whole, (old,))
+    assert VNODE in offers.offered_sandboxes(whole, UNTRUSTED, POOL)
+    assert "kernel 5.4.0" in refused(VNODE, pool)[0]
 
 
 def test_a_host_without_nodes_says_so():
