@@ -19,6 +19,7 @@ MODULES: Final = {
     "lab": "command.lab",
     "admin": "command.admin",
     "host": "command.add_host",
+    "attest": "command.attest",
     "test": "command.testing",
     "bench": "command.bench.create",
 }

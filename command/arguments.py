@@ -36,6 +36,7 @@ def _parser() -> argparse.ArgumentParser:
     _services(commands)
     _lab(commands)
     _administration(commands)
+    _attestation(commands)
     _development(commands)
     return parser
 
@@ -84,6 +85,17 @@ def _administration(commands: argparse._SubParsersAction[argparse.ArgumentParser
     add.add_argument("name")
     add.add_argument("--kubeconfig", type=Path, required=True, help="cluster-admin; used once, never kept")
     _exposure(add)
+
+
+def _attestation(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    attest = commands.add_parser("attest", help="isolation reports")
+    verify = attest.add_subparsers(dest="verb", required=True, metavar="VERB").add_parser(
+        "verify", help="check a downloaded report offline; status 0 only if it is genuine, valid and good"
+    )
+    verify.add_argument("file", type=Path, help="as downloaded: a JWS")
+    verify.add_argument(
+        "--keys", type=Path, required=True, help="the published keys: GET /api/v1/attestation/keys"
+    )
 
 
 def _development(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -28,6 +28,11 @@ class Environment(BaseSettings):
     public_url: str = Field(default="http://127.0.0.1:8000", description="as people reach the portal")
     secret_key: str = Field(default="", description="Django's key; empty: made under the home")
     sealing_keys: str = Field(default="", description="Fernet keys, newest first, comma-separated")
+    signing_keys: str = Field(
+        default="", description="Ed25519 keys of isolation reports, base64url, newest first, comma-separated"
+    )
+    report_every: int = Field(default=21_600, ge=60, description="seconds between isolation reports")
+    report_valid: int = Field(default=86_400, ge=60, description="seconds for which a report is valid")
     helm: str = Field(default="helm", description="the Helm 4 binary")
     gpu_advisories: str = Field(default="", description="a JSON file with advisories of your own")
     debug: bool = Field(default=False, description="Django's debug pages")

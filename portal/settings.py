@@ -8,6 +8,7 @@ from cryptography.fernet import Fernet
 from django.core.management.utils import get_random_secret_key
 
 from portal import env
+from tenancy.rules import attestation
 
 ENVIRONMENT = env.read()
 ATOLL_HOME = ENVIRONMENT.home
@@ -19,6 +20,9 @@ SECRET_KEY = env.secret(ENVIRONMENT, ENVIRONMENT.secret_key, "django.key", get_r
 SEALING_KEYS = env.secret(
     ENVIRONMENT, ENVIRONMENT.sealing_keys, "sealing.key", lambda: Fernet.generate_key().decode()
 ).split(",")
+SIGNING_KEYS = env.secret(ENVIRONMENT, ENVIRONMENT.signing_keys, "signing.key", attestation.new_key).split(
+    ","
+)
 ALLOWED_HOSTS = sorted({_public.hostname or "127.0.0.1", "127.0.0.1", "localhost"})
 CSRF_TRUSTED_ORIGINS = [f"{_public.scheme}://{_public.netloc}"]
 
@@ -136,7 +140,9 @@ SPECTACULAR_SETTINGS = {
             "Persistence",
             "Phase",
             "PlatformRole",
+            "ClaimResult",
             "Reason",
+            "ReportState",
             "Role",
             "Sandbox",
             "Severity",
@@ -155,6 +161,8 @@ SPECTACULAR_SETTINGS = {
 ATOLL_BROKER_URL = ENVIRONMENT.broker_url or f"redis+socket://{ATOLL_HOME}/run/redis.sock"
 ATOLL_HELM = ENVIRONMENT.helm
 ATOLL_GPU_ADVISORIES = ENVIRONMENT.gpu_advisories
+ATOLL_REPORT_EVERY = ENVIRONMENT.report_every
+ATOLL_REPORT_VALID = ENVIRONMENT.report_valid
 ATOLL_LOG_FORMAT = ENVIRONMENT.log_format
 
 LOGGING = {

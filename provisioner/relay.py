@@ -16,7 +16,7 @@ from django.db import DatabaseError, connection
 
 from provisioner import tasks
 from provisioner.celery import app
-from tenancy.actions import access, idempotency, operations, services, work
+from tenancy.actions import access, idempotency, operations, reports, services, work
 from tenancy.enums import ServiceKind, WorkKind
 from tenancy.queries import work as due_work
 
@@ -135,6 +135,7 @@ class Relay:
             (15, access.sweep),
             (RESYNC, lambda: work.resync(WorkKind.CLUSTER)),
             (RESYNC, lambda: work.resync(WorkKind.HOST)),
+            (30, reports.schedule),
             (3600, operations.sweep),
             (3600, idempotency.sweep),
         )

@@ -27,16 +27,19 @@ from provisioner.reconcile import (
     sandbox,
     teardown,
 )
+from provisioner.reconcile.attestation import report
 from provisioner.reconcile.engine import Step
 from provisioner.reconcile.holding import SECONDS, Holding
 from provisioner.reconcile.memory import Memory
 from provisioner.reconcile.scope import Scope
 from tenancy.actions import access as kubeconfigs
-from tenancy.actions import observations, work
+from tenancy.actions import observations, reports, work
 from tenancy.enums import ConditionType, WorkKind
 from tenancy.queries import access as wishes
 from tenancy.queries import advisories, clusters
 from tenancy.queries import hosts as known_hosts
+from tenancy.queries import reports as known_reports
+from tenancy.rules import attestation
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,7 +48,7 @@ if TYPE_CHECKING:
     from provisioner.outcomes import Outcome
     from provisioner.reconcile.engine import Stage
     from tenancy.actions.work import Lease
-    from tenancy.rules.specs import DesiredCluster, Observation
+    from tenancy.rules.specs import DesiredCluster, DesiredReport, Observation
 
 log = logging.getLogger(__name__)
 
@@ -170,8 +173,30 @@ def _access(lease: Lease, held: Holding) -> Outcome:
     return Done()
 
 
+def _report(lease: Lease, held: Holding) -> Outcome:
+    wish = known_reports.desired(lease.object_id)
+    if wish is None:
+        return Done()
+    reports.begin(lease, wish.uid)
+    made = report.make(wish, _hosts(), _tenants(), held, charts=config.CHART.parent, now=timezone.now)
+    if isinstance(made, Wait):
+        return made
+    if isinstance(made, report.NotMade):
+        reports.refuse(lease, wish.uid, made.message)
+    elif reports.finish(lease, wish.uid, made.claims, policies=made.policies):
+        _alarm(wish, attestation.failures(made.claims))
+    return Done()
+
+
+def _alarm(wish: DesiredReport, failures: str) -> None:
+    if failures:
+        name = f"{wish.cluster.tenant}/{wish.cluster.name}"
+        log.error("ALARM: the isolation of %s is not as claimed: %s", name, failures)
+
+
 PASSES: Final[dict[WorkKind, Callable[[Lease, Holding], Outcome]]] = {
     WorkKind.CLUSTER: _cluster,
     WorkKind.HOST: _host,
     WorkKind.ACCESS: _access,
+    WorkKind.REPORT: _report,
 }

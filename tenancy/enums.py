@@ -30,6 +30,7 @@ class Permission(StrEnum):
     CLUSTER_VIEW = "cluster.view"
     CLUSTER_WRITE = "cluster.write"
     CLUSTER_ACCESS = "cluster.access"
+    CLUSTER_QUARANTINE = "cluster.quarantine"
     TOKEN_MANAGE = "token.manage"  # noqa: S105 - a permission's name
     HOST_VIEW = "host.view"
     HOST_MANAGE = "host.manage"
@@ -118,6 +119,7 @@ class Phase(StrEnum):
     UPDATING = "Updating"
     DEGRADED = "Degraded"
     FAILED = "Failed"
+    QUARANTINED = "Quarantined"
     DELETING = "Deleting"
 
 
@@ -141,7 +143,10 @@ class ConditionType(StrEnum):
     SANDBOX_ENFORCED = "SandboxEnforced"
     DNS_AVAILABLE = "DnsAvailable"
     ACCESS_ISSUED = "AccessIssued"
+    # Owned by the pass that makes isolation reports; False degrades, Unknown does not.
+    ISOLATION_ATTESTED = "IsolationAttested"
     # Negative polarity: True is bad or final.
+    QUARANTINED = "Quarantined"
     DELETING = "Deleting"
     STALLED = "Stalled"
     # The summary; written by actions.observations and actions.clusters only.
@@ -189,6 +194,10 @@ class Reason(StrEnum):
     """The host offers no such runtime class."""
     QUOTA_EXCEEDED = "QuotaExceeded"
     """The host's ResourceQuota refused an object of ours."""
+    CLAIM_FAILED = "ClaimFailed"
+    """The last isolation report did not hold; the message names the control."""
+    QUARANTINED = "Quarantined"
+    """An admin took the cluster out of use: nothing of it runs until it is lifted."""
     UNEXPECTED = "Unexpected"
     """An error nobody foresaw; it is logged and tried again."""
     DELETION_REQUESTED = "DeletionRequested"
@@ -229,6 +238,7 @@ class WorkKind(StrEnum):
     CLUSTER = "cluster"
     HOST = "host"
     ACCESS = "access"
+    REPORT = "report"
 
 
 class AccessState(StrEnum):
@@ -238,6 +248,22 @@ class AccessState(StrEnum):
     READY = "ready"
     FAILED = "failed"
     COLLECTED = "collected"
+
+
+class ReportState(StrEnum):
+    """An isolation report asked for; failed says that none could be made, not that a claim failed."""
+
+    PENDING = "pending"
+    READY = "ready"
+    FAILED = "failed"
+
+
+class ClaimResult(StrEnum):
+    """What came of one probe; only ``passed`` is good."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    NOT_RUN = "not-run"
 
 
 class ServiceKind(StrEnum):

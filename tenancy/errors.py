@@ -61,6 +61,12 @@ class Protected(Conflict):
     code = "deletion-protected"
 
 
+class InQuarantine(Conflict):
+    """A change to, or access to, a cluster that an admin took out of use."""
+
+    code = "quarantined"
+
+
 class AlreadyExists(Conflict):
     """A create for a name that is taken."""
 

@@ -41,6 +41,7 @@ WRITES: Final = frozenset(
         Permission.TENANT_MANAGE,
         Permission.MEMBER_MANAGE,
         Permission.CLUSTER_WRITE,
+        Permission.CLUSTER_QUARANTINE,
         Permission.TOKEN_MANAGE,
         Permission.HOST_MANAGE,
     }

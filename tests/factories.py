@@ -6,10 +6,14 @@ import itertools
 import json
 from typing import Any
 
-from tenancy.actions import clusters, hosts, members, observations, tenants, tokens, users, work
-from tenancy.enums import ConditionStatus, PlatformRole, Reason, Role, Trust, WorkKind
-from tenancy.models import HostCluster, Tenant, User, VirtualCluster
+from django.db import transaction
+from django.utils import timezone
+
+from tenancy.actions import clusters, hosts, members, observations, reports, tenants, tokens, users, work
+from tenancy.enums import ClaimResult, ConditionStatus, PlatformRole, Reason, Role, Trust, WorkKind
+from tenancy.models import HostCluster, IsolationReport, Tenant, User, VirtualCluster
 from tenancy.policy import Actor
+from tenancy.rules.attestation import Claim
 from tenancy.rules.conditions import BUILD_ORDER, Condition
 from tenancy.rules.nodes import NodeFacts
 from tenancy.rules.runtimes import RuntimeClass
@@ -113,6 +117,26 @@ def ready(made: VirtualCluster, endpoint: str = "https://10.180.0.7:443") -> Vir
         Condition(kind, ConditionStatus.TRUE, Reason.AS_WANTED, "", made.generation) for kind in BUILD_ORDER
     )
     return observe(made, *seen, clean=True, endpoint=endpoint)
+
+
+def claim(result: ClaimResult = ClaimResult.PASSED, name: str = "quota", evidence: str = "seen") -> Claim:
+    return Claim(
+        name, f"About {name}", f"Control of {name}", "read", "host", timezone.now(), result, evidence
+    )
+
+
+def report(made: VirtualCluster, *claims: Claim, by: str = "schedule") -> IsolationReport:
+    """A report on a Ready cluster that a worker has made and signed; all is well unless told otherwise."""
+    with transaction.atomic():
+        row = IsolationReport.objects.create(cluster=made, requested_by=by)
+        work.request(WorkKind.REPORT, row.uid)
+    lease = work.claim(WorkKind.REPORT, row.uid)
+    assert lease is not None
+    assert reports.begin(lease, row.uid)
+    assert reports.finish(lease, row.uid, claims or (claim(),), policies="0.2.0")
+    work.finish(lease)
+    row.refresh_from_db()
+    return row
 
 
 def token(by: Actor, **options: Any) -> str:

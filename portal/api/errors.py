@@ -29,6 +29,7 @@ STATUS: Final[Mapping[str, int]] = {
     domain.Conflict.code: 409,
     domain.BeingDeleted.code: 409,
     domain.Protected.code: 409,
+    domain.InQuarantine.code: 409,
     domain.AlreadyExists.code: 409,
     domain.PreconditionFailed.code: 412,
     domain.KeyReused.code: 422,

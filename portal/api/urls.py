@@ -15,6 +15,7 @@ from portal.api.views import (
     offers,
     operations,
     ready,
+    reports,
     tenants,
     tokens,
 )
@@ -42,6 +43,10 @@ _RESOURCES: dict[str, type[Resource]] = {
     f"{_CLUSTER}/retry": clusters.ClusterRetry,
     f"{_CLUSTER}/kubeconfig": kubeconfigs.Kubeconfigs,
     f"{_CLUSTER}/kubeconfigs/<uuid:uid>": kubeconfigs.OneKubeconfig,
+    f"{_CLUSTER}/reports": reports.Reports,
+    f"{_CLUSTER}/reports/<uuid:uid>": reports.OneReport,
+    f"{_CLUSTER}/reports/<uuid:uid>/download": reports.ReportDownload,
+    "attestation/keys": reports.AttestationKeys,
     "operations": operations.Operations,
     "operations/<uuid:uid>": operations.OneOperation,
     "hosts": hosts.Hosts,

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from portal.web import presenters, progress
+from portal.web import isolation, presenters, progress
 from tenancy import policy
 from tenancy.enums import OperationKind, OperationState, Permission, Phase
 from tenancy.errors import NotFound
 from tenancy.queries import audit, clusters, operations, services, tenants
 
 if TYPE_CHECKING:
+    from portal.web.isolation import Isolation
     from portal.web.presenters import Badge, Fact, Row
     from portal.web.progress import Progress
     from tenancy.models import AuditEvent, Operation, VirtualCluster
@@ -34,6 +35,7 @@ class ClusterPage:
     events: tuple[AuditEvent, ...]
     may_write: bool
     may_access: bool
+    isolation: Isolation
 
     @property
     def version(self) -> str:
@@ -45,6 +47,7 @@ class ClusterPage:
             self.cluster.endpoint,
             self.may_write,
             self.may_access,
+            self.isolation,
         )
         return presenters.version(own, self.badge, self.progress, self.facts, self.spec, written)
 
@@ -84,6 +87,7 @@ def read(actor: Actor, tenant: str, name: str) -> ClusterPage:
         events=tuple(audit.of_cluster(actor, cluster)[:KEPT_IN_SIGHT]),
         may_write=policy.allows(actor, Permission.CLUSTER_WRITE, cluster.tenant),
         may_access=policy.allows(actor, Permission.CLUSTER_ACCESS, cluster.tenant),
+        isolation=isolation.of(cluster),
     )
 
 

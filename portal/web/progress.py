@@ -29,6 +29,16 @@ _STEP_TONES: Final = {
     StepState.FAILED: Tone.BAD,
 }
 
+_AGAINST: Final = {
+    ConditionType.QUARANTINED: ConditionStatus.TRUE,
+    ConditionType.ISOLATION_ATTESTED: ConditionStatus.FALSE,
+}
+"""Facts beside the build that keep a cluster from being available, and how they read then."""
+_UNSETTLED_NEXT: Final = {
+    ConditionType.QUARANTINED: "Its objects and volumes are kept. An admin lifts the quarantine or deletes the cluster.",
+    ConditionType.ISOLATION_ATTESTED: "An admin mends the named control; then ask for a new report.",
+}
+
 
 @dataclass(frozen=True)
 class Step:
@@ -90,6 +100,9 @@ def decisive(cluster: VirtualCluster) -> ClusterCondition | None:
     stalled = by_type.get(ConditionType.STALLED)
     if stalled is not None and stalled.status == ConditionStatus.TRUE:
         return stalled
+    for kind, bad in _AGAINST.items():
+        if kind in by_type and by_type[kind].status == bad:
+            return by_type[kind]
     missing = (by_type[kind] for kind in BUILD_ORDER if kind in by_type)
     return next((row for row in missing if row.status != ConditionStatus.TRUE), None)
 
@@ -176,9 +189,12 @@ def _unsettled(cluster: VirtualCluster) -> Progress:
     return Progress(
         title=meaning,
         detail=missing,
-        next="It is looked at again every few seconds and mended where that is possible.",
+        next=_UNSETTLED_NEXT.get(
+            ConditionType(fact.type) if fact else ConditionType.AVAILABLE,
+            "It is looked at again every few seconds and mended where that is possible.",
+        ),
         tone=tone,
-        working=tone is not Tone.WARN,
+        working=tone not in {Tone.WARN, Tone.BAD},
         started=None,
         finished=None,
         steps=(),

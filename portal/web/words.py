@@ -28,6 +28,7 @@ PHASES: Final[Mapping[Phase, tuple[Tone, str]]] = {
     Phase.UPDATING: (Tone.BUSY, "Being changed"),
     Phase.DEGRADED: (Tone.WARN, "Something is not as it should be"),
     Phase.FAILED: (Tone.BAD, "Stopped: somebody must act"),
+    Phase.QUARANTINED: (Tone.BAD, "Taken out of use by an admin"),
     Phase.DELETING: (Tone.BUSY, "Being deleted"),
 }
 
@@ -41,6 +42,8 @@ CONDITIONS: Final[Mapping[ConditionType, str]] = {
     ConditionType.SANDBOX_ENFORCED: "Sandbox",
     ConditionType.DNS_AVAILABLE: "DNS",
     ConditionType.ACCESS_ISSUED: "Access",
+    ConditionType.ISOLATION_ATTESTED: "Isolation report",
+    ConditionType.QUARANTINED: "Quarantine",
     ConditionType.DELETING: "Deletion",
     ConditionType.STALLED: "Stopped until somebody acts",
     ConditionType.AVAILABLE: "All in all",
@@ -68,7 +71,7 @@ TEARING_DOWN: Final[Mapping[str, str]] = {
 }
 """Steps that mean something else in a deletion."""
 
-NEGATIVE: Final = frozenset({ConditionType.DELETING, ConditionType.STALLED})
+NEGATIVE: Final = frozenset({ConditionType.DELETING, ConditionType.QUARANTINED, ConditionType.STALLED})
 """Conditions of which True is the bad or final one."""
 
 REASONS: Final[Mapping[Reason, str]] = {
@@ -91,6 +94,8 @@ REASONS: Final[Mapping[Reason, str]] = {
     Reason.SANDBOX_NOT_ENFORCED: "The probe ran outside the sandbox, so the cluster is not handed out. Tell an admin.",
     Reason.SANDBOX_UNAVAILABLE: "The host no longer offers this sandbox. Tell an admin, or choose another one.",
     Reason.QUOTA_EXCEEDED: "The host's quota refused an object. Ask for a larger size.",
+    Reason.CLAIM_FAILED: "The last isolation report did not hold. An admin mends the control it names; then ask for a new report.",
+    Reason.QUARANTINED: "An admin took it out of use. Nothing of it runs until an admin lifts the quarantine.",
     Reason.UNEXPECTED: "Something nobody foresaw. It is logged and tried again.",
     Reason.DELETION_REQUESTED: "Somebody asked for its end.",
     Reason.RELEASING: "Something on the host is still going away. It is looked at again within seconds.",
@@ -117,6 +122,10 @@ EVENTS: Final[Mapping[str, str]] = {
     "cluster.delete": "asked for its deletion",
     "cluster.retry": "let it try again",
     "cluster.gone": "saw that nothing of it is left",
+    "report.request": "asked for an isolation report",
+    "report.failed": "saw its isolation report fail",
+    "cluster.quarantine": "put it into quarantine",
+    "cluster.quarantine.lift": "lifted its quarantine",
     "kubeconfig.request": "asked for a kubeconfig",
     "kubeconfig.collect": "downloaded a kubeconfig",
 }

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from provisioner.outcomes import Outcome
     from provisioner.ports import Object
     from provisioner.reconcile.scope import Scope
-    from tenancy.rules.specs import DesiredCluster
+    from tenancy.rules.specs import DesiredCluster, EffectiveSpec
 
 TENANT_ROLE: Final = "atoll-tenant-manager"
 """The ClusterRole of helm/host that the provisioner may bind, and nothing else."""
@@ -62,25 +62,30 @@ def _acceptable(scope: Scope, seen: Object) -> Outcome:
 
 
 def _namespace(scope: Scope) -> Object:
-    desired = scope.desired
-    marks = {
-        **labels.of(desired),
-        labels.TRUST: desired.trust.value,
-        labels.SANDBOX: scope.effective.sandbox.value,
-        labels.RUNTIME_CLASS: scope.effective.runtime_class,
-        **_user_namespaces(scope.effective.sandbox),
-        "pod-security.kubernetes.io/enforce": "baseline",
-        "pod-security.kubernetes.io/warn": "baseline",
-    }
+    desired, wanted = scope.desired, marks(scope.desired, scope.effective)
     return {
         "apiVersion": "v1",
         "kind": "Namespace",
         "metadata": {
             "name": desired.namespace,
-            "labels": marks,
-            "annotations": {labels.FENCE: str(scope.guard.fence), **_parameters(desired)},
+            "labels": wanted["labels"],
+            "annotations": {labels.FENCE: str(scope.guard.fence), **wanted["annotations"]},
         },
     }
+
+
+def marks(desired: DesiredCluster, effective: EffectiveSpec) -> dict[str, dict[str, str]]:
+    """The labels and annotations that guard: whose it is, and what the host policies go by."""
+    worn = {
+        **labels.of(desired),
+        labels.TRUST: desired.trust.value,
+        labels.SANDBOX: effective.sandbox.value,
+        labels.RUNTIME_CLASS: effective.runtime_class,
+        **_user_namespaces(effective.sandbox),
+        "pod-security.kubernetes.io/enforce": "baseline",
+        "pod-security.kubernetes.io/warn": "baseline",
+    }
+    return {"labels": worn, "annotations": _parameters(desired)}
 
 
 def _user_namespaces(sandbox: Sandbox) -> dict[str, str]:

@@ -62,6 +62,18 @@ def render(desired: DesiredCluster) -> dict[str, Any]:
     }
 
 
+def images(desired: DesiredCluster, chart: Mapping[str, Mapping[str, str]]) -> list[str]:
+    """What the control plane's pod runs, as the chart writes it; ``chart`` are its default images."""
+    tags = render(desired)["images"]
+    prefix = desired.host.image_prefix.rstrip("/")
+    found = []
+    for name in ("syncer", "kubernetes"):
+        image = {**chart[name], **tags.get(name, {})}
+        digest = f"@{image['digest']}" if image.get("digest") else ""
+        found.append(f"{prefix}/" * bool(prefix) + f"{image['repository']}:{image['tag']}{digest}")
+    return found
+
+
 def labels(desired: DesiredCluster) -> dict[str, str]:
     """Whose an object is, for people and for the proof that nothing is left."""
     return {

@@ -219,7 +219,7 @@ def _begin_conditions(cluster: VirtualCluster) -> None:
 
 
 def _first_status(kind: ConditionType) -> ConditionStatus:
-    negative = {ConditionType.STALLED, ConditionType.DELETING}
+    negative = {ConditionType.STALLED, ConditionType.DELETING, ConditionType.QUARANTINED}
     return ConditionStatus.FALSE if kind in negative else ConditionStatus.UNKNOWN
 
 
@@ -245,6 +245,7 @@ def _phase(cluster: VirtualCluster) -> Phase:
         observed_generation=cluster.observed_generation,
         ever_ready=cluster.first_ready_at is not None,
         deleting=cluster.deleting,
+        quarantined=cluster.quarantined,
     )
 
 

@@ -13,7 +13,7 @@ from tenancy.models import ClusterCondition, HostCluster, Node, Operation, Virtu
 from tenancy.queries import clusters
 from tenancy.rules import nodes
 from tenancy.rules.lifecycle import derive_phase, summary
-from tenancy.rules.specs import facts_to_json
+from tenancy.rules.specs import Observation, facts_to_json
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tenancy.actions.work import Lease
     from tenancy.rules.conditions import Condition
     from tenancy.rules.nodes import NodeFacts
-    from tenancy.rules.specs import HostObservation, Observation, StepReport
+    from tenancy.rules.specs import HostObservation, StepReport
 
 PROVISIONER = "provisioner"
 
@@ -43,6 +43,16 @@ def record(lease: Lease, uid: UUID, seen: Observation) -> bool:
     _advance(cluster, seen, now)
     _progress(cluster, seen)
     return True
+
+
+def note(uid: UUID, seen: Condition) -> None:
+    """One condition that another pass than the cluster's owns; the caller holds that pass's lease."""
+    cluster = VirtualCluster.objects.select_for_update().filter(uid=uid).first()
+    if cluster is None:
+        return
+    now = timezone.now()
+    _merge(cluster, seen, now)
+    _advance(cluster, Observation(conditions=()), now)
 
 
 @transaction.atomic
@@ -87,8 +97,10 @@ def _merge(cluster: VirtualCluster, seen: Condition, now: datetime) -> None:
         "message": seen.message,
         "observed_generation": seen.observed_generation,
     }
-    if not row.filter(status=seen.status).update(**values):
-        row.update(**values, changed_at=now)
+    if row.filter(status=seen.status).update(**values) or row.update(**values, changed_at=now):
+        return
+    # A word that is younger than the cluster.
+    ClusterCondition.objects.create(cluster=cluster, type=seen.type, **values, changed_at=now)
 
 
 def _advance(cluster: VirtualCluster, seen: Observation, now: datetime) -> None:
@@ -96,7 +108,7 @@ def _advance(cluster: VirtualCluster, seen: Observation, now: datetime) -> None:
     known = clusters.conditions(cluster)
     available = summary(known, cluster.generation)
     _merge(cluster, available, now)
-    if seen.clean and not cluster.deleting:
+    if seen.clean and not cluster.deleting and not cluster.quarantined:
         cluster.observed_generation = max(
             cluster.observed_generation, min(seen.generation, cluster.generation)
         )
@@ -110,6 +122,7 @@ def _advance(cluster: VirtualCluster, seen: Observation, now: datetime) -> None:
         observed_generation=cluster.observed_generation,
         ever_ready=cluster.first_ready_at is not None,
         deleting=cluster.deleting,
+        quarantined=cluster.quarantined,
     )
     cluster.save(update_fields=["observed_generation", "first_ready_at", "endpoint", "phase", "sandbox"])
 

@@ -8,6 +8,7 @@ from tenancy.models.cluster import ClusterCondition, VirtualCluster
 from tenancy.models.host import HostCluster
 from tenancy.models.node import Node
 from tenancy.models.operation import Operation
+from tenancy.models.report import IsolationReport
 from tenancy.models.tenant import Membership, Tenant
 from tenancy.models.user import User
 from tenancy.models.work import ServiceHeartbeat, WorkItem
@@ -19,6 +20,7 @@ __all__ = [
     "ClusterCondition",
     "HostCluster",
     "IdempotencyRecord",
+    "IsolationReport",
     "Membership",
     "Node",
     "Operation",

@@ -32,6 +32,11 @@ class VirtualCluster(models.Model):
     created_by = models.CharField(max_length=150)
     deletion_requested_at = models.DateTimeField(null=True)
     deletion_requested_by = models.CharField(max_length=150, blank=True)
+    quarantined_at = models.DateTimeField(null=True)
+    quarantined_by = models.CharField(max_length=150, blank=True)
+    quarantine_reason = models.CharField(max_length=500, blank=True)
+    access_epoch = models.PositiveIntegerField(default=0)
+    """Counts the quarantines: credentials of an earlier epoch must be dead before access is offered."""
 
     class Meta:
         ordering: ClassVar = ["created_at", "uid"]
@@ -45,6 +50,15 @@ class VirtualCluster(models.Model):
                 condition=models.Q(deletion_requested_at__isnull=True, deletion_requested_by="")
                 | (models.Q(deletion_requested_at__isnull=False) & ~models.Q(deletion_requested_by="")),
                 name="tenancy_cluster_deletion_paired",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(quarantined_at__isnull=True, quarantined_by="", quarantine_reason="")
+                | (
+                    models.Q(quarantined_at__isnull=False)
+                    & ~models.Q(quarantined_by="")
+                    & ~models.Q(quarantine_reason="")
+                ),
+                name="tenancy_cluster_quarantine_paired",
             ),
             one_of("cluster", "phase", Phase),
             models.CheckConstraint(
@@ -60,6 +74,11 @@ class VirtualCluster(models.Model):
     def deleting(self) -> bool:
         """Whether its end was asked for."""
         return self.deletion_requested_at is not None
+
+    @property
+    def quarantined(self) -> bool:
+        """Whether an admin took it out of use."""
+        return self.quarantined_at is not None
 
 
 class ClusterCondition(models.Model):

@@ -147,4 +147,6 @@ def to_desired(cluster: VirtualCluster) -> DesiredCluster:
         conditions=conditions(cluster),
         endpoint=cluster.endpoint,
         trust=Trust(cluster.tenant.trust),
+        quarantined=cluster.quarantined,
+        access_epoch=cluster.access_epoch,
     )

@@ -12,8 +12,17 @@ if TYPE_CHECKING:
 
 
 def summary(conditions: Iterable[Condition], generation: int) -> Condition:
-    """The ``Available`` condition of a cluster."""
-    return summarise(conditions, BUILD_ORDER, into=ConditionType.AVAILABLE, generation=generation)
+    """The ``Available`` condition of a cluster.
+
+    A quarantine or a failed isolation report tells against it, of whichever generation; that
+    there is no report yet does not.
+    """
+    by_type = {c.type: c for c in conditions}
+    against = _against(by_type)
+    if against is not None:
+        status = ConditionStatus.FALSE
+        return Condition(ConditionType.AVAILABLE, status, against.reason, against.message, generation)
+    return summarise(by_type.values(), BUILD_ORDER, into=ConditionType.AVAILABLE, generation=generation)
 
 
 def derive_phase(
@@ -23,11 +32,14 @@ def derive_phase(
     observed_generation: int,
     ever_ready: bool,
     deleting: bool,
+    quarantined: bool = False,
 ) -> Phase:
     """The phase; a cluster is Ready only when the last spec was seen as a whole."""
     by_type = {c.type: c for c in conditions}
     if deleting:
         return Phase.DELETING
+    if quarantined:
+        return Phase.QUARANTINED
     if _holds(by_type, ConditionType.STALLED):
         return Phase.FAILED
     if not ever_ready:
@@ -42,3 +54,10 @@ def derive_phase(
 def _holds(by_type: dict[ConditionType, Condition], kind: ConditionType) -> bool:
     condition = by_type.get(kind)
     return condition is not None and condition.true
+
+
+def _against(by_type: dict[ConditionType, Condition]) -> Condition | None:
+    if _holds(by_type, ConditionType.QUARANTINED):
+        return by_type[ConditionType.QUARANTINED]
+    attested = by_type.get(ConditionType.ISOLATION_ATTESTED)
+    return attested if attested and attested.status is ConditionStatus.FALSE else None

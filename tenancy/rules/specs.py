@@ -133,6 +133,9 @@ class DesiredCluster:
     refusal: str = ""
     """Why the host does not offer it (any more), and what to do."""
     trust: Trust = Trust.UNTRUSTED
+    quarantined: bool = False
+    access_epoch: int = 0
+    """Credentials of an earlier one must be dead before access is offered."""
 
 
 @dataclass(frozen=True)
@@ -204,6 +207,29 @@ class DesiredAccess:
     state: AccessState
     wanted_until: datetime
     """Nobody waits any longer after this."""
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """Another cluster of the same host, which this one must not reach."""
+
+    name: str
+    """``tenant/cluster``."""
+    namespace: str
+    address: str
+    """``host:port`` of its API."""
+
+
+@dataclass(frozen=True)
+class DesiredReport:
+    """An isolation report somebody, or the schedule, asked for."""
+
+    uid: UUID
+    cluster: DesiredCluster
+    started_at: datetime | None
+    """When a worker first looked at it."""
+    neighbour: Neighbour | None
+    """``None`` when no other cluster on the host is Ready."""
 
 
 def facts_to_json(facts: HostFacts) -> dict[str, Any]:

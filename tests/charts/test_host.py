@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from provisioner.reconcile.attestation.host_claims import HOST_POLICIES
 from tests.charts.conftest import one
 from tests.support import rights
 
@@ -53,6 +54,12 @@ def test_lint_finds_nothing(helm):
 
 def test_the_syncer_may_what_was_read_and_agreed(objects):
     assert given(objects, "ClusterRole/atoll-syncer") == SYNCER
+
+
+def test_isolation_reports_look_for_every_policy_that_refuses(objects):
+    kinds = ("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding")
+    for kind in kinds:
+        assert sorted(o["metadata"]["name"] for o in objects if o["kind"] == kind) == list(HOST_POLICIES)
 
 
 def test_no_role_is_a_back_door(objects):

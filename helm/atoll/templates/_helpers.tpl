@@ -23,6 +23,7 @@ app.kubernetes.io/component: {{ index . 1 }}
 - {{ include "atoll.from-secret" (list "ATOLL_DATABASE_URL" .Values.secrets.databaseUrl) }}
 - {{ include "atoll.from-secret" (list "ATOLL_SECRET_KEY" .Values.secrets.secretKey) }}
 - {{ include "atoll.from-secret" (list "ATOLL_SEALING_KEYS" .Values.secrets.sealingKeys) }}
+- {{ include "atoll.from-secret" (list "ATOLL_SIGNING_KEYS" .Values.secrets.signingKeys) }}
 {{- end -}}
 
 {{- /* For those who ring and those who hear; nobody else reaches the broker. */ -}}

@@ -88,6 +88,15 @@ MATRIX: Final[dict[str, Line]] = {
     "GET /api/v1/tenants/{tenant}/clusters/{name}/kubeconfigs/{uid}": Line(
         f"{_CLUSTER}/kubeconfigs/{{kubeconfig}}", (2, 404, 404, 404, 404, 404, 401, 403, 2)
     ),
+    "GET /api/v1/tenants/{tenant}/clusters/{name}/reports": Line(f"{_CLUSTER}/reports", _LOOK),
+    "POST /api/v1/tenants/{tenant}/clusters/{name}/reports": Line(f"{_CLUSTER}/reports", _WRITE),
+    "GET /api/v1/tenants/{tenant}/clusters/{name}/reports/{uid}": Line(
+        f"{_CLUSTER}/reports/{{report}}", _LOOK
+    ),
+    "GET /api/v1/tenants/{tenant}/clusters/{name}/reports/{uid}/download": Line(
+        f"{_CLUSTER}/reports/{{report}}/download", _LOOK
+    ),
+    "GET /api/v1/attestation/keys": Line("/api/v1/attestation/keys", _OPEN),
     "GET /api/v1/operations": Line("/api/v1/operations", _EVERYBODY),
     "GET /api/v1/operations/{uid}": Line("/api/v1/operations/{operation}", _LOOK),
     "GET /api/v1/hosts": Line("/api/v1/hosts", _EVERYBODY),

@@ -76,5 +76,7 @@ def _addressed(path, owner):
     if "{token}" in path:
         factories.token(owner)
         return path.format(token=ApiToken.objects.get(user=owner.user).uid)
+    if "{report}" in path:
+        return path.format(report=factories.report(VirtualCluster.objects.get()).uid)
     target = VirtualCluster.objects.get().uid
     return path.format(operation=Operation.objects.get(target_uid=target).uid)
