@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any, cast
 
+from tests.isolation.image_attacks import DEVICES, IMAGES
+from tests.isolation.metadata_attacks import METADATA
 from tests.isolation.pod_attacks import (
     CONTROL_PLANE,
     GPU_GATE,
@@ -39,9 +41,19 @@ def _stateful(**spec: Any) -> Request:
 
 
 _MAP = post("/api/v1/namespaces/{ns}/configmaps", named("ConfigMap", "mine"))
-_TEMPLATE = {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "c", "image": "c:1"}]}}
+_TEMPLATE: Body = {
+    "metadata": {"labels": {"a": "b"}},
+    "spec": {"containers": [{"name": "c", "image": "c:1"}]},
+}
 _DEPLOYMENT = named(
     "Deployment", "mine", "apps/v1", spec={"selector": {"matchLabels": {"a": "b"}}, "template": _TEMPLATE}
+)
+
+_JOB = named(
+    "Job",
+    "mine",
+    "batch/v1",
+    spec={"template": {"spec": {**_TEMPLATE["spec"], "restartPolicy": "Never"}}},
 )
 
 FROZEN = [
@@ -60,6 +72,36 @@ FROZEN = [
         "frozen",
         Request("PATCH", SECRETS + "/vc-config-cluster", {"data": {"config.yaml": ""}}),
         Request("PATCH", SECRETS + "/mine", {"data": {"config.yaml": ""}}),
+    ),
+    Attack(
+        "control plane's trust",
+        "frozen",
+        Request("PATCH", "/api/v1/namespaces/{ns}/configmaps/kube-root-ca.crt", {"data": {"ca.crt": ""}}),
+        _MAP,
+    ),
+    Attack(
+        "control plane's store",
+        "frozen",
+        Request("DELETE", CLAIMS + "/data-cluster-0"),
+        Request("DELETE", CLAIMS + "/disk"),
+    ),
+    Attack(
+        "control plane's pod deleted",
+        "frozen",
+        Request("DELETE", PODS + "/cluster-0"),
+        Request("DELETE", RUNNING_POD),
+    ),
+    Attack(
+        "control plane's pod evicted",
+        "frozen",
+        post(PODS + "/cluster-0/eviction", named("Eviction", "cluster-0", "policy/v1")),
+        post(RUNNING_POD + "/eviction", named("Eviction", "running", "policy/v1")),
+    ),
+    Attack(
+        "pods by a job",
+        "frozen",
+        post("/apis/batch/v1/namespaces/{ns}/jobs", _JOB),
+        post(PODS, pod()),
     ),
 ]
 
@@ -167,12 +209,20 @@ SERVICE = [
     Attack("external name", "services", _service(type="ExternalName", externalName="a.b"), _service()),
     Attack("external address", "services", _service(externalIPs=["10.170.0.11"]), _service(clusterIP="None")),
     Attack("endpoint is the host's API", "services", _endpoints("10.170.0.1"), _endpoints("10.244.0.9")),
+    Attack("endpoint is a node", "services", _endpoints("192.168.7.1"), _endpoints("10.244.1.9")),
+    Attack("slice to an outside address", "services", _slice("8.8.8.8"), _slice("10.244.0.11")),
     Attack("slice to the host's Services", "services", _slice("10.170.128.1"), _slice("10.244.0.10")),
 ]
 
 
 def _secret(kind: str, name: str = "made", **rest: Any) -> Request:
     return post(SECRETS, named("Secret", name, type=kind, **rest))
+
+
+def _labelled(kind: str, **labels: str) -> Body:
+    made = named(kind, "made")
+    made["metadata"]["labels"] = labels
+    return made
 
 
 _TOKEN_SECRET = named("Secret", "made", type="kubernetes.io/service-account-token")
@@ -185,6 +235,12 @@ SECRET = [
         "bootstrap token", "secrets", _secret("bootstrap.kubernetes.io/token"), _secret("example.com/any")
     ),
     Attack("forged release", "secrets", _secret("helm.sh/release.v1"), _PLAIN),
+    Attack(
+        "release by label",
+        "secrets",
+        post(SECRETS, _labelled("Secret", owner="helm", name="cluster", status="deployed", version="99")),
+        post(SECRETS, _labelled("Secret", owner="me", name="cluster", version="99")),
+    ),
     Attack("release by name", "secrets", _secret("Opaque", "sh.helm.release.v1.cluster.v9"), _PLAIN),
     Attack(
         "release rewritten",
@@ -202,18 +258,52 @@ SECRET = [
 ]
 
 
-def _claim(**spec: Any) -> Request:
+def _claim(annotations: Body | None = None, **spec: Any) -> Request:
     size = {"resources": {"requests": {"storage": "1Gi"}}, "accessModes": ["ReadWriteOnce"]}
-    return post(
-        CLAIMS, named("PersistentVolumeClaim", "mine", spec={"storageClassName": "iso-disk", **size, **spec})
-    )
+    made = named("PersistentVolumeClaim", "mine", spec={"storageClassName": "iso-disk", **size, **spec})
+    made["metadata"]["annotations"] = annotations or {}
+    return post(CLAIMS, made)
 
 
-_PVC = {"kind": "PersistentVolumeClaim", "name": "theirs"}
+_COPY = {"kind": "PersistentVolumeClaim", "name": "disk"}
 VOLUMES = [
     Attack("foreign storage class", "volumes", _claim(storageClassName="iso-other"), _claim()),
     Attack("empty storage class", "volumes", _claim(storageClassName=""), _claim()),
     Attack("chosen volume", "volumes", _claim(volumeName="theirs"), _claim()),
+    Attack(
+        "volume chosen by labels",
+        "volumes",
+        _claim(selector={"matchLabels": {"a": "b"}}),
+        _claim(accessModes=["ReadWriteOncePod"]),
+    ),
+    Attack(
+        "storage class by an annotation",
+        "volumes",
+        _claim({"volume.beta.kubernetes.io/storage-class": "iso-other"}),
+        _claim({"example.com/storage-class": "iso-other"}),
+    ),
+    Attack(
+        "node of a volume",
+        "volumes",
+        _claim({"volume.kubernetes.io/selected-node": "worker-1"}),
+        _claim({"mine": "worker-1"}),
+    ),
+    Attack(
+        "node of a volume, later",
+        "volumes",
+        Request(
+            "PATCH",
+            CLAIMS + "/disk",
+            {"metadata": {"annotations": {"volume.kubernetes.io/selected-node": "worker-1"}}},
+        ),
+        Request("PATCH", CLAIMS + "/disk", {"metadata": {"annotations": {"mine": "too"}}}),
+    ),
+    Attack(
+        "attributes of the host's volumes",
+        "volumes",
+        _claim(volumeAttributesClassName="fast"),
+        _claim(dataSource=_COPY),
+    ),
 ]
 
 FENCE = [
@@ -287,6 +377,9 @@ ATTACKS = [
     *SERVICE,
     *SECRET,
     *VOLUMES,
+    *IMAGES,
+    *DEVICES,
+    *METADATA,
     *FENCE,
     *NAMESPACES,
 ]

@@ -11,7 +11,7 @@ import pytest
 
 from lab import api
 from tests.isolation.host import Host, client, eventually
-from tests.isolation.shapes import named, pod
+from tests.isolation.shapes import STATEFULSETS, control_plane, named, pod
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,28 +64,51 @@ def prepare(host: Host) -> None:
         host.make(kind, body)
     for path, body in contents(host):
         host.make(path, body)
+    for name in (host.tenant, host.mapped):
+        place(host, name)
+    waits = control_plane({"schedulingGates": [{"name": "example.com/never"}]})
+    waits["metadata"]["labels"] = {"release": "cluster"}  # no pod of the StatefulSet's below
+    path = f"/api/v1/namespaces/{host.tenant}/pods"
+    assert host.send("POST", path, waits, who=STATEFULSETS).status == 201
+
+
+def place(host: Host, namespace: str) -> None:
+    """A pod that waits for ever, to be changed by attacks."""
     eventually(
-        lambda: host.send("GET", f"/api/v1/namespaces/{host.tenant}/serviceaccounts/default").status == 200,
+        lambda: host.send("GET", f"/api/v1/namespaces/{namespace}/serviceaccounts/default").status == 200,
         "ready",
     )
     running = pod({"schedulingGates": [{"name": "example.com/never"}]}, meta={"name": "running"})
-    host.make(f"/api/v1/namespaces/{host.tenant}/pods", running)
+    host.make(f"/api/v1/namespaces/{namespace}/pods", running)
 
 
 def namespace(host: Host, name: str) -> dict[str, Any]:
     body = named("Namespace", name)
     body["metadata"] |= {
-        "labels": {host.label: "", "tenancy.atoll.internal/runtime-class": "iso"},
+        "labels": {
+            host.label: "",
+            "tenancy.atoll.internal/runtime-class": "iso",
+            # Nobody sets it on a tenant's; here the policy has to refuse what the API server would then allow.
+            "resource.kubernetes.io/admin-access": "true",
+        },
         "annotations": {
             "tenancy.atoll.internal/node-selector": "pool=blue,zone=a",
             "tenancy.atoll.internal/control-plane-selector": "pool=planes",
             "tenancy.atoll.internal/tolerations": "pool=blue:NoSchedule",
             "tenancy.atoll.internal/storage-classes": "iso-disk",
             "tenancy.atoll.internal/closed-cidrs": "10.170.0.1/32,10.170.128.0/20",
+            "tenancy.atoll.internal/pod-cidrs": "10.170.0.0/16,10.244.0.0/16",
+            "tenancy.atoll.internal/image-registries": "docker.io/library,registry.example.com/team,quay.io",
+            "tenancy.atoll.internal/image-digests": "any",
+            "tenancy.atoll.internal/platform-images": "registry.k8s.io/pause:3.10",
+            "tenancy.atoll.internal/extended-resources": "example.com/granted",
+            "tenancy.atoll.internal/device-classes": "granted",
         },
     }
     if name == host.mapped:
         body["metadata"]["labels"]["tenancy.atoll.internal/user-namespaces"] = "required"
+        body["metadata"]["annotations"]["tenancy.atoll.internal/image-digests"] = "required"
+        body["metadata"]["annotations"]["tenancy.atoll.internal/device-classes"] = ""
     return body
 
 
@@ -115,6 +138,12 @@ def cluster_wide(host: Host) -> list[tuple[str, dict[str, Any]]]:
     ]
 
 
+def claim(name: str) -> dict[str, Any]:
+    size = {"requests": {"storage": "1Gi"}}
+    spec = {"storageClassName": "iso-disk", "accessModes": ["ReadWriteOnce"], "resources": size}
+    return named("PersistentVolumeClaim", name, spec=spec)
+
+
 def contents(host: Host) -> list[tuple[str, dict[str, Any]]]:
     core = f"/api/v1/namespaces/{host.tenant}"
     template = {
@@ -130,6 +159,8 @@ def contents(host: Host) -> list[tuple[str, dict[str, Any]]]:
         ),
         (f"{core}/services", named("Service", "cluster", spec={"ports": [{"port": 443}]})),
         (f"{core}/secrets", named("Secret", "vc-config-cluster")),
+        (f"{core}/persistentvolumeclaims", claim("data-cluster-0")),
+        (f"{core}/persistentvolumeclaims", claim("disk")),
         (f"{core}/secrets", named("Secret", "mine")),
         (f"{core}/secrets", named("Secret", "sh.helm.release.v1.cluster.v1", type="helm.sh/release.v1")),
         (

@@ -26,6 +26,21 @@ _CLAIM = {"resourceClaims": [{"name": "g", "resourceClaimName": "g"}]}
 _WAITS = {"key": "node.kubernetes.io/not-ready", "operator": "Exists", "effect": "NoExecute"}
 _POOL = {"key": "pool", "value": "blue", "effect": "NoSchedule"}
 
+
+def _term(**where: Any) -> dict[str, Any]:
+    """Of pod affinity."""
+    return {"topologyKey": "kubernetes.io/hostname", "labelSelector": {"matchLabels": {"a": "b"}}, **where}
+
+
+def _required(**where: Any) -> dict[str, Any]:
+    return {"requiredDuringSchedulingIgnoredDuringExecution": [_term(**where)]}
+
+
+def _preferred(**where: Any) -> dict[str, Any]:
+    weighted = {"weight": 1, "podAffinityTerm": _term(**where)}
+    return {"preferredDuringSchedulingIgnoredDuringExecution": [weighted]}
+
+
 PLACEMENT = pods(
     "placement",
     foreign_runtime_class=(pod({"runtimeClassName": "iso-other"}), pod()),
@@ -36,6 +51,14 @@ PLACEMENT = pods(
     foreign_toleration=(toleration(**{**_POOL, "value": "red"}), toleration(**_POOL)),
     toleration_of_every_effect=(toleration(**{**_POOL, "effect": ""}), toleration(**_POOL)),
     scheduler=(pod({"schedulerName": "mine"}), pod({"schedulerName": "default-scheduler"})),
+    keeping_others_off=(
+        pod({"affinity": {"podAntiAffinity": _required(namespaceSelector={})}}),
+        pod({"affinity": {"podAntiAffinity": _required()}}),
+    ),
+    beside_another_tenant=(
+        pod({"affinity": {"podAffinity": _preferred(namespaces=["kube-system"])}}),
+        pod({"affinity": {"podAffinity": _preferred()}}),
+    ),
     priority=(pod({"priorityClassName": "system-node-critical"}), pod()),
 )
 
@@ -87,7 +110,46 @@ HARDENING = pods(
         pod(container={"ports": [{"containerPort": 80}]}),
     ),
     privileged_first_container=(init({"privileged": True}), init({"runAsNonRoot": True})),
-    device_claim=(pod({**_CLAIM, "nodeSelector": {_GATE: "clean"}}), pod()),
+    probe_of_another_host=(
+        pod(container={"livenessProbe": {"httpGet": {"host": "169.254.169.254", "port": 80}}}),
+        pod(container={"livenessProbe": {"httpGet": {"path": "/", "port": 80}}}),
+    ),
+    hook_of_another_host=(
+        pod(container={"lifecycle": {"postStart": {"httpGet": {"host": "127.0.0.1", "port": 10248}}}}),
+        pod(container={"lifecycle": {"preStop": {"exec": {"command": ["true"]}}}}),
+    ),
+    no_seccomp=(
+        context(seccompProfile={"type": "Unconfined"}),
+        context(seccompProfile={"type": "RuntimeDefault"}),
+    ),
+    no_seccomp_for_the_pod=(
+        pod({"securityContext": {"seccompProfile": {"type": "Unconfined"}}}),
+        pod({"securityContext": {"seccompProfile": {"type": "RuntimeDefault"}, "fsGroup": 1000}}),
+    ),
+    no_apparmor=(
+        context(appArmorProfile={"type": "Unconfined"}),
+        context(appArmorProfile={"type": "RuntimeDefault"}),
+    ),
+    no_apparmor_by_annotation=(
+        pod(meta={"annotations": {"container.apparmor.security.beta.kubernetes.io/web": "unconfined"}}),
+        pod(meta={"annotations": {"container.apparmor.security.beta.kubernetes.io/web": "runtime/default"}}),
+    ),
+    another_selinux_type=(
+        context(seLinuxOptions={"type": "spc_t"}),
+        context(seLinuxOptions={"type": "container_t", "level": "s0:c1,c2"}),
+    ),
+    windows_host_process=(
+        pod({"hostNetwork": True, "securityContext": {"windowsOptions": {"hostProcess": True}}}),
+        pod({"securityContext": {"windowsOptions": {"runAsUserName": "app"}}}),
+    ),
+    kernel_setting=(
+        pod({"securityContext": {"sysctls": [{"name": "kernel.msgmax", "value": "1"}]}}),
+        pod({"securityContext": {"sysctls": [{"name": "net.ipv4.tcp_syncookies", "value": "1"}]}}),
+    ),
+    endless_end=(
+        pod({"terminationGracePeriodSeconds": 10**8}),
+        pod({"terminationGracePeriodSeconds": 600}),
+    ),
 )
 
 POD_IDENTITY = pods(
@@ -106,9 +168,13 @@ POD_IDENTITY = pods(
         pod(meta={"labels": {"app": "vcluster", "release": "cluster"}}),
         pod(meta={"labels": {"app": "vcluster"}}),
     ),
-    finalizer=(
-        pod(meta={"finalizers": ["example.com/stay"]}),
-        pod(meta={"annotations": {"example.com/stay": ""}}),
+    control_planes_store=(
+        volume(persistentVolumeClaim={"claimName": "data-cluster-0"}),
+        volume(persistentVolumeClaim={"claimName": "data-mine-0"}),
+    ),
+    cluster_certificates=(
+        projected({"clusterTrustBundle": {"name": "b", "path": "p"}}),
+        projected({"downwardAPI": {"items": [{"path": "l", "fieldRef": {"fieldPath": "metadata.labels"}}]}}),
     ),
 )
 
@@ -134,6 +200,18 @@ RUNNING = [
         "pod-identity",
         _status(podIP="10.170.0.1", podIPs=[{"ip": "10.170.0.1"}]),
         _status(conditions=[{"type": "example.com/gate", "status": "True"}]),
+    ),
+    *(
+        Attack(
+            name,
+            "pod-identity",
+            _status(**forged),
+            _status(conditions=[{"type": "example.com/gate", "status": "True"}]),
+        )
+        for name, forged in {
+            "forged end": {"phase": "Succeeded"},
+            "room kept on a node": {"nominatedNodeName": "worker-1"},
+        }.items()
     ),
     Attack(
         "mark taken off",

@@ -19,6 +19,8 @@ RBAC = "/apis/rbac.authorization.k8s.io/v1/namespaces/{ns}"
 APPS = "/apis/apps/v1/namespaces/{ns}"
 
 Body = dict[str, Any]
+WEB = f"quay.io/web@sha256:{'0' * 64}"
+"""An image that every namespace of the tests allows."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ def pod(spec: Body | None = None, *, container: Body | None = None, meta: Body |
             "nodeSelector": {"pool": "blue", "zone": "a"},
             "serviceAccountName": "vc-workload-cluster",
             "automountServiceAccountToken": False,
-            "containers": [merged({"name": "web", "image": "web:1"}, container or {})],
+            "containers": [merged({"name": "web", "image": WEB}, container or {})],
         },
     }
     made: Body = merged(plain, {"spec": spec or {}, "metadata": meta or {}})

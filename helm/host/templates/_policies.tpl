@@ -45,6 +45,17 @@ spec:
 system:serviceaccount:kube-system:statefulset-controller
 {{- end -}}
 
+{{- /* A pod that is not the control plane's, made by anybody or changed by a tenant: what controllers change of an
+       old pod, they change to end it. */ -}}
+{{- define "host.policy.tenants-pod" -}}
+- name: not-the-control-plane
+  expression: "request.userInfo.username != '{{ include "host.policy.statefulsets" . }}'"
+- name: made-or-changed-by-a-tenant
+  expression: >-
+    request.operation == 'CREATE' ||
+    request.userInfo.username.startsWith('system:serviceaccount:{{ .Values.policies.namespacePrefix }}')
+{{- end -}}
+
 {{- /* An annotation or label of the tenant's namespace as CEL; absent is "?", which nothing matches:
        (list "annotations" "node-selector" "?"). */ -}}
 {{- define "host.policy.parameter" -}}
