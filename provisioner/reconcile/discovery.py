@@ -63,7 +63,8 @@ def look(
 def discover(kube: Kube, workloads: Mapping[str, str]) -> tuple[HostFacts, tuple[NodeFacts, ...]]:
     """What the host offers and what its nodes are, read afresh; ``workloads`` selects the nodes for pods."""
     storage = kube.find(STORAGE_CLASSES)
-    found = gpu.inventory(kube, [nodes.facts(node) for node in kube.find(NODES)])
+    listed = kube.find(NODES)
+    found = gpu.inventory(kube, [nodes.facts(node) for node in listed])
     classes = {c["metadata"]["name"]: runtime_classes.facts(c) for c in kube.find(RUNTIME_CLASSES)}
     version = kube.version()
     facts = HostFacts(
@@ -76,6 +77,8 @@ def discover(kube: Kube, workloads: Mapping[str, str]) -> tuple[HostFacts, tuple
         ready_nodes=sum(node.ready for node in found),
         accelerators=tuple(sorted({name for node in found for name in node.resources})),
         device_classes=tuple(sorted(c["metadata"]["name"] for c in kube.find(DEVICE_CLASSES))),
+        node_addresses=tuple(sorted(nodes.addresses(listed))),
+        pod_cidrs=tuple(sorted(nodes.pod_cidrs(listed))),
         sandboxes=survey.survey(survey.landing(found, workloads), classes, version),
     )
     return facts, found

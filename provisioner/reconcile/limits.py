@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from provisioner.outcomes import Done, Wait
 from provisioner.ports import LIMIT_RANGES, RESOURCE_QUOTAS
-from provisioner.reconcile import labels
+from provisioner.reconcile import devices, labels
 from provisioner.release import control_plane
 from provisioner.release.digest import of_objects
 from tenancy.enums import Reason
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 QUOTA: Final = "atoll-quota"
 DEFAULTS: Final = "atoll-defaults"
-ACCELERATORS: Final = ("nvidia.com/gpu",)
-"""Extended resources a tenant gets none of; without a key a namespace has all of them."""
 _COUNTS_WITHIN: Final = 1.0
 _STEP: Final = 0.05
 
@@ -53,7 +51,7 @@ def quota(desired: DesiredCluster, effective: EffectiveSpec) -> Object:
         "requests.storage": quantities.mebibytes(storage),
         "pods": str(wish.pods + len(control_plane.PODS)),
         **{key: str(n) for key, n in control_plane.SERVICES[desired.host.exposure].items()},
-        **{f"requests.{name}": "0" for name in ACCELERATORS},
+        **devices.closed(desired.host.facts),
     }
     return {
         "apiVersion": "v1",

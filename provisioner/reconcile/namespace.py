@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-from ipaddress import ip_network
 from typing import TYPE_CHECKING, Final
 
 from provisioner.outcomes import Done, Stall, Wait
 from provisioner.ports import NAMESPACES, RESOURCE_QUOTAS, ROLE_BINDINGS, Refused
-from provisioner.reconcile import labels
+from provisioner.reconcile import labels, parameters
 from provisioner.reconcile.limits import QUOTA
 from tenancy.enums import Reason, Sandbox
 
@@ -85,25 +84,12 @@ def marks(desired: DesiredCluster, effective: EffectiveSpec) -> dict[str, dict[s
         "pod-security.kubernetes.io/enforce": "baseline",
         "pod-security.kubernetes.io/warn": "baseline",
     }
-    return {"labels": worn, "annotations": _parameters(desired)}
+    return {"labels": worn, "annotations": parameters.of(desired)}
 
 
 def _user_namespaces(sandbox: Sandbox) -> dict[str, str]:
     """With this label the host's policies give every pod ``hostUsers: false`` and take no other."""
     return {labels.USER_NAMESPACES: "required"} if sandbox is Sandbox.USERNS else {}
-
-
-def _parameters(desired: DesiredCluster) -> dict[str, str]:
-    """What the host policies of ``helm/host`` go by: lists with commas, empty for none."""
-    host, facts = desired.host, desired.host.facts
-    addresses = [pair.rsplit(":", 1)[0].strip("[]") for pair in (facts.api_addresses if facts else ())]
-    closed = [str(ip_network(address)) for address in addresses] + list(facts.service_cidrs if facts else ())
-    return {
-        labels.NODE_SELECTOR: labels.selector(host.workload_selector),
-        labels.CONTROL_PLANE_SELECTOR: labels.selector(host.control_plane_selector),
-        labels.STORAGE_CLASSES: facts.default_storage_class if facts else "",
-        labels.CLOSED: ",".join(sorted(set(closed))),
-    }
 
 
 def _carries(seen: Object, wanted: Object) -> bool:

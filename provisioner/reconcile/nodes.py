@@ -8,6 +8,8 @@ from tenancy.rules import quantities
 from tenancy.rules.nodes import NodeFacts, Taint
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from provisioner.ports import Object
 
 _OWN: Final = "kubernetes.io"
@@ -36,6 +38,18 @@ def facts(node: Object) -> NodeFacts:
         handlers={h.get("name", ""): _user_namespaces(h) for h in status.get("runtimeHandlers") or []},
         resources=_extended(status.get("allocatable") or {}),
     )
+
+
+def addresses(listed: Iterable[Object]) -> set[str]:
+    """Of all nodes, inside and out; names are left out."""
+    found = [a for node in listed for a in node.get("status", {}).get("addresses") or []]
+    return {a["address"] for a in found if a["type"] in {"InternalIP", "ExternalIP"}}
+
+
+def pod_cidrs(listed: Iterable[Object]) -> set[str]:
+    """Where all pods are, if every node tells its range: many networks keep ranges of their own."""
+    ranges = [node.get("spec", {}).get("podCIDRs") or [] for node in listed]
+    return {cidr for each in ranges for cidr in each} if all(ranges) else set()
 
 
 def _ready(status: Object) -> bool:

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 COREDNS_TAGS: Final[Mapping[str, str]] = {"1.36": "1.14.2", "1.35": "1.14.1", "1.34": "1.12.1"}
 """Minor version → tag of CoreDNS, as vCluster 0.36.1 pairs them."""
 
+COREDNS: Final = "docker.io/coredns/coredns"
+"""As the chart's own values name it."""
+
 SERVICE_TYPES: Final[Mapping[Exposure, str]] = {
     Exposure.CLUSTER_IP: "ClusterIP",
     Exposure.NODE_PORT: "NodePort",
@@ -72,6 +75,12 @@ def images(desired: DesiredCluster, chart: Mapping[str, Mapping[str, str]]) -> l
         digest = f"@{image['digest']}" if image.get("digest") else ""
         found.append(f"{prefix}/" * bool(prefix) + f"{image['repository']}:{image['tag']}{digest}")
     return found
+
+
+def coredns_images(prefix: str) -> list[str]:
+    """Every image that a tenant's DNS may run, from the host's mirror where it has one."""
+    mirror = f"{prefix.rstrip('/')}/" if prefix else ""
+    return [f"{mirror}{COREDNS}:{tag}" for tag in COREDNS_TAGS.values()]
 
 
 def labels(desired: DesiredCluster) -> dict[str, str]:

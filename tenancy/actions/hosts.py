@@ -24,6 +24,11 @@ if TYPE_CHECKING:
 
 _KUBECONFIG: Final = re.compile(r"file:/\S+|env:[A-Za-z_][A-Za-z0-9_]*|in-cluster")
 
+_REGISTRY: Final = re.compile(
+    r"(localhost|[a-z0-9-]+(\.[a-z0-9-]+)+|[a-z0-9.-]+:[0-9]+)(:[0-9]+)?(/[a-z0-9._-]+)*"
+)
+"""A host name has a dot or a port, as the node tells it from a path."""
+
 
 @dataclass(frozen=True)
 class HostRegistration:
@@ -36,6 +41,8 @@ class HostRegistration:
     kubernetes_versions: tuple[str, ...] = (DEFAULT_VERSION,)
     control_plane_selector: dict[str, str] = field(default_factory=dict)
     workload_selector: dict[str, str] = field(default_factory=dict)
+    allowed_registries: tuple[str, ...] = ()
+    require_digests: bool = False
     progress_file: str = ""
     accepts_clusters: bool = True
 
@@ -76,6 +83,7 @@ def _faults(name: str, registration: HostRegistration) -> Iterator[FieldError]:
         if not _is_network(cidr):
             detail = f"{cidr!r} is not a network such as '10.0.0.0/8'"
             yield FieldError(f"spec.clientCIDRs[{index}]", "not-a-network", detail)
+    yield from _image_faults(registration)
     known = ", ".join(KNOWN_VERSIONS)
     if not registration.kubernetes_versions:
         yield FieldError("spec.kubernetesVersions", "required", f"name at least one of {known}")
@@ -83,6 +91,16 @@ def _faults(name: str, registration: HostRegistration) -> Iterator[FieldError]:
         if version not in KNOWN_VERSIONS:
             detail = f"{version!r} is not known: choose among {known}"
             yield FieldError(f"spec.kubernetesVersions[{index}]", "not-offered", detail)
+
+
+def _image_faults(registration: HostRegistration) -> Iterator[FieldError]:
+    for index, registry in enumerate(registration.allowed_registries):
+        if not _REGISTRY.fullmatch(registry):
+            detail = (
+                f"{registry!r} is no registry: give its host name, with a path if only a part of it is allowed,"
+                " such as 'ghcr.io' or 'docker.io/library'"
+            )
+            yield FieldError(f"spec.allowedRegistries[{index}]", "not-a-registry", detail)
 
 
 def _is_network(text: str) -> bool:

@@ -25,6 +25,8 @@ class HostCluster(models.Model):
     kubernetes_versions = models.JSONField(default=list)
     control_plane_selector = models.JSONField(default=dict)
     workload_selector = models.JSONField(default=dict)
+    allowed_registries = models.JSONField(default=list)
+    require_digests = models.BooleanField(default=False)
     progress_file = models.CharField(max_length=500, blank=True)
     accepts_clusters = models.BooleanField(default=True)
     # Observed, by the provisioner only:

@@ -59,4 +59,6 @@ def to_access(host: HostCluster) -> HostAccess:
         workload_selector=dict(host.workload_selector),
         progress_file=host.progress_file,
         facts=facts_from_json(host.facts),
+        allowed_registries=tuple(host.allowed_registries),
+        require_digests=host.require_digests,
     )

@@ -88,6 +88,10 @@ class HostFacts:
     """Extended resources on any node: each is closed by name in a tenant's quota."""
     device_classes: tuple[str, ...] = ()
     """DRA classes: ways to a device that are closed likewise."""
+    node_addresses: tuple[str, ...] = ()
+    """Of every node, inside and out (closed to tenants)."""
+    pod_cidrs: tuple[str, ...] = ()
+    """Where all pods are; empty unless every node tells its range."""
     sandboxes: dict[Sandbox, SandboxFacts] = field(default_factory=dict)
     """What follows for each profile on the nodes that tenants' pods may land on (``rules.survey``)."""
 
@@ -112,6 +116,10 @@ class HostAccess:
     progress_file: str
     """A JSON file that tells how far the host itself is being built; may be empty."""
     facts: HostFacts | None
+    allowed_registries: tuple[str, ...] = ()
+    """Where tenants' images may come from, as ``ghcr.io`` or ``docker.io/library``; empty for anywhere."""
+    require_digests: bool = False
+    """Whether tenants' images are named by digest."""
 
 
 @dataclass(frozen=True)
@@ -244,6 +252,8 @@ def facts_to_json(facts: HostFacts) -> dict[str, Any]:
         "readyNodes": facts.ready_nodes,
         "accelerators": list(facts.accelerators),
         "deviceClasses": list(facts.device_classes),
+        "nodeAddresses": list(facts.node_addresses),
+        "podCIDRs": list(facts.pod_cidrs),
         "sandboxes": {s.value: runtimes.sandbox_to_json(found) for s, found in facts.sandboxes.items()},
     }
 
@@ -262,5 +272,7 @@ def facts_from_json(data: dict[str, Any]) -> HostFacts | None:
         ready_nodes=data["readyNodes"],
         accelerators=tuple(data.get("accelerators", ())),
         device_classes=tuple(data.get("deviceClasses", ())),
+        node_addresses=tuple(data.get("nodeAddresses", ())),
+        pod_cidrs=tuple(data.get("podCIDRs", ())),
         sandboxes={Sandbox(s): runtimes.sandbox_from_json(f) for s, f in data["sandboxes"].items()},
     )

@@ -49,6 +49,7 @@ _DEPLOYMENT = named(
     "Deployment", "mine", "apps/v1", spec={"selector": {"matchLabels": {"a": "b"}}, "template": _TEMPLATE}
 )
 
+_THERE = "/api/v1/namespaces/{mapped}/pods"
 _JOB = named(
     "Job",
     "mine",
@@ -88,14 +89,16 @@ FROZEN = [
     Attack(
         "control plane's pod deleted",
         "frozen",
-        Request("DELETE", PODS + "/cluster-0"),
-        Request("DELETE", RUNNING_POD),
+        Request("DELETE", _THERE + "/cluster-0"),
+        Request("DELETE", _THERE + "/running"),
+        who="system:serviceaccount:{mapped}:vc-cluster",
     ),
     Attack(
         "control plane's pod evicted",
         "frozen",
-        post(PODS + "/cluster-0/eviction", named("Eviction", "cluster-0", "policy/v1")),
-        post(RUNNING_POD + "/eviction", named("Eviction", "running", "policy/v1")),
+        post(_THERE + "/cluster-0/eviction", named("Eviction", "cluster-0", "policy/v1")),
+        post(_THERE + "/running/eviction", named("Eviction", "running", "policy/v1")),
+        who="system:serviceaccount:{mapped}:vc-cluster",
     ),
     Attack(
         "pods by a job",

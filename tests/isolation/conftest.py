@@ -68,7 +68,8 @@ def prepare(host: Host) -> None:
         place(host, name)
     waits = control_plane({"schedulingGates": [{"name": "example.com/never"}]})
     waits["metadata"]["labels"] = {"release": "cluster"}  # no pod of the StatefulSet's below
-    path = f"/api/v1/namespaces/{host.tenant}/pods"
+    host.make(f"/api/v1/namespaces/{host.mapped}/serviceaccounts", named("ServiceAccount", "vc-cluster"))
+    path = f"/api/v1/namespaces/{host.mapped}/pods"
     assert host.send("POST", path, waits, who=STATEFULSETS).status == 201
 
 
@@ -101,7 +102,7 @@ def namespace(host: Host, name: str) -> dict[str, Any]:
             "tenancy.atoll.internal/image-registries": "docker.io/library,registry.example.com/team,quay.io",
             "tenancy.atoll.internal/image-digests": "any",
             "tenancy.atoll.internal/platform-images": "registry.k8s.io/pause:3.10",
-            "tenancy.atoll.internal/extended-resources": "example.com/granted",
+            "tenancy.atoll.internal/extended-resources": "example.com/granted,nvidia.com/gpu,nvidia.com/mig-1g.10gb,volcano.sh/vgpu-number",
             "tenancy.atoll.internal/device-classes": "granted",
         },
     }

@@ -73,15 +73,18 @@ IMAGES = [
 ]
 
 
+_GATE: Body = {"nodeSelector": {"tenancy.atoll.node-restriction.kubernetes.io/gpu-escape": "clean"}}
+
+
 def _asks(**amounts: str) -> Body:
     named_ = {key.replace("__", "/").replace("_", "."): value for key, value in amounts.items()}
-    return pod(container={"resources": {"limits": named_}})
+    return pod(_GATE, container={"resources": {"limits": named_}})
 
 
 _CLAIMS = "/apis/resource.k8s.io/v1/namespaces/{ns}/resourceclaims"
 _TEMPLATES = "/apis/resource.k8s.io/v1/namespaces/{ns}/resourceclaimtemplates"
 _API = "resource.k8s.io/v1"
-_CLAIM_OF_A_POD = pod({"resourceClaims": [{"name": "g", "resourceClaimName": "g"}]})
+_CLAIM_OF_A_POD = pod({**_GATE, "resourceClaims": [{"name": "g", "resourceClaimName": "g"}]})
 
 
 def _spec(*requests: Body) -> Body:
@@ -107,14 +110,15 @@ _GRANTED = _claim(_exactly("granted"))
 DEVICES = [
     *pods(
         "devices",
-        gpu=(_asks(nvidia_com__gpu="1"), _asks(example_com__granted="1")),
+        gpu=(_asks(amd_com__gpu="1"), _asks(example_com__granted="1")),
         slice_of_a_gpu=(_asks(**{"nvidia_com__mig-1g.5gb": "1"}), _asks(cpu="1", memory="1Gi")),
         device_of_a_first_container=(
             pod(
                 {
+                    **_GATE,
                     "initContainers": [
                         {"name": "f", "image": "web:1", "resources": {"limits": {"amd.com/gpu": "1"}}}
-                    ]
+                    ],
                 }
             ),
             _asks(**{"ephemeral-storage": "1Gi"}),

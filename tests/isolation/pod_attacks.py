@@ -82,7 +82,7 @@ GPU_GATE = [
         gpu_slice=(_gpu("nvidia.com/mig-1g.10gb"), pod(container={"resources": {"limits": {"cpu": "1"}}})),
         gpu_for_the_first_container=(_gpu(first=True), _gpu(on="clean", first=True)),
     ),
-    Attack("device claim", "gpu-gate", post(PODS, pod(_CLAIM)), post(PODS, pod()), also=("hardening",)),
+    Attack("device claim", "gpu-gate", post(PODS, pod(_CLAIM)), post(PODS, pod()), also=("devices",)),
 ]
 
 HARDENING = pods(

@@ -10,10 +10,11 @@ from django.db import transaction
 
 from tenancy.actions import observations, work
 from tenancy.enums import ConditionStatus, Reason, WorkKind
+from tenancy.models import WorkItem
 from tenancy.queries import nodes as known
 from tenancy.rules import nodes
 from tenancy.rules.nodes import NodeFacts, Taint
-from tenancy.rules.specs import HostObservation
+from tenancy.rules.specs import HostFacts, HostObservation
 from tests import factories
 
 if TYPE_CHECKING:
@@ -59,12 +60,24 @@ def test_a_look_that_saw_no_nodes_at_all_leaves_what_is_known() -> None:
     assert known.seen(host.uid) == (WORKER,)
 
 
-def _look(uid: UUID, seen: tuple[NodeFacts, ...] | None) -> None:
+def test_a_new_device_asks_for_every_cluster_of_its_host() -> None:
+    factories.tenant("demo")
+    made = factories.cluster(factories.admin(), "demo")
+    uid = made.host_id
+    _look(uid, (WORKER,))
+    item = WorkItem.objects.get(kind=WorkKind.CLUSTER, object_id=made.uid)
+    _look(uid, (WORKER,))
+    seen = WorkItem.objects.get(pk=item.pk).requested
+    _look(uid, (WORKER,), replace(factories.FACTS, accelerators=("vendor.example/new",)))
+    assert WorkItem.objects.get(pk=item.pk).requested == seen + 1
+
+
+def _look(uid: UUID, seen: tuple[NodeFacts, ...] | None, facts: HostFacts = factories.FACTS) -> None:
     with transaction.atomic():
         work.request(WorkKind.HOST, uid)
     lease = work.claim(WorkKind.HOST, uid)
     assert lease is not None
     assert observations.record_host(
-        lease, uid, HostObservation(ConditionStatus.TRUE, Reason.AS_WANTED, "", factories.FACTS, seen)
+        lease, uid, HostObservation(ConditionStatus.TRUE, Reason.AS_WANTED, "", facts, seen)
     )
     work.finish(lease)

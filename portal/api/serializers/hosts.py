@@ -40,6 +40,13 @@ class HostSpec(StrictSerializer):
     )
     control_plane_selector = labels("Nodes for tenants' control planes.")
     workload_selector = labels("Nodes for tenants' pods.")
+    allowed_registries = serializers.ListField(
+        child=Text(max_length=200),
+        default=list,
+        max_length=100,
+        help_text="Where tenants' images may come from, as `ghcr.io` or `docker.io/library`; empty for anywhere.",
+    )
+    require_digests = Flag(default=False, help_text="Tenants' images are named by digest.")
     progress_file = Text(default="", allow_blank=True, max_length=500)
     accepts_clusters = Flag(default=True)
 

@@ -68,6 +68,8 @@ class OneHost(Resource):
             kubernetes_versions=tuple(self.body["kubernetes_versions"]),
             control_plane_selector=self.body["control_plane_selector"],
             workload_selector=self.body["workload_selector"],
+            allowed_registries=tuple(self.body["allowed_registries"]),
+            require_digests=self.body["require_digests"],
             progress_file=self.body["progress_file"],
             accepts_clusters=self.body["accepts_clusters"],
         )

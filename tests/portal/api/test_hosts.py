@@ -22,6 +22,8 @@ def test_an_admin_registers_a_host(admin):
         "kubernetesVersions": ["1.36"],
         "controlPlaneSelector": {},
         "workloadSelector": {},
+        "allowedRegistries": [],
+        "requireDigests": False,
         "progressFile": "",
         "acceptsClusters": True,
     }
@@ -68,6 +70,11 @@ def test_a_pasted_kubeconfig_is_refused_with_the_reason(admin, pasted):
         ({"exposure": "telepathy"}, "spec.exposure"),
         ({"workloadSelector": {"a": 1}}, "spec.workloadSelector.a"),
         ({"acceptsClusters": 1}, "spec.acceptsClusters"),
+        ({"requireDigests": "yes"}, "spec.requireDigests"),
+        ({"allowedRegistries": ["ghcr.io", "https://ghcr.io"]}, "spec.allowedRegistries[1]"),
+        ({"allowedRegistries": ["library/nginx"]}, "spec.allowedRegistries[0]"),
+        ({"allowedRegistries": ["ghcr.io/"]}, "spec.allowedRegistries[0]"),
+        ({"allowedRegistries": ["*"]}, "spec.allowedRegistries[0]"),
         ({"token": "x"}, "spec.token"),
     ],
 )
@@ -75,6 +82,16 @@ def test_a_registration_that_cannot_be(admin, change, path):
     body = assert_problem(admin.put("/hosts/lab", {"spec": {**SPEC, **change}}), 400, "invalid")
 
     assert [e["path"] for e in body["errors"]] == [path]
+
+
+def test_registries_and_digests_are_kept(admin):
+    wish = {
+        "allowedRegistries": ["ghcr.io", "docker.io/library", "mirror:5000/team", "localhost:5000"],
+        "requireDigests": True,
+    }
+    made = admin.put("/hosts/lab", {"spec": {**SPEC, **wish}})
+    assert made.status_code == 201, made.content
+    assert wish.items() <= admin.get("/hosts/lab").json()["spec"].items()
 
 
 def test_teams_see_no_hosts(api):
