@@ -67,7 +67,7 @@ METADATA = [
         "Secret of another owner",
         "metadata",
         _changed(SECRETS + "/mine", ownerReferences=_owner("Deployment", "x", "apps/v1")),
-        _changed(SECRETS + "/mine", ownerReferences=_owner("Service", "cluster")),
+        _changed(SECRETS + "/mine", ownerReferences=_owner("Pod", "running")),
     ),
     Attack(
         "mark of the platform by a status",
