@@ -109,6 +109,10 @@ class RestKube:
         review = self._object(self._transport.send("POST", path, kind))
         return str(review["status"]["userInfo"]["username"])
 
+    def _merge(self, kind: Kind, name: str, namespace: str, metadata: Object) -> None:
+        path = _path(kind, namespace, name) + _query(fieldManager=MANAGER)
+        self._write("PATCH", path, {"metadata": metadata}, "application/merge-patch+json")
+
     def _read(self, path: str, accept: str = "application/json") -> Answer:
         """Asked twice of a server that fails now and then, so that a pass gets on."""
         answer = self._transport.send("GET", path, accept=accept)
