@@ -29,10 +29,13 @@ if TYPE_CHECKING:
 
 HOST_POLICIES: Final = (
     "atoll-control-plane",
+    "atoll-devices",
     "atoll-frozen",
     "atoll-gpu-gate",
     "atoll-guard-rails",
     "atoll-hardening",
+    "atoll-images",
+    "atoll-metadata",
     "atoll-namespaces",
     "atoll-network-policies",
     "atoll-placement",
