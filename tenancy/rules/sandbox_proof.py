@@ -19,6 +19,8 @@ BY_NODE_KERNELS: Final = frozenset({Sandbox.KATA})
 """Profiles that are judged beside the kernels of the host's nodes."""
 _KERNEL: Final = re.compile(r"^Linux \S+ (\S+) ", re.MULTILINE)
 _MAP: Final = re.compile(r"^uid_map +(\d{1,10}) +(\d{1,10}) +\d{1,10}$", re.MULTILINE)
+_GVISOR: Final = re.compile(r"^Linux \S+ \S*-gvisor |^\[ *[\d.]+\] Starting gVisor", re.MULTILINE)
+"""As its kernel names itself, in uname or, older ones, in the log only; a pod's name proves nothing."""
 _ROOT: Final = 0
 
 
@@ -47,7 +49,7 @@ def fault(sandbox: Sandbox, seen: Seen, node_kernels: Collection[str] = ()) -> s
     """
     match sandbox:
         case Sandbox.GVISOR:
-            return "" if "gvisor" in seen.text.lower() else f"its kernel is {seen.kernel!r}, not gVisor's"
+            return "" if _GVISOR.search(seen.text) else f"its kernel is {seen.kernel!r}, not gVisor's"
         case Sandbox.KATA:
             return _same_kernel(seen, node_kernels)
         case Sandbox.VNODE | Sandbox.USERNS:

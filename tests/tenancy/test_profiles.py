@@ -241,6 +241,7 @@ NODES = frozenset({"6.18.44"})
         (GVISOR, SEEN_GVISOR, NODES, True),
         (GVISOR, "[ 0.0] Starting gVisor...", NODES, True),
         (GVISOR, SEEN_RUNC, NODES, False),
+        (GVISOR, SEEN_RUNC.replace("Linux p", "Linux gvisor"), NODES, False),
         (GVISOR, "", NODES, False),
         (KATA, SEEN_GUEST, NODES, True),
         (KATA, SEEN_RUNC, NODES, False),
