@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.e2e.stack import Team, wait_for
+from tests.e2e.stack import Team
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
 IMAGE = "docker.io/library/busybox:1.36.1"
@@ -30,8 +30,9 @@ def test_user_namespaces_are_in_force(stack, trusty, tmp_path):
 
     kubeconfig, see = trusty.kubeconfig("un", tmp_path), ("--", "cat", "/proc/self/uid_map")
     stack.run_kubectl(kubeconfig, "run", "who", f"--image={IMAGE}", "--restart=Never", "--command", *see)
-    said = wait_for("it told", lambda: stack.run_kubectl(kubeconfig, "logs", "who", "--ignore-errors"), 60)
-    inside, outside, _ = (int(word) for word in said.split())
+    ended = "--for=jsonpath={.status.phase}=Succeeded"
+    stack.run_kubectl(kubeconfig, "wait", ended, "pod/who", "--timeout=90s")
+    inside, outside, _ = (int(word) for word in stack.run_kubectl(kubeconfig, "logs", "who").split())
     assert (inside, outside > 65535) == (0, True)
     (namespace,) = stack.namespaces("trusty", "un")
     pods = stack.host("get", "pods", "-n", namespace, "-l", "vcluster.loft.sh/managed-by")["items"]
