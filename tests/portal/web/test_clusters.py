@@ -137,6 +137,8 @@ def test_form_offers_only_what_the_tenant_may_have(world: World, trust: Trust, o
     tenants.update(by=world.root, name="team", trust=trust)
     body = world.client("alice").get("/clusters/new").content.decode()
     assert ('value="none"' in body) is offered
+    for always in ("1.36", "gvisor", "persistent", "ephemeral"):
+        assert f'value="{always}"' in body
     assert 'value="kata"' not in body
 
 
