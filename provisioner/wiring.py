@@ -23,6 +23,7 @@ from provisioner.reconcile import (
     limits,
     namespace,
     network,
+    quarantine,
     release,
     sandbox,
     teardown,
@@ -73,6 +74,17 @@ TEARDOWN: Final[tuple[Stage, ...]] = (
     (Step("Namespace", ConditionType.DELETING, teardown.clear),),
     (Step("Nothing left", ConditionType.DELETING, teardown.prove),),
 )
+
+QUARANTINE: Final[tuple[Stage, ...]] = (
+    (Step("Host", ConditionType.HOST_REACHABLE, teardown.reach),),
+    (
+        Step("Nothing starts", ConditionType.QUARANTINED, quarantine.close),
+        Step("Control plane stopped", ConditionType.QUARANTINED, quarantine.stop_control_plane),
+        Step("Pods stopped", ConditionType.QUARANTINED, quarantine.stop_pods),
+    ),
+    (Step("Nothing runs", ConditionType.QUARANTINED, quarantine.prove),),
+)
+"""In this order, and each though another fails: what can be stopped is stopped."""
 
 
 @cache
@@ -129,7 +141,9 @@ def _cluster(lease: Lease, held: Holding) -> Outcome:
     desired = clusters.desired(lease.object_id)
     if desired is None:
         return Done()
-    return engine.reconcile(_scope(desired, lease, held), build=BUILD, teardown=TEARDOWN)
+    return engine.reconcile(
+        _scope(desired, lease, held), build=BUILD, teardown=TEARDOWN, quarantine=QUARANTINE
+    )
 
 
 def _scope(desired: DesiredCluster, lease: Lease, held: Holding) -> Scope:

@@ -43,6 +43,7 @@ _RESOURCES: dict[str, type[Resource]] = {
     f"{_CLUSTER}/retry": clusters.ClusterRetry,
     f"{_CLUSTER}/kubeconfig": kubeconfigs.Kubeconfigs,
     f"{_CLUSTER}/kubeconfigs/<uuid:uid>": kubeconfigs.OneKubeconfig,
+    f"{_CLUSTER}/quarantine": clusters.ClusterQuarantine,
     f"{_CLUSTER}/reports": reports.Reports,
     f"{_CLUSTER}/reports/<uuid:uid>": reports.OneReport,
     f"{_CLUSTER}/reports/<uuid:uid>/download": reports.ReportDownload,

@@ -35,6 +35,7 @@ class ClusterPage:
     events: tuple[AuditEvent, ...]
     may_write: bool
     may_access: bool
+    may_quarantine: bool
     isolation: Isolation
 
     @property
@@ -47,6 +48,8 @@ class ClusterPage:
             self.cluster.endpoint,
             self.may_write,
             self.may_access,
+            self.may_quarantine,
+            self.cluster.quarantine_reason,
             self.isolation,
         )
         return presenters.version(own, self.badge, self.progress, self.facts, self.spec, written)
@@ -87,6 +90,7 @@ def read(actor: Actor, tenant: str, name: str) -> ClusterPage:
         events=tuple(audit.of_cluster(actor, cluster)[:KEPT_IN_SIGHT]),
         may_write=policy.allows(actor, Permission.CLUSTER_WRITE, cluster.tenant),
         may_access=policy.allows(actor, Permission.CLUSTER_ACCESS, cluster.tenant),
+        may_quarantine=policy.allows(actor, Permission.CLUSTER_QUARANTINE, cluster.tenant),
         isolation=isolation.of(cluster),
     )
 

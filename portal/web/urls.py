@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib.auth.views import LogoutView
 from django.urls import path
 
-from portal.web.views import access, clusters, hosts, reports, session, tenants, tokens, users
+from portal.web.views import access, clusters, hosts, quarantine, reports, session, tenants, tokens, users
 
 urlpatterns = [
     path("", clusters.home, name="home"),
@@ -18,6 +18,8 @@ urlpatterns = [
     path("clusters/<str:tenant>/<str:name>/kubeconfig", access.download, name="cluster-kubeconfig"),
     path("clusters/<str:tenant>/<str:name>/retry", clusters.retry, name="cluster-retry"),
     path("clusters/<str:tenant>/<str:name>/delete", clusters.delete, name="cluster-delete"),
+    path("clusters/<str:tenant>/<str:name>/quarantine", quarantine.begin, name="cluster-quarantine"),
+    path("clusters/<str:tenant>/<str:name>/quarantine/lift", quarantine.lift, name="cluster-quarantine-lift"),
     path("clusters/<str:tenant>/<str:name>/reports", reports.ask, name="cluster-report-new"),
     path("clusters/<str:tenant>/<str:name>/reports/<uuid:uid>", reports.download, name="cluster-report"),
     path("tenants", tenants.index, name="tenants"),

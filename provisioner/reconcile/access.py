@@ -9,6 +9,7 @@ import yaml
 
 from provisioner.outcomes import Done, Wait
 from provisioner.ports import CLUSTER_ROLE_BINDINGS, NAMESPACES, SERVICE_ACCOUNTS
+from provisioner.reconcile import labels
 from provisioner.reconcile.names import CLUSTER_ROLES, PROBE_ACCOUNT, SYSTEM_NAMESPACE, account
 from tenancy.enums import Reason, Role
 
@@ -26,9 +27,10 @@ _MARK: Final = {"app.kubernetes.io/managed-by": "atoll"}
 
 def issued(scope: Scope) -> Outcome:
     """Sets the accounts up and proves that a credential can be had from one."""
-    key = ("access", scope.incarnation, scope.desired.generation)
+    key = ("access", scope.incarnation, scope.desired.generation, scope.desired.access_epoch)
     if scope.memory.recall(*key):
         return Done()
+    _revoke(scope)
     prepare_namespace(scope)
     for role in Role:
         prepare_role(scope.tenant, role)
@@ -36,6 +38,20 @@ def issued(scope: Scope) -> Outcome:
         return Wait(0.5, Reason.NOT_READY, "the tenant's API gave out an empty token")
     scope.memory.remember(*key)
     return Done()
+
+
+def _revoke(scope: Scope) -> None:
+    """After a quarantine: a token dies with its account, and one of the same name is another account.
+
+    That it was done is noted on the host, where the tenant cannot say so in our place.
+    """
+    epoch = str(scope.desired.access_epoch)
+    seen = (scope.namespace or {"metadata": {}})["metadata"].get("annotations") or {}
+    if scope.desired.access_epoch == 0 or seen.get(labels.ACCESS_EPOCH) == epoch:
+        return
+    for role in Role:
+        scope.tenant.delete(SERVICE_ACCOUNTS, account(role), SYSTEM_NAMESPACE)
+    scope.host.kube.annotate(NAMESPACES, scope.desired.namespace, {labels.ACCESS_EPOCH: epoch})
 
 
 def prepare_namespace(scope: Scope) -> None:

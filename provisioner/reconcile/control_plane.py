@@ -6,7 +6,7 @@ from base64 import b64decode
 from typing import TYPE_CHECKING, Final
 
 from provisioner.outcomes import Done, Transient, Wait
-from provisioner.ports import EVENTS, PODS, SECRETS, SERVICES, TenantCredentials
+from provisioner.ports import EVENTS, PODS, SECRETS, SERVICES, STATEFUL_SETS, TenantCredentials
 from provisioner.reconcile import labels, pods, renewal
 from provisioner.reconcile.exposure import address
 from tenancy.enums import Reason
@@ -61,6 +61,16 @@ def credentials_of(desired: DesiredCluster, host: Host) -> TenantCredentials | N
     return TenantCredentials(found, *parts) if found else None
 
 
+def replicas(scope: Scope, count: int) -> Object:
+    """The control plane's StatefulSet with as many pods, and nothing else of it."""
+    return {
+        "apiVersion": STATEFUL_SETS.api,
+        "kind": STATEFUL_SETS.name,
+        "metadata": {"name": RELEASE, "namespace": scope.desired.namespace},
+        "spec": {"replicas": count},
+    }
+
+
 def _decoded(secret: Object, *keys: str) -> list[bytes] | None:
     data = secret.get("data") or {}
     if not all(data.get(key) for key in keys):
@@ -73,9 +83,17 @@ def _why_not(scope: Scope) -> Wait:
     selector = labels.selector(labels.CONTROL_PLANE)
     found = scope.host.kube.find(PODS, scope.desired.namespace, labels=selector)
     if not found:
+        _wake(scope)
         return Wait(_LOOK, *_refused(scope))
     reason, message = pods.explain(found, "control plane")
     return Wait(_LOOK, reason, message)
+
+
+def _wake(scope: Scope) -> None:
+    """A control plane that was put to sleep, by a quarantine or by hand, gets its pod back."""
+    seen = scope.host.kube.get(STATEFUL_SETS, RELEASE, scope.desired.namespace)
+    if seen is not None and seen["spec"].get("replicas", 1) == 0:
+        scope.host.kube.apply(STATEFUL_SETS, replicas(scope, 1))
 
 
 def _refused(scope: Scope) -> tuple[Reason, str]:

@@ -34,13 +34,16 @@ Stage: TypeAlias = tuple[Step, ...]
 """Steps that do not wait for one another; the next stage waits for all of them."""
 
 
-def reconcile(scope: Scope, *, build: Sequence[Stage], teardown: Sequence[Stage]) -> Outcome:
+def reconcile(
+    scope: Scope, *, build: Sequence[Stage], teardown: Sequence[Stage], quarantine: Sequence[Stage] = ()
+) -> Outcome:
     """Walks the cluster one pass towards its spec and reports what was seen.
 
     The report goes out even when a step raises, but not when the lease is lost; only
     a pass in which every step is done moves ``observed_generation`` forward.
     """
-    stages = teardown if scope.desired.deleting else build
+    in_use = quarantine if scope.desired.quarantined else build
+    stages = teardown if scope.desired.deleting else in_use
     clean, reached, lost = False, 0, False
     try:
         for stage in stages:

@@ -45,6 +45,8 @@ def mint(
     name = f"{wish.cluster.tenant}/{wish.cluster.name}"
     if wish.cluster.deleting:
         return NotMinted(f"{name} is being deleted: it gives out no more kubeconfigs")
+    if wish.cluster.quarantined:
+        return NotMinted(f"{name} is in quarantine: it gives out no kubeconfigs")
     try:
         return _minted(wish, hosts, tenants, guard)
     except Fault as fault:

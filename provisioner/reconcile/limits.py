@@ -61,6 +61,18 @@ def quota(desired: DesiredCluster, effective: EffectiveSpec) -> Object:
     }
 
 
+def closed(desired: DesiredCluster) -> Object:
+    """Of a quarantined cluster: what runs elsewhere in the namespace's budget is kept, no pod may start."""
+    wanted = quota(desired, desired.effective) if desired.effective else None
+    hard = wanted["spec"]["hard"] if wanted else {}
+    return {
+        "apiVersion": "v1",
+        "kind": "ResourceQuota",
+        "metadata": labels.metadata(desired, QUOTA),
+        "spec": {"hard": {**hard, "pods": "0"}},
+    }
+
+
 def defaults(desired: DesiredCluster) -> Object:
     """For containers that say nothing, so that a plain ``kubectl run`` fits into a small quota."""
     return {

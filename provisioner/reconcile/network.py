@@ -40,8 +40,18 @@ def policies(desired: DesiredCluster) -> tuple[Object, ...]:
     """Deny all; tenant pods among themselves and to their API; the control plane to its host and tenants.
 
     The tenant's DNS is one of the tenant's pods, so it needs no rule of its own. What asks
-    the tenant's API from outside are people and the workers, by ``client_cidrs``.
+    the tenant's API from outside are people and the workers, by ``client_cidrs``. In quarantine
+    all of them allow nothing.
     """
+    if desired.quarantined:
+        return tuple(
+            _policy(desired, name, pods, ingress=[], egress=[])
+            for name, pods in (
+                ("atoll-deny", {}),
+                ("atoll-tenant-pods", _TENANT_PODS),
+                ("atoll-control-plane", _CONTROL_PLANE),
+            )
+        )
     pods, plane = {"podSelector": _TENANT_PODS}, {"podSelector": _CONTROL_PLANE}
     api = [{"protocol": "TCP", "port": API}]
     clients = [{"ipBlock": {"cidr": cidr}} for cidr in desired.host.client_cidrs]

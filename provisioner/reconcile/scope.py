@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from provisioner.outcomes import Done, Stall, Wait
 from provisioner.release.digest import of_objects
@@ -23,6 +23,11 @@ if TYPE_CHECKING:
     from tenancy.rules.specs import DesiredCluster
 
 T = TypeVar("T")
+_LASTING: Final = {
+    ConditionType.DELETING: Reason.RELEASING,
+    ConditionType.QUARANTINED: Reason.QUARANTINED,
+}
+"""Conditions that are True while their steps run, and the reason once a step is done."""
 
 
 @dataclass
@@ -84,7 +89,7 @@ class Scope:
 
     def apply(self, kind: Kind, body: Object) -> None:
         """Applies an object of the host's namespace, unless that was done a moment ago."""
-        key = ("applied", self.incarnation, kind, of_objects(body))
+        key = ("applied", self.incarnation, self.desired.access_epoch, kind, of_objects(body))
         if not self.memory.recall(*key):
             self.host.kube.apply(kind, body)
             self.memory.remember(*key)
@@ -103,7 +108,7 @@ class Scope:
         """Takes down that a step could not be carried out; what will be tried again is Unknown till then."""
         state = StepState.FAILED if final else StepState.RUNNING
         self._steps.append(StepReport(name, state, fault.message, began, self.now()))
-        if kind is ConditionType.DELETING:
+        if kind in _LASTING:
             status = ConditionStatus.TRUE
         else:
             status = ConditionStatus.FALSE if final else ConditionStatus.UNKNOWN
@@ -139,9 +144,11 @@ class Scope:
         return built.sandbox if built else None
 
     def _set(self, kind: ConditionType, outcome: Outcome) -> None:
-        if kind is ConditionType.DELETING:
-            # True is the bad pole here: it holds until the row is gone.
-            reason = Reason.RELEASING if isinstance(outcome, Done) else outcome.reason
+        if kind is ConditionType.QUARANTINED and outcome == Done():
+            return  # only the proof at its end, which has words, may call it contained
+        if kind in _LASTING:
+            # True is the bad pole here: it holds until the row is gone, or the quarantine lifted.
+            reason = _LASTING[kind] if isinstance(outcome, Done) else outcome.reason
             self._put(kind, ConditionStatus.TRUE, reason, outcome.message)
         elif isinstance(outcome, Done):
             self._put(kind, ConditionStatus.TRUE, Reason.AS_WANTED, outcome.message)

@@ -12,8 +12,16 @@ from django.utils import timezone
 
 from tenancy import policy
 from tenancy.actions import audit, work
-from tenancy.enums import AccessState, Permission, PlatformRole, Role, WorkKind
-from tenancy.errors import BeingDeleted, Conflict, FieldError, Invalid, NotFound
+from tenancy.enums import (
+    AccessState,
+    ConditionStatus,
+    ConditionType,
+    Permission,
+    PlatformRole,
+    Role,
+    WorkKind,
+)
+from tenancy.errors import BeingDeleted, Conflict, FieldError, InQuarantine, Invalid, NotFound
 from tenancy.models import AccessRequest
 from tenancy.queries import clusters
 from tenancy.rules import sealing
@@ -123,9 +131,21 @@ def _refuse_too_early(cluster: VirtualCluster) -> None:
     if cluster.deleting:
         msg = f"{cluster} is being deleted: it gives out no more kubeconfigs"
         raise BeingDeleted(msg)
+    if cluster.quarantined:
+        msg = f"{cluster} is in quarantine: it gives out no kubeconfigs, and all it gave out are dead"
+        raise InQuarantine(msg)
+    if cluster.access_epoch and not _offered_again(cluster):
+        msg = f"{cluster} comes back from quarantine: wait until it is Ready (GET …/ready), then ask again"
+        raise Conflict(msg)
     if cluster.first_ready_at is None:
         msg = f"{cluster} is {cluster.phase}: wait until it is Ready (GET …/ready), then ask again"
         raise Conflict(msg)
+
+
+def _offered_again(cluster: VirtualCluster) -> bool:
+    """Whether a pass has seen that the credentials of before the quarantine are dead."""
+    kind = ConditionType.ACCESS_ISSUED
+    return any(c.type == kind and c.status == ConditionStatus.TRUE for c in cluster.conditions.all())
 
 
 def _role(by: Actor, cluster: VirtualCluster) -> Role:

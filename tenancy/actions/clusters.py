@@ -22,7 +22,7 @@ from tenancy.enums import (
     Trust,
     WorkKind,
 )
-from tenancy.errors import BeingDeleted, Conflict, Invalid, PreconditionFailed, Protected
+from tenancy.errors import BeingDeleted, Conflict, InQuarantine, Invalid, PreconditionFailed, Protected
 from tenancy.models import ClusterCondition, VirtualCluster
 from tenancy.queries import clusters, hosts, tenants
 from tenancy.rules import offers
@@ -109,6 +109,8 @@ def delete(*, by: Actor, tenant_name: str, name: str, expect: Expectation | None
     _meet(cluster, expect or Expectation(), name)
     if cluster.deleting:
         return PutResult(cluster, clusters.running_operation(cluster))
+    if not policy.allows(by, Permission.CLUSTER_QUARANTINE, cluster.tenant):
+        _refuse_quarantined(cluster)
     if clusters.spec(cluster).deletion_protection:
         msg = f"{cluster} is protected: set spec.deletionProtection to false first"
         raise Protected(msg)
@@ -126,6 +128,7 @@ def retry(*, by: Actor, tenant_name: str, name: str) -> PutResult:
     cluster = clusters.get(by, tenant_name, name)
     policy.check(by, Permission.CLUSTER_WRITE, cluster.tenant)
     cluster = _locked(cluster)
+    _refuse_quarantined(cluster)
     if not _clear_stall(cluster):
         work.request(WorkKind.CLUSTER, cluster.uid)
         return PutResult(cluster, clusters.running_operation(cluster))
@@ -151,6 +154,8 @@ def _prepare(
     if cluster is not None and cluster.deleting:
         msg = f"{cluster} is being deleted: wait until it is gone (404), then create it anew"
         raise BeingDeleted(msg)
+    if cluster is not None:
+        _refuse_quarantined(cluster)
     return tenant, cluster, spec
 
 
@@ -247,6 +252,13 @@ def _phase(cluster: VirtualCluster) -> Phase:
         deleting=cluster.deleting,
         quarantined=cluster.quarantined,
     )
+
+
+def _refuse_quarantined(cluster: VirtualCluster) -> None:
+    """What is kept for an inquiry is changed by nobody, and deleted by admins only."""
+    if cluster.quarantined:
+        msg = f"{cluster} is in quarantine since {cluster.quarantined_at:%Y-%m-%d %H:%M} UTC: an admin lifts it first"
+        raise InQuarantine(msg)
 
 
 def _locked(cluster: VirtualCluster) -> VirtualCluster:

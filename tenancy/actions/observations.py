@@ -39,7 +39,9 @@ def record(lease: Lease, uid: UUID, seen: Observation) -> bool:
         return _gone(cluster, seen)
     now = timezone.now()
     for condition in seen.conditions:
-        _merge(cluster, condition, now)
+        # A pass that began before the quarantine was lifted must not bring it back.
+        if condition.type is not ConditionType.QUARANTINED or cluster.quarantined:
+            _merge(cluster, condition, now)
     _advance(cluster, seen, now)
     _progress(cluster, seen)
     return True

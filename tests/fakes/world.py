@@ -68,6 +68,8 @@ class World:
     host: Store = field(default_factory=Store)
     tenants: dict[str, Store] = field(default_factory=dict)
     """By namespace on the host."""
+    asleep: dict[str, Store] = field(default_factory=dict)
+    """Of control planes without a pod: what they store is kept."""
     away: str = ""
     """Why the host does not answer."""
     building: str = ""
@@ -118,6 +120,10 @@ class World:
             self.host.drop(PODS, name, namespace)
             self.host.drop(SECRETS, CREDENTIALS, namespace)
             self.tenants.pop(namespace, None)
+        elif self.host.seen(STATEFUL_SETS, RELEASE, namespace)["spec"].get("replicas") == 0:
+            self.host.drop(PODS, name, namespace)
+            if namespace in self.tenants:
+                self.asleep[namespace] = self.tenants.pop(namespace)
         elif self.host.seen(PODS, name, namespace) is None:
             self.host.put(PODS, {"metadata": where, "spec": {}, "status": {"phase": "Pending"}})
         elif self.pod_trouble:
@@ -131,7 +137,7 @@ class World:
             parts = {**{k: k.encode() for k in _PARTS}, "client-certificate": self.certificate}
             data = {k: b64encode(v).decode() for k, v in parts.items()}
             self.host.put(SECRETS, {"metadata": {"name": CREDENTIALS, "namespace": namespace}, "data": data})
-            self.tenants.setdefault(namespace, _new_tenant())
+            self.tenants.setdefault(namespace, self.asleep.pop(namespace, None) or _new_tenant())
 
     def _tenant(self, store: Store) -> None:
         coredns = {"metadata": {"name": "coredns", "namespace": "kube-system"}}

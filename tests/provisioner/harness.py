@@ -14,7 +14,7 @@ from provisioner.reconcile import engine
 from provisioner.reconcile.memory import Memory
 from provisioner.reconcile.scope import Scope
 from provisioner.release.state import SELECTOR, revisions
-from provisioner.wiring import BUILD, TEARDOWN
+from provisioner.wiring import BUILD, QUARANTINE, TEARDOWN
 from tenancy.enums import ConditionType, Exposure, IsolationModel, Persistence, Reason, Sandbox
 from tenancy.queries.advisories import SHIPPED
 from tenancy.rules.advisories import Advisories, parse
@@ -109,7 +109,7 @@ class Team:
             publish=self._keep,
         )
         try:
-            return engine.reconcile(scope, build=BUILD, teardown=TEARDOWN)
+            return engine.reconcile(scope, build=BUILD, teardown=TEARDOWN, quarantine=QUARANTINE)
         except Fault as fault:
             self.fault = fault
             return None

@@ -165,6 +165,29 @@ class Effective(CamelSerializer):
     persistence = serializers.ChoiceField(choices(Persistence))
 
 
+class QuarantineWish(StrictSerializer):
+    """Why a cluster is taken out of use."""
+
+    reason = Text(max_length=500, help_text="Its owners and the audit log read it.")
+
+
+class Quarantine(CamelSerializer):
+    """Since when, by whom and why a cluster is out of use."""
+
+    since = serializers.DateTimeField(source="quarantined_at")
+    by = serializers.CharField(source="quarantined_by")
+    reason = serializers.CharField(source="quarantine_reason")
+    contained = serializers.SerializerMethodField(
+        help_text="Whether it was seen on the host that nothing of it runs and nothing can start."
+    )
+
+    @extend_schema_field(bool)
+    def get_contained(self, cluster: VirtualCluster) -> bool:
+        """As the last pass saw it."""
+        seen = (c for c in cluster.conditions.all() if c.type == ConditionType.QUARANTINED)
+        return any(c.status == ConditionStatus.TRUE and c.reason == Reason.QUARANTINED for c in seen)
+
+
 class ClusterStatus(CamelSerializer):
     """What was last seen."""
 
@@ -177,6 +200,13 @@ class ClusterStatus(CamelSerializer):
     operation = serializers.SerializerMethodField(
         method_name="running_operation", help_text="Address of the operation at work; null when none is."
     )
+
+    quarantine = serializers.SerializerMethodField(help_text="Null unless an admin took it out of use.")
+
+    @extend_schema_field(Quarantine(allow_null=True))
+    def get_quarantine(self, cluster: VirtualCluster) -> dict[str, Any] | None:
+        """None when it is in use."""
+        return dict(Quarantine(cluster).data) if cluster.quarantined else None
 
     @extend_schema_field(str)
     def get_message(self, cluster: VirtualCluster) -> str:

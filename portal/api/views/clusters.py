@@ -8,8 +8,9 @@ from drf_spectacular.utils import PolymorphicProxySerializer
 
 from portal.api.base import RETRY_AFTER, Resource, agree, operation
 from portal.api.preconditions import expectation
-from portal.api.serializers.clusters import Cluster, ClusterFilters, ClusterPlan, PutQuery
+from portal.api.serializers.clusters import Cluster, ClusterFilters, ClusterPlan, PutQuery, QuarantineWish
 from tenancy.actions import clusters as verbs
+from tenancy.actions import quarantine
 from tenancy.actions.clusters import Expectation
 from tenancy.errors import AlreadyExists, PreconditionFailed
 from tenancy.queries import clusters, operations, tenants
@@ -114,6 +115,25 @@ class ClusterRetry(ClusterResource):
         result = verbs.retry(by=self.actor, tenant_name=tenant, name=name)
         headers = {"Retry-After": RETRY_AFTER, "Location": address(result.cluster)}
         return self.cluster(result.cluster, status=202, headers=headers)
+
+
+class ClusterQuarantine(ClusterResource):
+    """A cluster out of use."""
+
+    @operation("quarantineCluster", {202: Cluster}, body=QuarantineWish, problems=(409,))
+    def post(self, _: Request, tenant: str, name: str) -> Response:
+        """Stops every pod of a cluster and closes it within seconds (admins); what it stores is kept."""
+        reason = self.body["reason"]
+        return self._answer(quarantine.begin(by=self.actor, tenant_name=tenant, name=name, reason=reason))
+
+    @operation("liftQuarantine", {202: Cluster})
+    def delete(self, _: Request, tenant: str, name: str) -> Response:
+        """Lets a cluster come back (admins); credentials from before the quarantine stay dead."""
+        return self._answer(quarantine.lift(by=self.actor, tenant_name=tenant, name=name))
+
+    def _answer(self, found: VirtualCluster) -> Response:
+        headers = {"Retry-After": RETRY_AFTER, "Location": address(found)}
+        return self.cluster(found, status=202, headers=headers)
 
 
 def address(cluster: VirtualCluster) -> str:

@@ -41,6 +41,7 @@ _LOOK: Final = (2, 2, 2, 404, 2, 2, 401, 2, 2)
 _WRITE: Final = (2, 2, 403, 404, 2, 403, 401, 403, 403)
 _OWNERS: Final = (2, 403, 403, 404, 2, 403, 401, 403, 403)
 _PLATFORM: Final = (403, 403, 403, 403, 2, 403, 401, 403, 403)
+_ADMINS: Final = (403, 403, 403, 404, 2, 403, 401, 403, 403)
 _SPEC: Final[dict[str, Any]] = {"spec": {}}
 _CLUSTER: Final = "/api/v1/tenants/team/clusters/first"
 
@@ -88,6 +89,10 @@ MATRIX: Final[dict[str, Line]] = {
     "GET /api/v1/tenants/{tenant}/clusters/{name}/kubeconfigs/{uid}": Line(
         f"{_CLUSTER}/kubeconfigs/{{kubeconfig}}", (2, 404, 404, 404, 404, 404, 401, 403, 2)
     ),
+    "POST /api/v1/tenants/{tenant}/clusters/{name}/quarantine": Line(
+        f"{_CLUSTER}/quarantine", _ADMINS, {"reason": "an inquiry"}
+    ),
+    "DELETE /api/v1/tenants/{tenant}/clusters/{name}/quarantine": Line(f"{_CLUSTER}/quarantine", _ADMINS),
     "GET /api/v1/tenants/{tenant}/clusters/{name}/reports": Line(f"{_CLUSTER}/reports", _LOOK),
     "POST /api/v1/tenants/{tenant}/clusters/{name}/reports": Line(f"{_CLUSTER}/reports", _WRITE),
     "GET /api/v1/tenants/{tenant}/clusters/{name}/reports/{uid}": Line(
