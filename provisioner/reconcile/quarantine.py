@@ -6,6 +6,7 @@ host that none is left. Repeated as long as the quarantine lasts, it keeps it so
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from provisioner.outcomes import Done, Wait
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 GRACE: Final = 1
 """Seconds until a container is killed. Not 0: then the host forgets a pod before its node has ended it,
 and that no pod is listed would prove nothing."""
+ALONE: Final = timedelta(seconds=4)
+"""For so long the control plane's end is waited for before the other pods are ended."""
 _LOOK: Final = 0.3
 _OVER: Final = frozenset({"Succeeded", "Failed"})
 
@@ -46,12 +49,18 @@ def stop_control_plane(scope: Scope) -> Outcome:
 
 
 def stop_pods(scope: Scope) -> Outcome:
-    """Ends every pod in the namespace and waits until the nodes have ended them all."""
+    """Ends every pod in the namespace and waits until the nodes have ended them all.
+
+    The control plane's first, for some seconds alone: a syncer that sees the others go would
+    take them out of what the tenant's API stores, and of what is kept for an inquiry.
+    """
     if not _ours(scope):
         return Done()
     running = [p for p in _pods(scope) if p.get("status", {}).get("phase") not in _OVER]
-    for pod in running:
-        if not labels.terminating(pod) or pod["metadata"].get("deletionGracePeriodSeconds", 0) > GRACE:
+    planes = [p for p in running if labels.SYNCED not in (p["metadata"].get("labels") or {})]
+    first = any(not _told(plane) or _lately(scope, plane) for plane in planes)
+    for pod in planes if first else running:
+        if not _told(pod):
             scope.host.kube.delete(PODS, pod["metadata"]["name"], scope.desired.namespace, grace=GRACE)
     if running:
         return Wait(_LOOK, Reason.WAITING, f"waiting for {len(running)} pods to end on their nodes")
@@ -81,6 +90,17 @@ def _counted(scope: Scope) -> bool:
     """Whether the quota's controller goes by the zero already."""
     seen = scope.host.kube.get(RESOURCE_QUOTAS, limits.QUOTA, scope.desired.namespace)
     return bool((seen or {}).get("status", {}).get("hard", {}).get("pods") == "0")
+
+
+def _told(pod: Object) -> bool:
+    """Whether its node was told to end it at once; a controller's own delete leaves it its long grace."""
+    return labels.terminating(pod) and pod["metadata"].get("deletionGracePeriodSeconds", 0) <= GRACE
+
+
+def _lately(scope: Scope, pod: Object) -> bool:
+    """Whether that was moments ago; where clocks disagree, nobody waits."""
+    at = datetime.fromisoformat(pod["metadata"]["deletionTimestamp"])
+    return abs(scope.now() - at) < ALONE
 
 
 def _pods(scope: Scope) -> list[Object]:

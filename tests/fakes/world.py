@@ -120,7 +120,7 @@ class World:
             self.host.drop(PODS, name, namespace)
             self.host.drop(SECRETS, CREDENTIALS, namespace)
             self.tenants.pop(namespace, None)
-        elif self.host.seen(STATEFUL_SETS, RELEASE, namespace)["spec"].get("replicas") == 0:
+        elif self._asleep(namespace):
             self.host.drop(PODS, name, namespace)
             if namespace in self.tenants:
                 self.asleep[namespace] = self.tenants.pop(namespace)
@@ -137,7 +137,12 @@ class World:
             parts = {**{k: k.encode() for k in _PARTS}, "client-certificate": self.certificate}
             data = {k: b64encode(v).decode() for k, v in parts.items()}
             self.host.put(SECRETS, {"metadata": {"name": CREDENTIALS, "namespace": namespace}, "data": data})
-            self.tenants.setdefault(namespace, self.asleep.pop(namespace, None) or _new_tenant())
+            if namespace not in self.tenants:
+                self.tenants[namespace] = self.asleep.pop(namespace, _new_tenant())
+
+    def _asleep(self, namespace: str) -> bool:
+        plane = self.host.seen(STATEFUL_SETS, RELEASE, namespace)
+        return plane is not None and plane["spec"].get("replicas") == 0
 
     def _tenant(self, store: Store) -> None:
         coredns = {"metadata": {"name": "coredns", "namespace": "kube-system"}}

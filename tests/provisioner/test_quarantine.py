@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -19,7 +20,7 @@ from provisioner.reconcile import labels
 from tenancy.enums import ConditionStatus, ConditionType, Reason, Role
 from tests.fakes.kube import forbidden
 from tests.fakes.world import Crash, World
-from tests.provisioner.attested import tenant_pod
+from tests.provisioner.attested import POD, tenant_pod
 from tests.provisioner.harness import NS, Team
 
 SYSTEM = "atoll-system"
@@ -73,9 +74,19 @@ def contained(world: World) -> None:
     ]
 
 
-def test_one_pass_stops_everything_and_the_next_proves_it(ready):
+def plane_ending(team: Team, seconds: float) -> None:
+    """The control plane's pod is told to end, and its node takes its time."""
+    plane = team.world.host.seen(PODS, "cluster-0", NS)
+    assert plane is not None
+    at = (team.world.now - timedelta(seconds=seconds)).isoformat()
+    plane["metadata"] |= {"deletionTimestamp": at, "deletionGracePeriodSeconds": 1}
+
+
+def test_two_passes_stop_everything_and_the_next_proves_it(ready):
     ready.world.host.put(PODS, tenant_pod())
     begin(ready)
+    ready.once()
+    assert running(ready.world) == [POD]
     ready.once()
     assert running(ready.world) == []
     contain(ready)
@@ -84,6 +95,24 @@ def test_one_pass_stops_everything_and_the_next_proves_it(ready):
     assert (condition.status, condition.reason) == (ConditionStatus.TRUE, Reason.QUARANTINED)
     assert "no pod runs" in condition.message
     assert not ready.condition(ConditionType.AVAILABLE).true
+
+
+@pytest.mark.parametrize(("seconds", "left"), [(1, True), (-1, True), (5, False), (-600, False)])
+def test_the_syncer_ends_before_it_can_see_the_pods_go_but_is_not_waited_for_long(ready, seconds, left):
+    ready.world.host.put(PODS, tenant_pod())
+    plane_ending(ready, seconds)
+    begin(ready)
+    ready.once()
+    assert (POD in running(ready.world)) is left
+
+
+def test_a_control_plane_that_ends_slowly_by_itself_is_told_to_end_at_once_and_first(ready):
+    ready.world.host.put(PODS, tenant_pod())
+    plane_ending(ready, -10)
+    ready.world.host.seen(PODS, "cluster-0", NS)["metadata"]["deletionGracePeriodSeconds"] = 10
+    begin(ready)
+    ready.once()
+    assert running(ready.world) == [POD]
 
 
 def test_a_pod_that_will_not_end_is_told_and_not_called_proved(ready, monkeypatch):
