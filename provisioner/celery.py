@@ -56,5 +56,5 @@ app.conf.update(
     worker_send_task_events=False,
     worker_enable_remote_control=False,
     enable_utc=True,
-    imports=("provisioner.tasks",),
+    imports=("provisioner.tasks", "provisioner.hearing"),
 )

@@ -203,6 +203,8 @@ class TenantCredentials:
     authority: bytes
     certificate: bytes
     key: bytes
+    server_name: str = ""
+    """What the served certificate is checked for, where it is not the address."""
 
 
 class Tenants(Protocol):

@@ -18,6 +18,7 @@ from provisioner import tasks
 from provisioner.celery import app
 from tenancy.actions import access, idempotency, operations, reports, services, work
 from tenancy.enums import ServiceKind, WorkKind
+from tenancy.queries import clock
 from tenancy.queries import work as due_work
 
 if TYPE_CHECKING:
@@ -141,12 +142,12 @@ class Relay:
         )
 
     def _ring_due(self) -> int:
-        rung = []
+        rung, at = [], clock.now()
         for item in due_work.due(AT_ONCE):
             if not self._bell.ring(tasks.reconcile, kind=item.kind.value, object_id=str(item.object_id)):
                 break
             rung.append(item)
-        work.ring(rung)
+        work.ring(rung, at)
         return len(rung)
 
     def _lost_database(self, error: DatabaseError) -> None:

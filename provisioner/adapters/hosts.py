@@ -95,6 +95,7 @@ class RealTenants:
             authority=credentials.authority,
             certificate=credentials.certificate,
             key=credentials.key,
+            server_name=credentials.server_name,
         )
         return RestKube(self._pool.get(_TENANT, known), guard)
 

@@ -15,7 +15,7 @@ from tenancy.enums import Reason, Role
 
 if TYPE_CHECKING:
     from provisioner.outcomes import Outcome
-    from provisioner.ports import Kube, Object, Token
+    from provisioner.ports import Kube, Object, TenantCredentials, Token
     from provisioner.reconcile.scope import Scope
     from tenancy.rules.specs import DesiredAccess
 
@@ -82,21 +82,19 @@ def prepare_role(tenant: Kube, role: Role) -> None:
     tenant.apply(CLUSTER_ROLE_BINDINGS, binding)
 
 
-def kubeconfig(wish: DesiredAccess, server: str, authority: bytes, token: Token) -> str:
+def kubeconfig(wish: DesiredAccess, reached: TenantCredentials, token: Token) -> str:
     """As ``kubectl`` reads it; the one context is named after the cluster."""
     cluster = f"{wish.cluster.tenant}-{wish.cluster.name}"
+    server = {
+        "server": f"https://{reached.address.removesuffix(':443')}",
+        "certificate-authority-data": b64encode(reached.authority).decode(),
+    }
+    if reached.server_name:
+        server["tls-server-name"] = reached.server_name
     document = {
         "apiVersion": "v1",
         "kind": "Config",
-        "clusters": [
-            {
-                "name": cluster,
-                "cluster": {
-                    "server": server,
-                    "certificate-authority-data": b64encode(authority).decode(),
-                },
-            }
-        ],
+        "clusters": [{"name": cluster, "cluster": server}],
         "users": [{"name": wish.user, "user": {"token": token.value}}],
         "contexts": [{"name": cluster, "context": {"cluster": cluster, "user": wish.user}}],
         "current-context": cluster,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from provisioner.outcomes import Done, Transient, Wait
 from provisioner.ports import EVENTS, PODS, SECRETS, SERVICES, STATEFUL_SETS, TenantCredentials
 from provisioner.reconcile import labels, pods, renewal
-from provisioner.reconcile.exposure import address
+from provisioner.reconcile.exposure import address, server_name
 from tenancy.enums import Reason
 from tenancy.rules.names import RELEASE
 
@@ -58,7 +58,11 @@ def credentials_of(desired: DesiredCluster, host: Host) -> TenantCredentials | N
         return None
     service = host.kube.get(SERVICES, RELEASE, desired.namespace)
     found = address(desired.host.exposure, service, host.kube) if service else None
-    return TenantCredentials(found, *parts) if found else None
+    if not found:
+        return None
+    authority, certificate, key = parts
+    name = server_name(desired.host.exposure, desired.namespace)
+    return TenantCredentials(found, authority, certificate, key, name)
 
 
 def replicas(scope: Scope, count: int) -> Object:

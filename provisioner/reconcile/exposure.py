@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from provisioner.ports import NODES
 from tenancy.enums import Exposure
+from tenancy.rules.names import RELEASE
 
 if TYPE_CHECKING:
     from provisioner.ports import Kube, Object
@@ -24,6 +25,15 @@ def address(exposure: Exposure, service: Object, host: Kube) -> str | None:
             return _at(points[0].get("ip") or points[0].get("hostname") or "", PORT)
         case Exposure.NODE_PORT:
             return _at(_node(host), service["spec"]["ports"][0].get("nodePort", 0))
+
+
+def server_name(exposure: Exposure, namespace: str) -> str:
+    """What the served certificate is checked for; empty for the address itself.
+
+    The certificate always has the Service's names, but of the nodes only the one that the
+    control plane runs on, and a load balancer's address only later.
+    """
+    return "" if exposure is Exposure.CLUSTER_IP else f"{RELEASE}.{namespace}.svc"
 
 
 def _at(name: str, port: int) -> str | None:

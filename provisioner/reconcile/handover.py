@@ -73,6 +73,5 @@ def _minted(wish: DesiredAccess, hosts: Hosts, tenants: Tenants, guard: Guard) -
         # The tenant may have deleted the account: it is theirs to lose and ours to bring back.
         access.prepare_role(tenant, wish.role)
         token = tenant.token(account(wish.role), SYSTEM_NAMESPACE, lifetime)
-    server = f"https://{credentials.address.removesuffix(':443')}"
-    text = access.kubeconfig(wish, server, credentials.authority, token)
+    text = access.kubeconfig(wish, credentials, token)
     return Minted(text, token.expires_at)

@@ -16,6 +16,7 @@ from tenancy.queries import clock
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from datetime import datetime
     from uuid import UUID
 
     from django.db.models import QuerySet
@@ -93,11 +94,13 @@ def retry(lease: Lease) -> bool:
     return _again(lease, after, failures=item.failures + 1)
 
 
-def ring(items: Iterable[DueWork]) -> None:
-    """Notes that the bell was rung for these."""
-    now = clock.now()
+def ring(items: Iterable[DueWork], at: datetime) -> None:
+    """Notes that the bell was rung for these, at a time before it was.
+
+    A pass may have ended meanwhile and set a new due time: that one must count as not rung for yet.
+    """
     for item in items:
-        WorkItem.objects.filter(kind=item.kind, object_id=item.object_id).update(rung_at=now)
+        WorkItem.objects.filter(kind=item.kind, object_id=item.object_id).update(rung_at=at)
 
 
 def resync(kind: WorkKind) -> int:

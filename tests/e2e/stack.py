@@ -11,9 +11,12 @@ import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -24,15 +27,15 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def wait_for(what: str, look: Any, seconds: float, every: float = 0.5) -> Any:
-    """The first true answer of ``look``; fails with ``what`` when the time is up."""
+def wait_for(what: str | Callable[[], str], look: Any, seconds: float, every: float = 0.5) -> Any:
+    """The first true answer of ``look``; fails with ``what``, as it is then, when the time is up."""
     end = time.monotonic() + seconds
     while True:
         found = look()
         if found:
             return found
         if time.monotonic() > end:
-            msg = f"not within {seconds} s: {what}"
+            msg = f"not within {seconds} s: {what() if callable(what) else what}"
             raise AssertionError(msg)
         time.sleep(every)
 
@@ -177,7 +180,7 @@ class Team:
             assert answer.status_code in {200, 503}, answer.text
             return answer.status_code == 200
 
-        wait_for(f"{name} is Ready; it is {self.get(name).text}", look, seconds)
+        wait_for(lambda: f"{name} is Ready; it is {self.get(name).text}", look, seconds)
 
     def wait_gone(self, name: str, seconds: float = 240) -> None:
         wait_for(f"{name} is gone", lambda: self.get(name).status_code == 404, seconds)

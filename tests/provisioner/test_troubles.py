@@ -239,6 +239,19 @@ class TestControlPlane:
         host = team.world.hosts().open(HOST, team.guard).kube
         assert address(exposure, service, host) == expected
 
+    @pytest.mark.parametrize(
+        ("exposure", "name"),
+        [
+            (Exposure.CLUSTER_IP, ""),
+            (Exposure.NODE_PORT, "cluster.atoll-a-b-0123.svc"),
+            (Exposure.LOAD_BALANCER, "cluster.atoll-a-b-0123.svc"),
+        ],
+    )
+    def test_what_the_certificate_is_checked_for(self, exposure, name):
+        from provisioner.reconcile.exposure import server_name
+
+        assert server_name(exposure, "atoll-a-b-0123") == name
+
 
 class TestExplain:
     def test_no_pod(self):

@@ -125,7 +125,7 @@ def test_a_lost_lease_fences_its_old_holder():
 def test_a_rung_item_is_not_rung_again_at_once():
     uid = uuid4()
     wish(uid)
-    work.ring(queries.due(10))
+    work.ring(queries.due(10), timezone.now())
     assert due() == []
     WorkItem.objects.update(rung_at=timezone.now() - queries.RING_AGAIN - timedelta(seconds=1))
     assert due() == [uid]
@@ -134,8 +134,17 @@ def test_a_rung_item_is_not_rung_again_at_once():
 def test_a_wish_after_the_ring_is_rung_for():
     uid = uuid4()
     wish(uid)
-    work.ring(queries.due(10))
+    work.ring(queries.due(10), timezone.now())
     wish(uid)
+    assert due() == [uid]
+
+
+def test_a_pass_that_ends_while_the_bell_still_rings_is_rung_for_anew():
+    uid = uuid4()
+    wish(uid)
+    before, rung = timezone.now(), queries.due(10)
+    assert work.wait(work.claim(KIND, uid), 0)
+    work.ring(rung, before)
     assert due() == [uid]
 
 

@@ -33,7 +33,13 @@ class HostSpec(StrictSerializer):
         help_text="Where the workers find the credential: `file:/path`, `env:NAME` or `in-cluster`; never itself.",
     )
     exposure = serializers.ChoiceField(choices(Exposure), default=Exposure.CLUSTER_IP.value)
-    client_cidrs = serializers.ListField(child=Text(max_length=50), default=list, max_length=100)
+    client_cidrs = serializers.ListField(
+        child=Text(max_length=50),
+        default=list,
+        max_length=100,
+        help_text="Where people and the workers come from, as the host's network policies see them; a node that"
+        " passes a connection on (node ports, most load balancers) puts its own address on it.",
+    )
     image_prefix = Text(default="", allow_blank=True, max_length=200, help_text="A mirror of the registries.")
     kubernetes_versions = serializers.ListField(
         child=Text(max_length=20), default=lambda: [DEFAULT_VERSION], max_length=20
