@@ -14,6 +14,7 @@ from portal.web.words import Tone
 from tenancy.enums import (
     ConditionStatus,
     ConditionType,
+    GpuVerdict,
     IsolationModel,
     OperationKind,
     OperationState,
@@ -143,6 +144,12 @@ def host_badge(host: HostCluster) -> Badge:
     if host.reason == Reason.HOST_STARTING:
         return Badge("Being built", Tone.BUSY)
     tone, word = words.REACHABLE[ConditionStatus(host.reachable)]
+    return Badge(word, tone)
+
+
+def gpu_badge(verdict: str) -> Badge:
+    """Whether untrusted tenants get this node's devices."""
+    tone, word = words.GPU_VERDICTS[GpuVerdict(verdict)]
     return Badge(word, tone)
 
 

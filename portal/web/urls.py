@@ -31,4 +31,5 @@ urlpatterns = [
     path("tokens/<uuid:uid>/revoke", tokens.revoke, name="token-revoke"),
     path("users", users.index, name="users"),
     path("hosts", hosts.index, name="hosts"),
+    path("hosts/gpu-exposure", hosts.gpu_exposure, name="hosts-gpu"),
 ]

@@ -5,7 +5,15 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-from tenancy.enums import ConditionStatus, ConditionType, OperationKind, OperationState, Phase, Reason
+from tenancy.enums import (
+    ConditionStatus,
+    ConditionType,
+    GpuVerdict,
+    OperationKind,
+    OperationState,
+    Phase,
+    Reason,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -134,4 +142,10 @@ REACHABLE: Final[Mapping[ConditionStatus, tuple[Tone, str]]] = {
     ConditionStatus.TRUE: (Tone.GOOD, "Reachable"),
     ConditionStatus.FALSE: (Tone.BAD, "Not reachable"),
     ConditionStatus.UNKNOWN: (Tone.IDLE, "Not seen yet"),
+}
+
+GPU_VERDICTS: Final[Mapping[GpuVerdict, tuple[Tone, str]]] = {
+    GpuVerdict.CLEAN: (Tone.GOOD, "Clean"),
+    GpuVerdict.EXPOSED: (Tone.BAD, "Exposed"),
+    GpuVerdict.UNKNOWN: (Tone.WARN, "Unknown"),
 }

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from provisioner.ports import NAMESPACES, NODES, PODS, RESOURCE_QUOTAS, Refused
+from provisioner.reconcile import labels
 from provisioner.reconcile.limits import QUOTA
 from provisioner.reconcile.nodes import is_extended
 from tenancy.enums import GpuVerdict, Trust
@@ -71,8 +72,11 @@ def _labelled(kube: Kube, node: NodeFacts, verdict: GpuVerdict | None) -> NodeFa
 
 def _use(kube: Kube, cluster: PlacedCluster) -> _Use | None:
     """``None`` when it has no namespace; what cannot be read counts as the worst."""
-    if kube.get(NAMESPACES, cluster.namespace) is None:
+    namespace = kube.get(NAMESPACES, cluster.namespace)
+    if namespace is None:
         return None
+    if labels.terminating(namespace):  # our rights in it may be gone before its pods are
+        return _Use(cluster, {}, (), unread="it is being deleted")
     try:
         quota = kube.get(RESOURCE_QUOTAS, QUOTA, cluster.namespace)
         pods = kube.find(PODS, cluster.namespace)

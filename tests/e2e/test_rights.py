@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 
 import pytest
@@ -15,6 +16,9 @@ pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
 
 USER = "system:serviceaccount:atoll-system:atoll-provisioner"
 ROLES = ("ClusterRole/atoll-provisioner", "ClusterRole/atoll-tenant-manager", "Role/atoll-provisioner")
+
+
+GATE = "tenancy.atoll.node-restriction.kubernetes.io/gpu-escape"
 
 
 def refuse_pods(stack, namespace):
@@ -36,6 +40,21 @@ def as_provisioner(stack, *words):
     kubeconfig = stack.home / "hosts" / "lab.kubeconfig"
     line = [str(stack.kubectl), "--kubeconfig", str(kubeconfig), "create", *words, "--dry-run=server"]
     return subprocess.run(line, capture_output=True, text=True, timeout=60, check=False)
+
+
+def judge_a_node(stack):
+    """A node that seems to have accelerators gets a verdict at the host's next look, and loses it with them."""
+    with stack.client("admin.token") as api:
+        for change, accepts, verdict in (("=true", False, "unknown"), ("-", True, None)):
+            stack.run_kubectl(admin(stack), "label", "node", "worker-1", f"nvidia.com/gpu.present{change}")
+            host = api.get("/hosts/lab").json()
+            host["spec"]["acceptsClusters"] = accepts  # any change of a host lets it be looked at now
+            assert api.put("/hosts/lab", json=host).status_code == 200
+            wait_for("the verdict is on the node", lambda v=verdict: gate_label(stack) == v, 60)
+
+
+def gate_label(stack):
+    return stack.host("get", "node", "worker-1")["metadata"]["labels"].get(GATE)
 
 
 def binding(namespace, role="atoll-tenant-manager"):
@@ -61,6 +80,7 @@ def test_every_right_is_used_and_no_request_denied(stack, demo, tmp_path):
     stack.run_kubectl(admin(stack), "-n", namespace, "delete", "quota", "none")
     demo.wait_ready("rights")
     demo.kubeconfig("rights", tmp_path)
+    judge_a_node(stack)
     bindings = stack.host("get", "rolebindings", "-n", namespace)["items"]
     assert demo.delete("rights").status_code == 202
     demo.wait_gone("rights")
@@ -97,3 +117,21 @@ def test_inside_the_fence_the_provisioner_grants_its_own_roles_only(stack):
     assert as_provisioner(stack, *binding(namespace)).returncode == 0
     refused = as_provisioner(stack, *binding(namespace, "cluster-admin"))
     assert "attempting to grant RBAC permissions not currently held" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("change", "allowed"),
+    [
+        ({"metadata": {"labels": {GATE: "clean"}}}, True),
+        ({"metadata": {"labels": {"node-role.kubernetes.io/worker": None}}}, False),
+        ({"metadata": {"labels": {"tenancy.atoll.internal/role": "control-plane"}}}, False),
+        ({"metadata": {"annotations": {"mine": "too"}}}, False),
+        ({"spec": {"unschedulable": True}}, False),
+    ],
+)
+def test_of_nodes_the_provisioner_changes_its_own_labels_only(stack, change, allowed):
+    kubeconfig = stack.home / "hosts" / "lab.kubeconfig"
+    words = ["patch", "node", "worker-1", "--type=merge", "-p", json.dumps(change), "--dry-run=server"]
+    line = [str(stack.kubectl), "--kubeconfig", str(kubeconfig), *words]
+    done = subprocess.run(line, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode == 0, "atoll-provisioner-nodes" in done.stderr) == (allowed, not allowed), done

@@ -21,7 +21,7 @@ from tests.isolation.shapes import (
     volume,
 )
 
-_GATE = "tenancy.atoll.node-restriction.kubernetes.io/gpu-escape"
+GATE = "tenancy.atoll.node-restriction.kubernetes.io/gpu-escape"
 _CLAIM = {"resourceClaims": [{"name": "g", "resourceClaimName": "g"}]}
 _WAITS = {"key": "node.kubernetes.io/not-ready", "operator": "Exists", "effect": "NoExecute"}
 _POOL = {"key": "pool", "value": "blue", "effect": "NoSchedule"}
@@ -66,7 +66,7 @@ PLACEMENT = pods(
 def _gpu(name: str = "nvidia.com/gpu", *, on: str | None = None, first: bool = False) -> dict[str, Any]:
     """A pod with a device, which selects nodes of this verdict."""
     device = {"resources": {"limits": {name: "1"}}}
-    selector = {"nodeSelector": {_GATE: on}}
+    selector = {"nodeSelector": {GATE: on}}
     if first:
         return pod({**selector, "initContainers": [{"name": "first", "image": "web:1", **device}]})
     return pod(selector, container=device)
@@ -75,14 +75,26 @@ def _gpu(name: str = "nvidia.com/gpu", *, on: str | None = None, first: bool = F
 GPU_GATE = [
     *pods(
         "gpu-gate",
-        any_gpu_node=(_gpu(), _gpu(on="clean")),
         exposed_gpu_node=(_gpu(on="exposed"), _gpu(on="clean")),
-        unknown_gpu_node=(_gpu(on="unknown"), pod({"nodeSelector": {_GATE: "unknown"}})),
-        gpu_of_another_name=(_gpu("volcano.sh/vgpu-number"), _gpu("volcano.sh/vgpu-number", on="clean")),
-        gpu_slice=(_gpu("nvidia.com/mig-1g.10gb"), pod(container={"resources": {"limits": {"cpu": "1"}}})),
-        gpu_for_the_first_container=(_gpu(first=True), _gpu(on="clean", first=True)),
+        any_gpu_node=(_gpu(on=""), _gpu()),
+        unknown_gpu_node=(_gpu(on="unknown"), pod({"nodeSelector": {GATE: "unknown"}})),
+        gpu_of_another_name=(
+            _gpu("volcano.sh/vgpu-number", on="exposed"),
+            _gpu("volcano.sh/vgpu-number", on="clean"),
+        ),
+        gpu_slice=(
+            _gpu("nvidia.com/mig-1g.10gb", on="exposed"),
+            pod(container={"resources": {"limits": {"cpu": "1"}}}),
+        ),
+        gpu_for_the_first_container=(_gpu(on="exposed", first=True), _gpu(on="clean", first=True)),
     ),
-    Attack("device claim", "gpu-gate", post(PODS, pod(_CLAIM)), post(PODS, pod()), also=("devices",)),
+    Attack(
+        "device claim",
+        "gpu-gate",
+        post(PODS, pod({**_CLAIM, "nodeSelector": {GATE: "exposed"}})),
+        post(PODS, pod()),
+        also=("devices",),
+    ),
 ]
 
 HARDENING = pods(

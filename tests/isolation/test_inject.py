@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.isolation.host import eventually
-from tests.isolation.shapes import SYNCER, bare, pod, toleration
+from tests.isolation.pod_attacks import GATE
+from tests.isolation.shapes import SYNCER, bare, merged, pod, toleration
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
 
@@ -51,6 +52,30 @@ def test_a_bare_pod_gets_sandbox_nodes_and_tolerations(settled):
     assert "hostUsers" not in spec
 
 
+def gpu(body):
+    """The same pod with a device."""
+    limits = {"resources": {"limits": {"nvidia.com/gpu": "1"}}}
+    return merged(body, {"spec": {"containers": [{**body["spec"]["containers"][0], **limits}]}})
+
+
+def test_a_pod_with_devices_gets_nodes_without_known_ways_out(settled):
+    for body in (gpu(bare()), gpu(pod({"nodeSelector": {"mine": "too"}}))):
+        assert made(settled, body).spec["nodeSelector"][GATE] == "clean"
+    assert GATE not in made(settled, bare()).spec["nodeSelector"]
+    trusted = {"metadata": {"labels": {"tenancy.atoll.internal/trust": "trusted"}}}
+    path = f"/api/v1/namespaces/{settled.tenant}"
+    assert settled.send("PATCH", path, trusted).status == 200
+    try:
+        eventually(
+            lambda: GATE not in made(settled, gpu(bare())).spec["nodeSelector"], "trusted tenants are free"
+        )
+        assert made(settled, gpu(pod({"nodeSelector": {GATE: "exposed"}}))).status == 201
+    finally:
+        trusted["metadata"]["labels"]["tenancy.atoll.internal/trust"] = None
+        settled.send("PATCH", path, trusted)
+    eventually(lambda: GATE in made(settled, gpu(bare())).spec["nodeSelector"], "gated again")
+
+
 def test_what_a_pod_says_itself_stays(settled):
     spec = made(settled, pod({"nodeSelector": {"zone": None, "mine": "too"}, "tolerations": [POOL]})).spec
     assert spec["nodeSelector"] == {"pool": "blue", "zone": "a", "mine": "too"}
@@ -77,5 +102,6 @@ def test_without_injection_the_validating_policy_still_holds(without_inject):
             lambda b=body: made(host, b).refused_by(host.names("placement")), f"refused: {made(host, body)}"
         )
     assert made(host, pod()).status == 201
+    assert made(host, gpu(pod())).refused_by(host.names("gpu-gate"))
     unmapped = made(host, pod(), namespace=host.mapped)
     assert unmapped.refused_by(host.names("placement")), unmapped

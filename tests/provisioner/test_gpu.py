@@ -255,6 +255,14 @@ def test_a_namespace_that_cannot_be_read_counts_as_concerned(world: World) -> No
     assert ["could not be read" in t.evidence for t in look(world, where).tenancies] == [True]
 
 
+def test_a_namespace_that_is_going_counts_as_concerned_and_is_not_asked(world: World) -> None:
+    where = cluster("c")
+    metadata = {"name": where.namespace, "deletionTimestamp": "2026-11-21T08:00:00Z"}
+    world.host.put(NAMESPACES, {"metadata": metadata})
+    world.host.refuse = lambda _verb, key: pytest.fail("asked") if key[0] == "resourcequotas" else None
+    assert ["it is being deleted" in t.evidence for t in look(world, where).tenancies] == [True]
+
+
 def test_a_clean_node_concerns_nobody_and_nobody_is_asked(world: World) -> None:
     node(world, "gpu-1", gpus="4", **{TOOLKIT: "1.19.1"})
     where = cluster("c", Trust.TRUSTED)

@@ -91,3 +91,12 @@ object.spec.?nodeSelector[?pair.split('=')[0]].orValue('') == pair.split('=')[1]
 {{- define "host.policy.userns" -}}
 {{ include "host.policy.parameter" (list "labels" "user-namespaces" "") }}
 {{- end -}}
+
+{{- /* Whether a pod of an untrusted tenant asks for devices: extended resources, whatever they are called, or claims. */ -}}
+{{- define "host.policy.gated" -}}
+{{ include "host.policy.parameter" (list "labels" "trust" "untrusted") }} != 'trusted' &&
+((dyn(object.spec.containers) + dyn(object.spec.?initContainers.orValue([]))).exists(c,
+[c.?resources.?limits.orValue({}), c.?resources.?requests.orValue({})].exists(amounts,
+amounts.exists(name, name.contains('/') && !name.split('/')[0].endsWith('kubernetes.io')))) ||
+object.spec.?resourceClaims.orValue([]).size() > 0)
+{{- end -}}

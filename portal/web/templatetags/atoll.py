@@ -29,6 +29,7 @@ register.filter("verb", presenters.verb)
 register.filter("operation_badge", presenters.operation_badge)
 register.filter("event", presenters.event)
 register.filter("host_badge", presenters.host_badge)
+register.filter("gpu_badge", presenters.gpu_badge)
 register.filter("host_trouble", presenters.host_trouble)
 register.filter("host_sandboxes", presenters.host_sandboxes)
 

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_GET
 from portal.web.pages import page
 from tenancy import policy
 from tenancy.enums import Permission
-from tenancy.queries import hosts, services
+from tenancy.queries import gpu, hosts, services
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -27,3 +27,12 @@ def index(request: HttpRequest, actor: Actor) -> HttpResponseBase:
     policy.check(actor, Permission.HOST_VIEW)
     rows = hosts.visible_to(actor).annotate(carried=Count("clusters"))
     return render(request, "hosts/list.html", {"hosts": rows, "health": services.health()})
+
+
+@require_GET
+@page
+def gpu_exposure(request: HttpRequest, actor: Actor) -> HttpResponseBase:
+    """GPU nodes that let containers out, what cures them, and the tenants that concerns today."""
+    policy.check(actor, Permission.HOST_VIEW)
+    rows = [gpu.exposure(host) for host in gpu.with_nodes(hosts.visible_to(actor))]
+    return render(request, "hosts/gpu.html", {"hosts": rows})

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tenancy.actions import services
 from tenancy.enums import PlatformRole, ServiceKind
 from tenancy.models import HostCluster
+from tenancy.rules.gpu import GpuFacts
 from tests import factories
+from tests.portal.gpu_nodes import BAD, GOOD, PLAIN, see
 from tests.portal.web.conftest import World, shown
 
 
@@ -64,3 +68,25 @@ def test_auditor_sees_hosts(world: World) -> None:
 def test_no_host_says_how_to_register_one(world: World) -> None:
     HostCluster.objects.all().delete()
     assert "PUT /api/v1/hosts/NAME" in shown(world.client("root").get("/hosts"))
+
+
+def test_gpu_nodes_show_what_to_upgrade_and_whom_it_concerns(world: World) -> None:
+    see(BAD, replace(GOOD, gpu=GpuFacts()), PLAIN)
+    said = shown(world.client("root").get("/hosts/gpu-exposure"))
+    for words in (
+        "gpu-1 Exposed",
+        "Upgrade container-toolkit to 1.19.1 or later.",
+        "CVE-2025-23266, critical, container-toolkit v1.17.7-ubuntu20.04, fixed in 1.17.8: NVIDIAScape",
+        "team/first untrusted gpu-1 1 pods with devices are on the node (train)",
+        "gpu-2 Unknown",
+        "no verdict yet: closed",
+        "tenancy.atoll.internal/nvidia-container-toolkit=1.19.1",
+    ):
+        assert words in said
+    assert "plain" not in said
+    assert "GPU exposure" in shown(world.client("root").get("/hosts"))
+
+
+def test_gpu_exposure_is_for_platform_roles(world: World) -> None:
+    assert world.client("alice").get("/hosts/gpu-exposure").status_code == 403
+    assert "No node with accelerators." in shown(world.client("root").get("/hosts/gpu-exposure"))
