@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 
 import pytest
@@ -10,6 +9,7 @@ import yaml
 
 from tests.charts.conftest import CHARTS
 from tests.e2e.stack import wait_for
+from tests.isolation.host import client
 from tests.support import rights
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
@@ -130,8 +130,8 @@ def test_inside_the_fence_the_provisioner_grants_its_own_roles_only(stack):
     ],
 )
 def test_of_nodes_the_provisioner_changes_its_own_labels_only(stack, change, allowed):
-    kubeconfig = stack.home / "hosts" / "lab.kubeconfig"
-    words = ["patch", "node", "worker-1", "--type=merge", "-p", json.dumps(change), "--dry-run=server"]
-    line = [str(stack.kubectl), "--kubeconfig", str(kubeconfig), *words]
-    done = subprocess.run(line, capture_output=True, text=True, timeout=60, check=False)
-    assert (done.returncode == 0, "atoll-provisioner-nodes" in done.stderr) == (allowed, not allowed), done
+    headers = {"Content-Type": "application/merge-patch+json", "Impersonate-User": USER}
+    with client(admin(stack)) as api:
+        answer = api.patch("/api/v1/nodes/worker-1?dryRun=All", json=change, headers=headers)
+    refused = "atoll-provisioner-nodes" in answer.text and answer.status_code == 403
+    assert (answer.status_code == 200, refused) == (allowed, not allowed), answer.text
