@@ -89,6 +89,15 @@ class HostMisconfigured(Transient):
 
 
 @dataclass(frozen=True)
+class Rehearsal:
+    """What the API server would make, or why it would not."""
+
+    made: Object | None
+    refusal: str = ""
+    """In the server's words; empty when the object would be made."""
+
+
+@dataclass(frozen=True)
 class Token:
     """A credential that ends by itself."""
 
@@ -133,6 +142,9 @@ class Kube(Protocol):
 
     def create(self, kind: Kind, body: Object) -> bool:
         """Makes the object; False when one of that name is there already."""
+
+    def rehearse(self, kind: Kind, body: Object) -> Rehearsal:
+        """What would come of a ``create``: judged in full, nothing is written."""
 
     def annotate(self, kind: Kind, name: str, annotations: Mapping[str, str], namespace: str = "") -> None:
         """Sets annotations and leaves the rest alone."""

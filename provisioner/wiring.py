@@ -14,6 +14,7 @@ from provisioner.adapters.hosts import RealHosts, RealTenants
 from provisioner.outcomes import Done, LeaseLost, Permanent, Stall, Transient, Wait
 from provisioner.reconcile import (
     access,
+    canary,
     control_plane,
     discovery,
     dns,
@@ -58,6 +59,7 @@ BUILD: Final[tuple[Stage, ...]] = (
     (Step("Namespace", ConditionType.NAMESPACE_READY, namespace.ensure),),
     (Step("Limits", ConditionType.LIMITS_APPLIED, limits.apply),),
     (Step("Network rules", ConditionType.NETWORK_ISOLATED, network.isolate),),
+    (Step("Guard rails", ConditionType.GUARD_RAILS_PROVEN, canary.proven),),
     (Step("Control plane release", ConditionType.RELEASED, release.ensure),),
     (Step("API server", ConditionType.CONTROL_PLANE_AVAILABLE, control_plane.available),),
     (

@@ -45,6 +45,7 @@ CONDITIONS: Final[Mapping[ConditionType, str]] = {
     ConditionType.NAMESPACE_READY: "Namespace",
     ConditionType.LIMITS_APPLIED: "Limits",
     ConditionType.NETWORK_ISOLATED: "Network rules",
+    ConditionType.GUARD_RAILS_PROVEN: "Guard rails",
     ConditionType.RELEASED: "Control plane release",
     ConditionType.CONTROL_PLANE_AVAILABLE: "API server",
     ConditionType.SANDBOX_ENFORCED: "Sandbox",

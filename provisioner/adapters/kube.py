@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlencode
 
 from provisioner.outcomes import Transient
-from provisioner.ports import NAMESPACES, Busy, Refused, Rejected, Token
+from provisioner.ports import NAMESPACES, Busy, Refused, Rehearsal, Rejected, Token
 from tenancy.enums import Reason
 
 if TYPE_CHECKING:
@@ -63,6 +63,13 @@ class RestKube:
             return False
         self._object(answer)
         return True
+
+    def rehearse(self, kind: Kind, body: Object) -> Rehearsal:
+        path = _path(kind, body["metadata"].get("namespace", "")) + _query(dryRun="All")
+        answer = self._transport.send("POST", path, body)
+        if answer.status == _FORBIDDEN:
+            return Rehearsal(None, _whole_message(answer))
+        return Rehearsal(self._object(answer))
 
     def annotate(self, kind: Kind, name: str, annotations: Mapping[str, str], namespace: str = "") -> None:
         self._merge(kind, name, namespace, {"annotations": dict(annotations)})
@@ -185,5 +192,9 @@ def _reason(answer: Answer) -> str:
 
 
 def _message(answer: Answer) -> str:
+    return _whole_message(answer)[:300]
+
+
+def _whole_message(answer: Answer) -> str:
     said = str(_status(answer).get("message", "")) or answer.body.decode(errors="replace")
-    return " ".join(said.split())[:300]
+    return " ".join(said.split())

@@ -15,6 +15,7 @@ BUILD_ORDER: Final[tuple[ConditionType, ...]] = (
     ConditionType.NAMESPACE_READY,
     ConditionType.LIMITS_APPLIED,
     ConditionType.NETWORK_ISOLATED,
+    ConditionType.GUARD_RAILS_PROVEN,
     ConditionType.RELEASED,
     ConditionType.CONTROL_PLANE_AVAILABLE,
     ConditionType.SANDBOX_ENFORCED,

@@ -43,6 +43,14 @@ def test_apply_makes_and_changes(side):
     assert seen(side)["metadata"]["labels"] == {"a": "2"}
 
 
+def test_a_rehearsal_answers_and_makes_nothing(side):
+    answer = side.kube.rehearse(SERVICE_ACCOUNTS, account(side, "rehearsed", a="1"))
+    assert answer.refusal == ""
+    assert answer.made is not None
+    assert answer.made["metadata"]["labels"] == {"a": "1"}
+    assert seen(side, "rehearsed") is None
+
+
 def test_apply_twice_changes_nothing(side):
     first = side.kube.apply(SERVICE_ACCOUNTS, account(side, a="1"))
     second = side.kube.apply(SERVICE_ACCOUNTS, account(side, a="1"))

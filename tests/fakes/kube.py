@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from provisioner.ports import NAMESPACES, Busy, Kind, Object, Refused, Rejected, Token
+from provisioner.ports import NAMESPACES, Busy, Kind, Object, Refused, Rehearsal, Rejected, Token
 from tenancy.enums import Reason
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ class Store:
     applied: dict[Key, Object] = field(default_factory=dict)
     writes: list[tuple[str, Key]] = field(default_factory=list)
     unready: str = ""
+    lenient: set[str] = field(default_factory=set)
+    """Host policies that are there and refuse nothing."""
     refuse: Callable[[str, Key], Exception | None] = lambda _verb, _key: None
     """A fault to answer a request with, for tests of faults."""
     _numbers: Any = field(default_factory=lambda: itertools.count(1))
@@ -115,6 +117,14 @@ class FakeKube:
         self._store.writes.append(("create", key))
         self._point()
         return True
+
+    def rehearse(self, kind: Kind, body: Object) -> Rehearsal:
+        metadata = body["metadata"]
+        key = _key(kind, metadata["name"], metadata.get("namespace", ""))
+        self._fault("rehearse", key)
+        if key[1] and self._store.seen(NAMESPACES, key[1]) is None:
+            raise _not_found(("namespaces", "", key[1]))
+        return Rehearsal(copy.deepcopy(body))
 
     def annotate(self, kind: Kind, name: str, annotations: Mapping[str, str], namespace: str = "") -> None:
         key = _key(kind, name, namespace)

@@ -23,11 +23,12 @@ from provisioner.reconcile import labels
 from provisioner.reconcile.control_plane import CREDENTIALS
 from tenancy.enums import Reason
 from tenancy.rules.names import RELEASE
+from tests.fakes import policies
 from tests.fakes.helm import FakeHelm
 from tests.fakes.kube import FakeKube, Store
 
 if TYPE_CHECKING:
-    from provisioner.ports import Guard, Object, TenantCredentials
+    from provisioner.ports import Guard, Object, Rehearsal, TenantCredentials
     from tenancy.rules.specs import HostAccess
 
 GVISOR = "Linux probe 4.19.0-gvisor #1 SMP Sun Jan 10 15:06:54 PST 2016 x86_64 GNU/Linux"
@@ -86,6 +87,9 @@ class World:
     points: int = 0
     helm_fault: Exception | None = None
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    def __post_init__(self) -> None:
+        policies.install(self.host)
 
     def point(self) -> None:
         """A place between two effects, where the worker may die."""
@@ -170,7 +174,14 @@ def _new_tenant() -> Store:
 
 
 class HostKube(FakeKube):
-    """A host's API server, whose quota controller is quick."""
+    """A host's API server, whose quota controller is quick and whose policies are in force."""
+
+    def rehearse(self, kind: Any, body: Object) -> Rehearsal:
+        plain = super().rehearse(kind, body)
+        namespace = self._store.seen(NAMESPACES, body["metadata"]["namespace"])
+        if plain.made is None or namespace is None:
+            return plain
+        return policies.judge(plain.made, namespace, self._store.lenient)
 
     def apply(self, kind: Any, body: Object) -> Object:
         seen = super().apply(kind, body)

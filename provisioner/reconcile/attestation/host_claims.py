@@ -52,7 +52,7 @@ SYNCER_ROLE: Final = "atoll-syncer"
 SYNCER_BINDING: Final = f"vc-{RELEASE}"
 WORKLOAD_ACCOUNT: Final = f"vc-workload-{RELEASE}"
 _VERSION: Final = "tenancy.atoll.internal/policies"
-_UNVERSIONED: Final = frozenset({"atoll-provisioner-fence", "atoll-provisioner-nodes"})
+UNVERSIONED: Final = frozenset({"atoll-provisioner-fence", "atoll-provisioner-nodes"})
 _HOST_WAYS: Final = ("hostNetwork", "hostPID", "hostIPC")
 _AMOUNTS: Final = frozenset({"hard", "default", "defaultRequest"})
 
@@ -200,7 +200,7 @@ def _policy_faults(name: str, seen: Object | None, version: str) -> Iterator[str
     if not seen["spec"].get("validations"):
         yield f"ValidatingAdmissionPolicy {name} checks nothing"
     worn = (seen["metadata"].get("labels") or {}).get(_VERSION)
-    if name not in _UNVERSIONED and worn != version:
+    if name not in UNVERSIONED and worn != version:
         yield f"ValidatingAdmissionPolicy {name} is of version {worn}, not {version}"
 
 
@@ -222,7 +222,7 @@ def _binding_faults(name: str, seen: Object | None, version: str) -> Iterator[st
         or (selector.get("matchExpressions") or everywhere) != everywhere
     ):
         yield f"{what} leaves something out"
-    if name not in _UNVERSIONED and (seen["metadata"].get("labels") or {}).get(_VERSION) != version:
+    if name not in UNVERSIONED and (seen["metadata"].get("labels") or {}).get(_VERSION) != version:
         yield f"{what} is not of version {version}"
 
 
