@@ -17,6 +17,7 @@ from provisioner.ports import NAMESPACES, PODS, POLICIES, POLICY_BINDINGS
 from provisioner.reconcile import labels, pods, sandbox
 from provisioner.reconcile.attestation.host_claims import HOST_POLICIES, UNVERSIONED
 from tenancy.enums import Reason, Sandbox
+from tenancy.rules.names import LABEL_PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from provisioner.ports import Object
     from provisioner.reconcile.scope import Scope
 
-VERSION: Final = f"{labels.LABEL_PREFIX}policies"
+VERSION: Final = f"{LABEL_PREFIX}policies"
 """Label of every policy: the version of helm/host it is of."""
 _INJECTS: Final = (1, 36)
 """The first Kubernetes version that fills in what a pod leaves unset."""
