@@ -25,7 +25,7 @@ from tenancy.enums import Reason
 from tenancy.rules.names import RELEASE
 from tests.fakes import policies
 from tests.fakes.helm import FakeHelm
-from tests.fakes.kube import FakeKube, Store
+from tests.fakes.kube import FakeKube, Key, Store
 
 if TYPE_CHECKING:
     from provisioner.ports import Guard, Object, Rehearsal, TenantCredentials
@@ -98,6 +98,11 @@ class World:
             self.dead = True
         if self.dead:
             raise Crash
+
+    @property
+    def left(self) -> dict[Key, Object]:
+        """What is on the host beside what its admin installed."""
+        return {k: o for k, o in self.host.objects.items() if not k[0].startswith("validatingadmission")}
 
     def hosts(self) -> FakeHosts:
         return FakeHosts(self)

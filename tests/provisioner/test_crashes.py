@@ -63,7 +63,7 @@ class TestCrashes:
         _, points = crash_at(0, remove)
         for k in range(1, points + 1):
             world, _ = crash_at(k, remove)
-            assert world.host.objects == {}, f"after a crash at point {k}"
+            assert world.left == {}, f"after a crash at point {k}"
 
     def test_a_cluster_deleted_after_a_crash_while_it_was_made_is_gone(self):
         _, points = crash_at(0, build)
@@ -75,4 +75,4 @@ class TestCrashes:
             team.delete()
             team.until_settled()
             assert team.gone, f"after a crash at point {k}"
-            assert team.world.host.objects == {}, f"after a crash at point {k}"
+            assert team.world.left == {}, f"after a crash at point {k}"

@@ -13,7 +13,7 @@ class TestTeardown:
         ready.delete()
         ready.until_settled()
         assert ready.gone
-        assert ready.world.host.objects == {}
+        assert ready.world.left == {}
 
     def test_the_release_goes_first(self, ready):
         ready.delete()
@@ -32,7 +32,7 @@ class TestTeardown:
         team.delete()
         team.until_settled()
         assert team.gone
-        assert team.world.host.objects == {}
+        assert team.world.left == {}
 
     def test_a_namespace_deleted_by_hand_is_gone(self, ready):
         ready.world.host.drop_namespace(NS)

@@ -151,7 +151,7 @@ class TestRelease:
         team.guard.held = False
         with pytest.raises(LeaseLost):
             team.once()
-        assert team.world.host.objects == {}
+        assert team.world.left == {}
 
 
 class TestControlPlane:

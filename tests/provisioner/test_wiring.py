@@ -77,7 +77,7 @@ def test_a_cluster_from_wish_to_proof_of_absence(world, cluster):
     assert VirtualCluster.objects.get().endpoint == "https://10.96.0.7"
     clusters.delete(by=factories.admin(), tenant_name="demo", name="first")
     until(world, cluster, lambda: not VirtualCluster.objects.exists())
-    assert world.host.objects == {}
+    assert world.left == {}
     assert not WorkItem.objects.filter(object_id=cluster.uid).exists()
 
 
@@ -99,7 +99,7 @@ def test_a_waiting_pass_is_due_again_and_no_failure(world, cluster):
 def test_what_is_leased_is_left_alone(world, cluster):
     assert work.claim(WorkKind.CLUSTER, cluster.uid) is not None
     assert wiring.run(WorkKind.CLUSTER, cluster.uid) is None
-    assert world.host.objects == {}
+    assert world.left == {}
 
 
 @pytest.mark.parametrize(
