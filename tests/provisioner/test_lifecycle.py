@@ -46,6 +46,7 @@ class TestBuild:
             "Namespace",
             "Limits",
             "Network rules",
+            "Guard rails",
             "Control plane release",
         ]
 

@@ -68,6 +68,7 @@ def test_a_cluster_from_wish_to_proof_of_absence(world, cluster):
         "Namespace",
         "Limits",
         "Network rules",
+        "Guard rails",
         "Control plane release",
         "API server",
         "Sandbox",
