@@ -88,6 +88,7 @@ def registration(home: Home, choice: HostChoice) -> list[str]:
         arguments += ["--client-cidr", cidr]
     if choice.name == LAB_HOST:
         arguments += ["--progress-file", str(home.lab / "progress.json")]
+        arguments += lab_audit_log(home)
         arguments += [
             "--control-plane-selector",
             f"{ROLE}=control-plane",
@@ -103,6 +104,14 @@ def lab_cidrs(home: Home) -> tuple[str, ...]:
         return (lab_api.describe(home.root).client_cidr,)
     except LabError:
         return ()
+
+
+def lab_audit_log(home: Home) -> list[str]:
+    """Where the lab's API server writes down who did what; nothing while the lab was never built."""
+    try:
+        return ["--audit-log", f"file:{lab_api.describe(home.root).audit_log}"]
+    except LabError:
+        return []
 
 
 def helm(home: Home, choice: HostChoice) -> str:

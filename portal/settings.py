@@ -129,9 +129,11 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         name: f"tenancy.enums.{name}"
         for name in (
+            "ActorSource",
             "ConditionStatus",
             "ConditionType",
             "Exposure",
+            "FindingKind",
             "GpuComponent",
             "GpuVerdict",
             "IsolationModel",

@@ -8,6 +8,7 @@ from typing import Final
 
 from django.conf import settings
 
+HOST_CHART: Final = Path(__file__).resolve().parent.parent / "helm" / "host"
 CHART: Final = Path(__file__).resolve().parent.parent / "helm" / "virtual-cluster"
 
 

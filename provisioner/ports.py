@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 from provisioner.outcomes import Permanent, Transient
@@ -11,7 +11,9 @@ from tenancy.enums import Reason
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
+    from pathlib import Path
 
+    from tenancy.rules.drift import Drift, Place
     from tenancy.rules.specs import HostAccess
 
 Object: TypeAlias = dict[str, Any]
@@ -47,6 +49,17 @@ RUNTIME_CLASSES: Final = Kind("node.k8s.io/v1", "runtimeclasses", "RuntimeClass"
 GPU_POLICIES: Final = Kind("nvidia.com/v1", "clusterpolicies", "ClusterPolicy")
 DEVICE_CLASSES: Final = Kind("resource.k8s.io/v1", "deviceclasses", "DeviceClass")
 STORAGE_CLASSES: Final = Kind("storage.k8s.io/v1", "storageclasses", "StorageClass")
+_ADMISSION: Final = "admissionregistration.k8s.io/v1"
+POLICIES: Final = Kind(_ADMISSION, "validatingadmissionpolicies", "ValidatingAdmissionPolicy")
+POLICY_BINDINGS: Final = Kind(
+    _ADMISSION, "validatingadmissionpolicybindings", "ValidatingAdmissionPolicyBinding"
+)
+MUTATIONS: Final = Kind(_ADMISSION, "mutatingadmissionpolicies", "MutatingAdmissionPolicy")
+MUTATION_BINDINGS: Final = Kind(
+    _ADMISSION, "mutatingadmissionpolicybindings", "MutatingAdmissionPolicyBinding"
+)
+ROLES: Final = Kind("rbac.authorization.k8s.io/v1", "roles", "Role")
+CLUSTER_ROLES: Final = Kind("rbac.authorization.k8s.io/v1", "clusterroles", "ClusterRole")
 ROLE_BINDINGS: Final = Kind("rbac.authorization.k8s.io/v1", "rolebindings", "RoleBinding")
 CLUSTER_ROLE_BINDINGS: Final = Kind(
     "rbac.authorization.k8s.io/v1", "clusterrolebindings", "ClusterRoleBinding"
@@ -57,6 +70,12 @@ POLICIES: Final = Kind(_ADMISSION, "validatingadmissionpolicies", "ValidatingAdm
 POLICY_BINDINGS: Final = Kind(
     _ADMISSION, "validatingadmissionpolicybindings", "ValidatingAdmissionPolicyBinding"
 )
+
+
+HOST_RELEASE: Final = "atoll-host"
+"""The name under which admins install ``helm/host``."""
+HOST_NAMESPACE: Final = "kube-system"
+"""The namespace of that release's records."""
 
 
 class Unreachable(Transient):
@@ -152,6 +171,9 @@ class Kube(Protocol):
     def label(self, kind: Kind, name: str, labels: Mapping[str, str | None], namespace: str = "") -> None:
         """Sets labels, takes those away that are ``None``, and leaves the rest alone."""
 
+    def merge(self, kind: Kind, name: str, patch: Object, namespace: str = "") -> None:
+        """Sets what the patch says and removes what it says null of; lists as a whole. ``Busy`` when it is not there."""
+
     def delete(self, kind: Kind, name: str, namespace: str = "", *, uid: str = "", grace: int = -1) -> bool:
         """Starts the end of an object; False when it was not there.
 
@@ -187,6 +209,48 @@ class Helm(Protocol):
     def uninstall(self, namespace: str) -> None:
         """Removes the release and its records; nothing when there is none."""
 
+    def render(self, chart: Path, values: Mapping[str, Any], version: str) -> list[Object]:
+        """What a chart makes of these values for a host of this version; asks no host."""
+
+
+@dataclass(frozen=True)
+class Act:
+    """One write that the host's API server carried out, as its audit log tells it."""
+
+    user: str
+    """Printable, at most 300 characters."""
+    verb: str
+    at: datetime
+    addresses: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Target:
+    """An object as an audit log names it."""
+
+    group: str
+    resource: str
+    name: str
+    namespace: str = ""
+
+
+class AuditLog(Protocol):
+    """What a host's API server wrote down; it may be missing, cut off, rotated or full of junk."""
+
+    def last_write(self, target: Target, *, since: datetime, but: str) -> Act | None:
+        """The youngest successful write on an object by anybody ``but`` this user.
+
+        ``None`` when there is none since, or the log cannot be had or is too long to
+        be read within its bounds. Never raises for what the log holds.
+        """
+
+
+class NoAuditLog:
+    """``AuditLog`` of a host whose log cannot be had."""
+
+    def last_write(self, target: Target, *, since: datetime, but: str) -> Act | None:
+        """Nobody knows."""
+
 
 @dataclass(frozen=True)
 class Host:
@@ -194,6 +258,17 @@ class Host:
 
     kube: Kube
     helm: Helm
+    audit: AuditLog = field(default_factory=NoAuditLog)
+
+
+class Findings(Protocol):
+    """Where what is amiss is written down, under the pass's lease; raises ``LeaseLost``."""
+
+    def noticed(self, place: Place, drift: Drift) -> None:
+        """Opens a finding; one that is open already is only brought up to date."""
+
+    def restored(self, place: Place, subject: str) -> None:
+        """Closes it; nothing when there is none."""
 
 
 class Hosts(Protocol):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
@@ -21,9 +22,11 @@ from provisioner.reconcile import (
     engine,
     handover,
     host,
+    host_rails,
     limits,
     namespace,
     network,
+    patrol,
     quarantine,
     release,
     sandbox,
@@ -34,23 +37,28 @@ from provisioner.reconcile.engine import Step
 from provisioner.reconcile.holding import SECONDS, Holding
 from provisioner.reconcile.memory import Memory
 from provisioner.reconcile.scope import Scope
+from provisioner.reconcile.watch import Watch
 from tenancy.actions import access as kubeconfigs
-from tenancy.actions import observations, reports, work
+from tenancy.actions import findings, observations, reports, work
 from tenancy.enums import ConditionType, WorkKind
 from tenancy.queries import access as wishes
 from tenancy.queries import advisories, clusters
+from tenancy.queries import findings as findings_of
 from tenancy.queries import hosts as known_hosts
 from tenancy.queries import reports as known_reports
 from tenancy.rules import attestation
+from tenancy.rules.drift import Place
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from uuid import UUID
 
     from provisioner.outcomes import Outcome
+    from provisioner.ports import Host
     from provisioner.reconcile.engine import Stage
     from tenancy.actions.work import Lease
-    from tenancy.rules.specs import DesiredCluster, DesiredReport, Observation
+    from tenancy.rules.drift import Drift, Established
+    from tenancy.rules.specs import DesiredCluster, DesiredReport, HostAccess, Observation
 
 log = logging.getLogger(__name__)
 
@@ -164,7 +172,28 @@ def _scope(desired: DesiredCluster, lease: Lease, held: Holding) -> Scope:
         now=timezone.now,
         pause=time.sleep,
         publish=publish,
+        findings=LeasedFindings(lease),
     )
+
+
+@dataclass(frozen=True)
+class LeasedFindings:
+    """``ports.Findings`` in the database."""
+
+    lease: Lease
+
+    def noticed(self, place: Place, drift: Drift) -> None:
+        """See ``ports.Findings``."""
+        self._kept(findings.noticed(self.lease, place, drift))
+
+    def restored(self, place: Place, subject: str) -> None:
+        """See ``ports.Findings``."""
+        self._kept(findings.restored(self.lease, place, subject))
+
+    def _kept(self, held: bool) -> None:  # noqa: FBT001 - the answer of an action
+        if not held:
+            msg = f"what was found came too late: the lease on {self.lease.object_id} is lost"
+            raise LeaseLost(msg)
 
 
 def _host(lease: Lease, held: Holding) -> Outcome:
@@ -172,8 +201,39 @@ def _host(lease: Lease, held: Holding) -> Outcome:
     if known is None:
         return Done()
     seen, again = discovery.look(known, _hosts(), held, advisories.load(), clusters.placed(known.uid))
-    observations.record_host(lease, known.uid, seen)
+    if seen.facts is None:
+        observations.record_host(lease, known.uid, seen)
+        return again
+    opened = _hosts().open(known, held)
+    rails, message = _keep_host(known, opened, seen.facts.version, lease)
+    told = f"{seen.message}; {message}" if message else seen.message
+    observations.record_host(lease, known.uid, replace(seen, message=told, guard_rails=rails))
+    observations.look_again(patrol.look(opened.kube, clusters.guarded(known.uid)))
     return again
+
+
+def _keep_host(
+    known: HostAccess, opened: Host, version: str, lease: Lease
+) -> tuple[dict[str, Established] | None, str]:
+    """What of helm/host is in place, and what an admin has to know; a host that does not tell is asked again."""
+    try:
+        identity = opened.kube.whoami()
+        rails = host_rails.render(opened, config.HOST_CHART, identity, version, _memory())
+        watch = Watch(
+            place=Place(known.name),
+            kube=opened.kube,
+            audit=opened.audit,
+            whoami=lambda: identity,
+            findings=LeasedFindings(lease),
+            now=timezone.now,
+            known=known.guard_rails,
+            drifted=findings_of.open_subjects(known.name),
+            lists=host_rails.LISTED,
+        )
+        message = host_rails.keep(watch, rails)
+    except (Transient, Permanent) as fault:
+        return None, f"its policies could not be looked at: {fault.message}"
+    return (None if watch.found == known.guard_rails else watch.found), message
 
 
 def _access(lease: Lease, held: Holding) -> Outcome:

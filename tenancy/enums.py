@@ -274,3 +274,25 @@ class ServiceKind(StrEnum):
 
     RELAY = "relay"
     WORKER = "worker"
+
+
+class FindingKind(StrEnum):
+    """What was found amiss on a host."""
+
+    GUARD_RAIL_CHANGED = "guard-rail-changed"
+    """A policy, quota, limit, label or role is not as Atoll left it."""
+    GUARD_RAIL_REMOVED = "guard-rail-removed"
+    """One of them is gone."""
+    GUARD_RAIL_ADDED = "guard-rail-added"
+    """Something is there that Atoll did not make and that opens what its guard rails close."""
+
+
+class ActorSource(StrEnum):
+    """How it is known who did something on a host."""
+
+    AUDIT_LOG = "audit-log"
+    """The host's API server wrote it down: evidence."""
+    FIELD_MANAGER = "field-manager"
+    """The object names a tool; anybody can choose that name, so it is a hint only."""
+    UNKNOWN = "unknown"
+    """Nothing tells."""

@@ -8,6 +8,7 @@ from django.urls import URLPattern, path
 
 from portal.api.views import (
     clusters,
+    findings,
     gpu,
     health,
     hosts,
@@ -48,6 +49,8 @@ _RESOURCES: dict[str, type[Resource]] = {
     f"{_CLUSTER}/reports/<uuid:uid>": reports.OneReport,
     f"{_CLUSTER}/reports/<uuid:uid>/download": reports.ReportDownload,
     "attestation/keys": reports.AttestationKeys,
+    f"{_CLUSTER}/findings": findings.ClusterFindings,
+    "findings": findings.PlatformFindings,
     "operations": operations.Operations,
     "operations/<uuid:uid>": operations.OneOperation,
     "hosts": hosts.Hosts,

@@ -9,13 +9,13 @@ from portal.web import isolation, presenters, progress
 from tenancy import policy
 from tenancy.enums import OperationKind, OperationState, Permission, Phase
 from tenancy.errors import NotFound
-from tenancy.queries import audit, clusters, operations, services, tenants
+from tenancy.queries import audit, clusters, findings, operations, services, tenants
 
 if TYPE_CHECKING:
     from portal.web.isolation import Isolation
     from portal.web.presenters import Badge, Fact, Row
     from portal.web.progress import Progress
-    from tenancy.models import AuditEvent, Operation, VirtualCluster
+    from tenancy.models import AuditEvent, Finding, Operation, VirtualCluster
     from tenancy.policy import Actor
 
 KEPT_IN_SIGHT = 10
@@ -33,6 +33,7 @@ class ClusterPage:
     spec: tuple[Row, ...]
     operations: tuple[Operation, ...]
     events: tuple[AuditEvent, ...]
+    findings: tuple[Finding, ...]
     may_write: bool
     may_access: bool
     may_quarantine: bool
@@ -42,6 +43,7 @@ class ClusterPage:
     def version(self) -> str:
         """Changes when anything on the page does, but for the clock."""
         written = tuple((o.uid, o.state) for o in self.operations), tuple(e.pk for e in self.events)
+        amiss = tuple((f.uid, f.restored_at) for f in self.findings)
         own = (
             self.cluster.uid,
             self.cluster.generation,
@@ -52,7 +54,7 @@ class ClusterPage:
             self.cluster.quarantine_reason,
             self.isolation,
         )
-        return presenters.version(own, self.badge, self.progress, self.facts, self.spec, written)
+        return presenters.version(own, self.badge, self.progress, self.facts, self.spec, written, amiss)
 
     @property
     def file(self) -> str:
@@ -87,6 +89,7 @@ def read(actor: Actor, tenant: str, name: str) -> ClusterPage:
         facts=presenters.facts(cluster),
         spec=presenters.spec_rows(cluster),
         operations=done,
+        findings=tuple(findings.of_cluster(actor, cluster)[:KEPT_IN_SIGHT]),
         events=tuple(audit.of_cluster(actor, cluster)[:KEPT_IN_SIGHT]),
         may_write=policy.allows(actor, Permission.CLUSTER_WRITE, cluster.tenant),
         may_access=policy.allows(actor, Permission.CLUSTER_ACCESS, cluster.tenant),

@@ -12,8 +12,10 @@ from portal.web import words
 from portal.web.progress import decisive
 from portal.web.words import Tone
 from tenancy.enums import (
+    ActorSource,
     ConditionStatus,
     ConditionType,
+    FindingKind,
     GpuVerdict,
     IsolationModel,
     OperationKind,
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from tenancy.models import AuditEvent, ClusterCondition, HostCluster, Operation, VirtualCluster
+    from tenancy.models import AuditEvent, ClusterCondition, Finding, HostCluster, Operation, VirtualCluster
     from tenancy.rules.offers import SandboxOffer
     from tenancy.rules.specs import EffectiveSpec
 
@@ -137,6 +139,26 @@ def event(row: AuditEvent) -> str:
     changed = ", ".join(str(path).removeprefix("spec.") for path in row.facts.get("changed", []))
     lifetime = f" for {row.facts['lifetime'] // 60} minutes" if "lifetime" in row.facts else ""
     return f"{said}{lifetime}" + (f": {changed}" if changed else "")
+
+
+def finding_title(row: Finding) -> str:
+    """What happened to which guard rail."""
+    return words.FINDINGS[FindingKind(row.kind)].format(row.subject)
+
+
+def finding_place(row: Finding) -> str:
+    """Where it was."""
+    return f"{row.tenant}/{row.cluster_name} on host {row.host}" if row.tenant else f"host {row.host}"
+
+
+def finding_source(row: Finding) -> str:
+    """How it is known who it was."""
+    return words.SOURCES[ActorSource(row.actor_source)]
+
+
+def finding_badge(row: Finding) -> Badge:
+    """Whether it still is amiss."""
+    return Badge("Put right", Tone.GOOD) if row.restored_at else Badge("Open", Tone.BAD)
 
 
 def host_badge(host: HostCluster) -> Badge:

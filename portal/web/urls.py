@@ -5,7 +5,18 @@ from __future__ import annotations
 from django.contrib.auth.views import LogoutView
 from django.urls import path
 
-from portal.web.views import access, clusters, hosts, quarantine, reports, session, tenants, tokens, users
+from portal.web.views import (
+    access,
+    clusters,
+    findings,
+    hosts,
+    quarantine,
+    reports,
+    session,
+    tenants,
+    tokens,
+    users,
+)
 
 urlpatterns = [
     path("", clusters.home, name="home"),
@@ -32,4 +43,5 @@ urlpatterns = [
     path("users", users.index, name="users"),
     path("hosts", hosts.index, name="hosts"),
     path("hosts/gpu-exposure", hosts.gpu_exposure, name="hosts-gpu"),
+    path("findings", findings.index, name="findings"),
 ]

@@ -6,8 +6,10 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from tenancy.enums import (
+    ActorSource,
     ConditionStatus,
     ConditionType,
+    FindingKind,
     GpuVerdict,
     OperationKind,
     OperationState,
@@ -135,8 +137,22 @@ EVENTS: Final[Mapping[str, str]] = {
     "report.failed": "saw its isolation report fail",
     "cluster.quarantine": "put it into quarantine",
     "cluster.quarantine.lift": "lifted its quarantine",
+    "finding.noticed": "noticed that a guard rail on the host was changed",
+    "finding.restored": "saw a guard rail put right",
     "kubeconfig.request": "asked for a kubeconfig",
     "kubeconfig.collect": "downloaded a kubeconfig",
+}
+
+FINDINGS: Final[Mapping[FindingKind, str]] = {
+    FindingKind.GUARD_RAIL_CHANGED: "{} was changed",
+    FindingKind.GUARD_RAIL_REMOVED: "{} was removed",
+    FindingKind.GUARD_RAIL_ADDED: "{} was added",
+}
+
+SOURCES: Final[Mapping[ActorSource, str]] = {
+    ActorSource.AUDIT_LOG: "the host's audit log says so",
+    ActorSource.FIELD_MANAGER: "a hint only: the name a tool gave itself",
+    ActorSource.UNKNOWN: "nothing tells who it was",
 }
 
 REACHABLE: Final[Mapping[ConditionStatus, tuple[Tone, str]]] = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import semver
 import yaml
@@ -13,7 +13,7 @@ from pyhelm3 import Client, Command, errors
 from pyhelm3.models import Chart, ChartMetadata
 
 from provisioner.adapters import process
-from provisioner.ports import Busy, Refused, Rejected, Unreachable
+from provisioner.ports import HOST_NAMESPACE, HOST_RELEASE, Busy, Refused, Rejected, Unreachable
 from provisioner.release.state import DIGEST_LABEL
 from tenancy.enums import Reason
 from tenancy.rules.names import RELEASE
@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping
     from pathlib import Path
 
-    from provisioner.ports import Guard
+    from provisioner.ports import Guard, Object
 
+T = TypeVar("T")
 DEADLINE: Final = 40.0
 """Seconds for one Helm, and never more than what is left of the lease."""
 _MARGIN: Final = 2 * process.GRACE
@@ -123,6 +124,11 @@ class PyHelm:
     def uninstall(self, namespace: str) -> None:
         _await(self._client().uninstall_release(RELEASE, namespace=namespace))
 
+    def render(self, chart: Path, values: Mapping[str, Any], version: str) -> list[Object]:
+        words = ["template", HOST_RELEASE, chart, "--namespace", HOST_NAMESPACE, "--kube-version", version]
+        text = _await(self._command.run([*words, "--values", "-"], yaml.safe_dump(dict(values)).encode()))
+        return [found for found in yaml.safe_load_all(text) if found]
+
     def _client(self) -> Client:
         # A client with a command of its own has no use for a binary, but insists that there is one.
         return Client(self._command, executable="/bin/sh")
@@ -171,6 +177,6 @@ def _environment(home: Path, kubeconfig: Path) -> dict[str, str]:
     }
 
 
-def _await(work: Coroutine[Any, Any, Any]) -> None:
+def _await(work: Coroutine[Any, Any, T]) -> T:
     # pyhelm3's own bridge abandons its loop when a signal arrives; this one ends what it started.
-    asyncio.run(work)
+    return asyncio.run(work)

@@ -11,17 +11,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from provisioner.adapters import kubeconfig
+from provisioner.adapters.auditlog import FileAuditLog
 from provisioner.adapters.helm import HardenedCommand, PyHelm
 from provisioner.adapters.kube import RestKube
 from provisioner.adapters.transport import Peer, Transport
-from provisioner.ports import Host, HostMisconfigured
+from provisioner.ports import Host, HostMisconfigured, NoAuditLog
 from tenancy.enums import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
     from provisioner.adapters.kubeconfig import Credentials
-    from provisioner.ports import Guard, TenantCredentials
+    from provisioner.ports import AuditLog, Guard, TenantCredentials
     from tenancy.rules.specs import HostAccess
 
 _KEPT: Final = 64
@@ -67,7 +68,7 @@ class RealHosts:
             raise _missing(access)
         transport = self._pool.get(_host_peer(access), credentials)
         command = HardenedCommand(self._helm, self._home, self._file(access, credentials), guard, access.name)
-        return Host(RestKube(transport, guard), PyHelm(command, self._chart))
+        return Host(RestKube(transport, guard), PyHelm(command, self._chart), audit_log(access))
 
     def starting(self, access: HostAccess) -> str:
         return progress(access)
@@ -126,6 +127,12 @@ def progress(access: HostAccess) -> str:
     if state not in _BUILDING:
         return ""
     return f"host {access.name} is being built: step {min(done + 1, total)} of {total} ({step})"
+
+
+def audit_log(access: HostAccess) -> AuditLog:
+    """The host's, where a worker can read it."""
+    path = access.audit_log.removeprefix("file:")
+    return FileAuditLog(Path(path)) if path else NoAuditLog()
 
 
 def _missing(access: HostAccess) -> HostMisconfigured:

@@ -72,10 +72,14 @@ class RestKube:
         return Rehearsal(self._object(answer))
 
     def annotate(self, kind: Kind, name: str, annotations: Mapping[str, str], namespace: str = "") -> None:
-        self._merge(kind, name, namespace, {"annotations": dict(annotations)})
+        self.merge(kind, name, {"metadata": {"annotations": dict(annotations)}}, namespace)
 
     def label(self, kind: Kind, name: str, labels: Mapping[str, str | None], namespace: str = "") -> None:
-        self._merge(kind, name, namespace, {"labels": dict(labels)})
+        self.merge(kind, name, {"metadata": {"labels": dict(labels)}}, namespace)
+
+    def merge(self, kind: Kind, name: str, patch: Object, namespace: str = "") -> None:
+        path = _path(kind, namespace, name) + _query(fieldManager=MANAGER)
+        self._write("PATCH", path, patch, "application/merge-patch+json")
 
     def delete(self, kind: Kind, name: str, namespace: str = "", *, uid: str = "", grace: int = -1) -> bool:
         self._guard.check()

@@ -32,9 +32,10 @@ def ensure(scope: Scope) -> Outcome:
         outcome = _acceptable(scope, seen)
         if not isinstance(outcome, Done):
             return outcome
-    if seen is None or not _carries(seen, wanted):
+    scope.namespace = scope.keep_namespace(wanted)
+    if not _carries(scope.namespace, wanted):  # what passes write down for themselves
         scope.namespace = scope.host.kube.apply(NAMESPACES, wanted)
-    scope.apply(ROLE_BINDINGS, _binding(scope, _identity(scope)))
+    scope.apply(ROLE_BINDINGS, _binding(scope, scope.identity()))
     if scope.memory.recall("rights", scope.incarnation):
         return Done()
     if not _allowed(scope):
@@ -46,7 +47,8 @@ def ensure(scope: Scope) -> Outcome:
 
 def _acceptable(scope: Scope, seen: Object) -> Outcome:
     name, host = scope.desired.namespace, scope.desired.host.name
-    if not labels.ours(scope.desired, seen):
+    # One that was ours before is, whatever somebody did to its labels since.
+    if not labels.ours(scope.desired, seen) and f"Namespace {name}" not in scope.desired.guard_rails:
         message = f"namespace {name} exists on host {host!r} and is not ours: an admin has to remove it there"
         return Stall(Reason.CONFLICT, message)
     if labels.terminating(seen):
@@ -107,16 +109,6 @@ def _binding(scope: Scope, identity: str) -> Object:
         "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": TENANT_ROLE},
         "subjects": [_subject(identity)],
     }
-
-
-def _identity(scope: Scope) -> str:
-    """Whom the host takes us for; it stays the same as long as how we reach it does."""
-    key = ("identity", scope.desired.host.uid, scope.desired.host.kubeconfig)
-    known = scope.memory.recall(*key)
-    if known is None:
-        known = scope.host.kube.whoami()
-        scope.memory.remember(*key, value=known)
-    return str(known)
 
 
 def _subject(identity: str) -> Object:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from provisioner.outcomes import Done
 from provisioner.ports import NETWORK_POLICIES
-from provisioner.reconcile import labels
+from provisioner.reconcile import intruders, labels
 
 if TYPE_CHECKING:
     from provisioner.outcomes import Outcome
@@ -33,6 +33,7 @@ def isolate(scope: Scope) -> Outcome:
     """Sets the policies; repeated whenever they differ or were not looked at lately."""
     for body in policies(scope.desired):
         scope.apply(NETWORK_POLICIES, body)
+    intruders.clear(scope)
     return Done()
 
 

@@ -6,9 +6,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from provisioner.outcomes import Done, Stall, Wait
+from provisioner.ports import LIMIT_RANGES, NAMESPACES, NETWORK_POLICIES, RESOURCE_QUOTAS, ROLE_BINDINGS
+from provisioner.reconcile.watch import Watch
 from provisioner.release.digest import of_objects
 from tenancy.enums import ConditionStatus, ConditionType, Reason, StepState
 from tenancy.rules.conditions import Condition
+from tenancy.rules.drift import Place
+from tenancy.rules.lifecycle import summary
 from tenancy.rules.specs import EffectiveSpec, Observation, StepReport
 
 if TYPE_CHECKING:
@@ -17,9 +21,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from provisioner.outcomes import Fault, Outcome
-    from provisioner.ports import Guard, Host, Hosts, Kind, Kube, Object, Tenants
+    from provisioner.ports import Findings, Guard, Host, Hosts, Kind, Kube, Object, Tenants
     from provisioner.reconcile.memory import Memory
     from tenancy.enums import Sandbox
+    from tenancy.rules.drift import Established
     from tenancy.rules.specs import DesiredCluster
 
 T = TypeVar("T")
@@ -28,6 +33,10 @@ _LASTING: Final = {
     ConditionType.QUARANTINED: Reason.QUARANTINED,
 }
 """Conditions that are True while their steps run, and the reason once a step is done."""
+GUARD_RAILS: Final = frozenset({NAMESPACES, RESOURCE_QUOTAS, LIMIT_RANGES, NETWORK_POLICIES, ROLE_BINDINGS})
+"""Kinds of which every object of ours is watched."""
+_KEPT: Final = 10.0
+"""Seconds for which a look at a guard rail counts while a cluster is being brought about."""
 
 
 @dataclass
@@ -44,11 +53,13 @@ class Scope:
     pause: Callable[[float], None]
     """Seconds to let the world catch up within a pass: for what takes milliseconds only."""
     publish: Callable[[Observation], None]
+    findings: Findings
     # read
     _host: Host | None = None
     namespace: Object | None = None
     """The host's namespace of this cluster; ``None`` when there is none."""
     _tenant: Kube | None = None
+    _watch: Watch | None = None
     endpoint: str = ""
     gone: bool = False
     _conditions: dict[ConditionType, Condition] = field(default_factory=dict)
@@ -87,12 +98,66 @@ class Scope:
         found = (c for c in self.desired.conditions if c.type is kind)
         return next((c for c in found if c.observed_generation >= self.desired.generation), None)
 
+    @property
+    def watch(self) -> Watch:
+        """The guard rails of the host's namespace."""
+        if self._watch is None:
+            desired = self.desired
+            self._watch = Watch(
+                place=Place(desired.host.name, desired.namespace, desired.tenant, desired.name, desired.uid),
+                kube=self.host.kube,
+                audit=self.host.audit,
+                whoami=self.identity,
+                findings=self.findings,
+                now=self.now,
+                known=desired.guard_rails,
+                drifted=desired.drifted,
+                lists=GUARD_RAILS - {NAMESPACES},
+            )
+        return self._watch
+
+    def identity(self) -> str:
+        """Whom the host takes us for; it stays the same as long as how we reach it does."""
+        key = ("identity", self.desired.host.uid, self.desired.host.kubeconfig)
+        known = self.memory.recall(*key)
+        if known is None:
+            known = self.host.kube.whoami()
+            self.memory.remember(*key, value=known)
+        return str(known)
+
+    def keep(self, kind: Kind, body: Object) -> None:
+        """Sees to a guard rail; a pass that only waits takes a look of some seconds ago for its own."""
+        what, watch = self.watch.subject(kind, body), self.watch
+        key = ("kept", self.incarnation, what, of_objects(body))
+        if not self.settled and what in watch.known and self.memory.recall(*key, within=_KEPT):
+            watch.found[what] = watch.known[what]
+            return
+        self.memory.forget(*key)
+        watch.keep(kind, body)
+        self.memory.remember(*key)
+
+    def keep_namespace(self, body: Object) -> Object:
+        """The namespace as it is on the host; one that is made anew has nothing in it yet."""
+        self.watch.seed(NAMESPACES, [self.namespace] if self.namespace else [])
+        now = self.watch.keep(NAMESPACES, body)
+        if self.namespace is None:
+            self.watch.known = {}
+        return now
+
     def apply(self, kind: Kind, body: Object) -> None:
         """Applies an object of the host's namespace, unless that was done a moment ago."""
+        if kind in GUARD_RAILS:
+            self.keep(kind, body)
+            return
         key = ("applied", self.incarnation, self.desired.access_epoch, kind, of_objects(body))
         if not self.memory.recall(*key):
             self.host.kube.apply(kind, body)
             self.memory.remember(*key)
+
+    @property
+    def settled(self) -> bool:
+        """Whether everything was as wanted when it was last looked at."""
+        return summary(self.desired.conditions, self.desired.generation).true
 
     def note(self, name: str, kind: ConditionType, outcome: Outcome, began: datetime) -> None:
         """Takes down how a step ended."""
@@ -123,7 +188,8 @@ class Scope:
         news = tuple(c for c in self._conditions.values() if c not in self.desired.conditions)
         steps = (*self._steps, *(StepReport(name, StepState.PENDING) for name in ahead))
         key = ("published", self.desired.uid, steps)
-        if not news and not clean and not self.gone and self.memory.recall(*key):
+        rails = self._rails(clean=clean)
+        if not news and not clean and rails is None and not self.gone and self.memory.recall(*key):
             return
         self.publish(
             Observation(
@@ -134,6 +200,7 @@ class Scope:
                 endpoint=self.endpoint,
                 gone=self.gone,
                 sandbox=self._built(),
+                guard_rails=rails,
             )
         )
         self.memory.remember(*key)
@@ -142,6 +209,14 @@ class Scope:
         """The sandbox of the namespace, once this pass has seen to it; a teardown builds nothing."""
         built = self.desired.effective if self.namespace and not self.desired.deleting else None
         return built.sandbox if built else None
+
+    def _rails(self, *, clean: bool) -> dict[str, Established] | None:
+        """What is in place now, ``None`` when that is known; only a whole pass can tell that one is no more."""
+        if self._watch is None:
+            return None
+        whole = clean and not self.desired.quarantined
+        now = {**({} if whole else self._watch.known), **self._watch.found}
+        return None if now == self.desired.guard_rails else now
 
     def _set(self, kind: ConditionType, outcome: Outcome) -> None:
         if kind is ConditionType.QUARANTINED and outcome == Done():

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from tenancy.policy import Actor
 
+_AUDIT_LOG: Final = re.compile(r"file:/\S+")
 _KUBECONFIG: Final = re.compile(r"file:/\S+|env:[A-Za-z_][A-Za-z0-9_]*|in-cluster")
 
 _REGISTRY: Final = re.compile(
@@ -44,6 +45,7 @@ class HostRegistration:
     allowed_registries: tuple[str, ...] = ()
     require_digests: bool = False
     progress_file: str = ""
+    audit_log: str = ""
     accepts_clusters: bool = True
 
 
@@ -79,6 +81,9 @@ def _faults(name: str, registration: HostRegistration) -> Iterator[FieldError]:
             " never the credential"
         )
         yield FieldError("spec.kubeconfig", "not-a-reference", detail)
+    if registration.audit_log and not _AUDIT_LOG.fullmatch(registration.audit_log):
+        detail = "give 'file:/absolute/path' of a file that the workers can read, or leave it empty for none"
+        yield FieldError("spec.auditLog", "not-a-reference", detail)
     for index, cidr in enumerate(registration.client_cidrs):
         if not _is_network(cidr):
             detail = f"{cidr!r} is not a network such as '10.0.0.0/8'"

@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING, Any
 from django.db import transaction
 from django.utils import timezone
 
-from tenancy.actions import audit, operations, work
+from tenancy.actions import audit, findings, operations, work
 from tenancy.enums import ConditionType, OperationState, Phase, StepState, WorkKind
 from tenancy.models import ClusterCondition, HostCluster, Node, Operation, VirtualCluster
 from tenancy.queries import clusters
-from tenancy.rules import nodes
+from tenancy.rules import drift, nodes
 from tenancy.rules.lifecycle import derive_phase, summary
 from tenancy.rules.specs import Observation, facts_to_json
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
     from uuid import UUID
 
@@ -72,9 +73,17 @@ def record_host(lease: Lease, uid: UUID, seen: HostObservation) -> bool:
     )
     if seen.nodes is not None:
         _merge_nodes(host, seen.nodes)
+    if seen.guard_rails is not None:
+        HostCluster.objects.filter(pk=host.pk).update(guard_rails=drift.to_json(seen.guard_rails))
     if news:
         work.request_all(WorkKind.CLUSTER, host.clusters.values_list("uid", flat=True))
     return True
+
+
+@transaction.atomic
+def look_again(uids: Iterable[UUID]) -> int:
+    """Asks for a pass over clusters whose guard rails do not look as they were left; how many."""
+    return work.request_all(WorkKind.CLUSTER, uids)
 
 
 def _merge_nodes(host: HostCluster, seen: tuple[NodeFacts, ...]) -> None:
@@ -118,6 +127,8 @@ def _advance(cluster: VirtualCluster, seen: Observation, now: datetime) -> None:
             cluster.first_ready_at = now
     cluster.endpoint = seen.endpoint or cluster.endpoint
     cluster.sandbox = seen.sandbox or cluster.sandbox
+    if seen.guard_rails is not None:
+        cluster.guard_rails = drift.to_json(seen.guard_rails)
     cluster.phase = derive_phase(
         known,
         generation=cluster.generation,
@@ -126,7 +137,8 @@ def _advance(cluster: VirtualCluster, seen: Observation, now: datetime) -> None:
         deleting=cluster.deleting,
         quarantined=cluster.quarantined,
     )
-    cluster.save(update_fields=["observed_generation", "first_ready_at", "endpoint", "phase", "sandbox"])
+    written = ["observed_generation", "first_ready_at", "endpoint", "guard_rails", "phase", "sandbox"]
+    cluster.save(update_fields=written)
 
 
 def _progress(cluster: VirtualCluster, seen: Observation) -> None:
@@ -180,6 +192,7 @@ def _gone(cluster: VirtualCluster, seen: Observation) -> bool:
         uid=str(cluster.uid),
     )
     uid = cluster.uid
+    findings.close_all(cluster)
     cluster.delete()
     work.forget(WorkKind.CLUSTER, uid)
     return True

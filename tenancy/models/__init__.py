@@ -5,6 +5,7 @@ from __future__ import annotations
 from tenancy.models.access import AccessRequest, ApiToken, IdempotencyRecord
 from tenancy.models.audit import AuditEvent
 from tenancy.models.cluster import ClusterCondition, VirtualCluster
+from tenancy.models.finding import Finding
 from tenancy.models.host import HostCluster
 from tenancy.models.node import Node
 from tenancy.models.operation import Operation
@@ -18,6 +19,7 @@ __all__ = [
     "ApiToken",
     "AuditEvent",
     "ClusterCondition",
+    "Finding",
     "HostCluster",
     "IdempotencyRecord",
     "IsolationReport",

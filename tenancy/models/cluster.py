@@ -27,6 +27,8 @@ class VirtualCluster(models.Model):
     endpoint = models.CharField(max_length=300, blank=True)
     sandbox = models.CharField(max_length=32, blank=True)
     """What was built last: a choice that the spec leaves to Atoll is made once."""
+    guard_rails = models.JSONField(default=dict)
+    """See ``tenancy.rules.drift.Established``; by kind and name in the host's namespace."""
     first_ready_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(auto_now_add=True)
     created_by = models.CharField(max_length=150)

@@ -28,12 +28,15 @@ class HostCluster(models.Model):
     allowed_registries = models.JSONField(default=list)
     require_digests = models.BooleanField(default=False)
     progress_file = models.CharField(max_length=500, blank=True)
+    audit_log = models.CharField(max_length=500, blank=True)
     accepts_clusters = models.BooleanField(default=True)
     # Observed, by the provisioner only:
     reachable = choice_field(ConditionStatus, default=ConditionStatus.UNKNOWN)
     reason = choice_field(Reason, default=Reason.NOT_YET_REPORTED)
     message = models.TextField(blank=True)
     facts = models.JSONField(default=dict)
+    guard_rails = models.JSONField(default=dict)
+    """See ``tenancy.rules.drift.Established``; by kind and name on the host."""
     seen_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(auto_now_add=True)
     created_by = models.CharField(max_length=150)

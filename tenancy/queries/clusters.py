@@ -10,8 +10,8 @@ from tenancy import policy
 from tenancy.enums import ConditionStatus, ConditionType, OperationState, Permission, Reason, Sandbox, Trust
 from tenancy.errors import NotFound
 from tenancy.models import Operation, VirtualCluster
-from tenancy.queries import hosts, tenants
-from tenancy.rules import offers
+from tenancy.queries import findings, hosts, tenants
+from tenancy.rules import drift, offers
 from tenancy.rules.conditions import Condition
 from tenancy.rules.spec_parsing import parse_spec
 from tenancy.rules.specs import (
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from tenancy.models import Tenant
     from tenancy.policy import Actor
+    from tenancy.rules.drift import Established
 
 
 def visible_to(actor: Actor, tenant: Tenant | None = None) -> QuerySet[VirtualCluster]:
@@ -149,4 +150,13 @@ def to_desired(cluster: VirtualCluster) -> DesiredCluster:
         trust=Trust(cluster.tenant.trust),
         quarantined=cluster.quarantined,
         access_epoch=cluster.access_epoch,
+        guard_rails=drift.from_json(cluster.guard_rails),
+        drifted=findings.open_subjects(cluster.host.name, cluster.namespace),
     )
+
+
+def guarded(host_uid: UUID) -> dict[UUID, tuple[str, dict[str, Established]]]:
+    """Namespace and guard rails of each cluster of a host that has any and is to stay."""
+    rows = VirtualCluster.objects.filter(host_id=host_uid, deletion_requested_at__isnull=True)
+    found = rows.exclude(guard_rails={}).values_list("uid", "namespace", "guard_rails")
+    return {uid: (namespace, drift.from_json(rails)) for uid, namespace, rails in found}

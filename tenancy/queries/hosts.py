@@ -8,6 +8,7 @@ from tenancy import policy
 from tenancy.enums import Exposure, Permission
 from tenancy.errors import NotFound
 from tenancy.models import HostCluster
+from tenancy.rules.drift import from_json
 from tenancy.rules.specs import HostAccess, facts_from_json
 
 if TYPE_CHECKING:
@@ -61,4 +62,6 @@ def to_access(host: HostCluster) -> HostAccess:
         facts=facts_from_json(host.facts),
         allowed_registries=tuple(host.allowed_registries),
         require_digests=host.require_digests,
+        audit_log=host.audit_log,
+        guard_rails=from_json(host.guard_rails),
     )

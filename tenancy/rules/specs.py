@@ -10,6 +10,7 @@ from tenancy.rules import runtimes
 from tenancy.rules.runtimes import NO_OVERHEAD
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
     from decimal import Decimal
     from uuid import UUID
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
         StepState,
     )
     from tenancy.rules.conditions import Condition
+    from tenancy.rules.drift import Established
     from tenancy.rules.nodes import NodeFacts
     from tenancy.rules.runtimes import Overhead, RuntimeClass, SandboxFacts
 
@@ -120,6 +122,10 @@ class HostAccess:
     """Where tenants' images may come from, as ``ghcr.io`` or ``docker.io/library``; empty for anywhere."""
     require_digests: bool = False
     """Whether tenants' images are named by digest."""
+    audit_log: str = ""
+    """``file:/path`` of its API server's audit log as the workers read it; empty for none."""
+    guard_rails: Mapping[str, Established] = field(default_factory=dict)
+    """What of ``helm/host`` was seen in place, by kind and name."""
 
 
 @dataclass(frozen=True)
@@ -144,6 +150,10 @@ class DesiredCluster:
     quarantined: bool = False
     access_epoch: int = 0
     """Credentials of an earlier one must be dead before access is offered."""
+    guard_rails: Mapping[str, Established] = field(default_factory=dict)
+    """What was seen in place in the host's namespace, by kind and name."""
+    drifted: frozenset[str] = frozenset()
+    """Those of them with an open finding."""
 
 
 @dataclass(frozen=True)
@@ -187,6 +197,8 @@ class Observation:
     """Teardown proved that nothing is left on the host."""
     sandbox: Sandbox | None = None
     """What the pass built with: a choice left to Atoll is made once."""
+    guard_rails: Mapping[str, Established] | None = None
+    """All that are in place; ``None`` leaves what is known."""
 
 
 @dataclass(frozen=True)
@@ -200,6 +212,8 @@ class HostObservation:
     """``None`` leaves what is known."""
     nodes: tuple[NodeFacts, ...] | None = None
     """All of them; ``None`` leaves what is known."""
+    guard_rails: Mapping[str, Established] | None = None
+    """All of ``helm/host`` that are in place; ``None`` leaves what is known."""
 
 
 @dataclass(frozen=True)

@@ -71,6 +71,18 @@ def test_no_role_is_a_back_door(objects):
                 assert set(rule["resourceNames"]) == {"atoll-syncer", "atoll-tenant-manager"}
 
 
+def test_the_provisioner_keeps_every_policy_but_its_own_fence(objects):
+    for kind in ("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"):
+        there = {o["metadata"]["name"] for o in objects if o["kind"] == kind}
+        found = {
+            right.name
+            for right in rights.rights(objects, ["ClusterRole/atoll-provisioner"])
+            if (right.resource, right.verb)
+            == (f"{kind.lower()[:-1]}ies" if kind.endswith("y") else f"{kind.lower()}s", "patch")
+        }
+        assert found == there - {"atoll-provisioner-fence"}
+
+
 def test_nothing_cluster_wide_reads_secrets_or_reaches_into_pods(objects):
     wide = given(objects, "ClusterRole/atoll-provisioner")
     assert not [r for r in wide if r.split("/")[0].split(".")[0] in {"secrets", "pods", "serviceaccounts"}]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from provisioner.ports import SECRETS, SERVICES, STATEFUL_SETS, Busy
+from provisioner.ports import ROLE_BINDINGS, SECRETS, SERVICES, STATEFUL_SETS, Busy
 from provisioner.release.state import DIGEST_LABEL, SELECTOR, Status, record_name, revisions
 from tenancy.enums import Reason
 from tenancy.rules.names import RELEASE
@@ -12,7 +12,7 @@ from tenancy.rules.names import RELEASE
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from provisioner.ports import Guard
+    from provisioner.ports import Guard, Object
     from provisioner.release.state import Revision
     from tests.fakes.kube import Store
 
@@ -59,6 +59,7 @@ class FakeHelm:
             self._point()
         self._store.drop(STATEFUL_SETS, RELEASE, namespace)
         self._store.drop(SERVICES, RELEASE, namespace)
+        self._store.drop(ROLE_BINDINGS, f"vc-{RELEASE}", namespace)
         self._point()
         for revision in known:
             self._store.drop(SECRETS, record_name(revision.number), namespace)
@@ -108,3 +109,14 @@ class FakeHelm:
         if old is None:
             self._store.put(SERVICES, {"metadata": dict(where), "spec": {"clusterIP": "10.96.0.7"}})
         self._store.put(STATEFUL_SETS, {"metadata": dict(where), "spec": {"values": dict(values)}})
+        self._store.put(ROLE_BINDINGS, _binding(namespace))
+
+
+def _binding(namespace: str) -> Object:
+    """The syncer's rights."""
+    name = f"vc-{RELEASE}"
+    return {
+        "metadata": {"name": name, "namespace": namespace},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "atoll-syncer"},
+        "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": namespace}],
+    }

@@ -94,7 +94,10 @@ class FakeKube:
             for k, o in sorted(self._store.objects.items())
             if k[0] == kind.plural and namespace in {"", k[1]} and _matches(o, labels, fields)
         ]
-        return [{"metadata": i["metadata"]} for i in items] if brief else items
+        if brief:
+            return [{"metadata": i["metadata"]} for i in items]
+        # Objects of a list do not tell their kind.
+        return [{k: v for k, v in i.items() if k not in {"apiVersion", "kind"}} for i in items]
 
     def apply(self, kind: Kind, body: Object) -> Object:
         key = self._writable("apply", kind, body)
@@ -144,6 +147,19 @@ class FakeKube:
         worn = {**seen["metadata"].get("labels", {}), **labels}
         seen["metadata"]["labels"] = {name: value for name, value in worn.items() if value is not None}
         self._store.writes.append(("label", key))
+        self._point()
+
+    def merge(self, kind: Kind, name: str, patch: Object, namespace: str = "") -> None:
+        key = _key(kind, name, namespace)
+        self._effect("merge", key)
+        seen = self._store.objects.get(key)
+        if seen is None:
+            raise _not_found(key)
+        new = copy.deepcopy(seen)
+        _patch(new, patch)
+        if new != seen:
+            self._store.put(kind, new)
+            self._store.writes.append(("merge", key))
         self._point()
 
     def delete(self, kind: Kind, name: str, namespace: str = "", *, uid: str = "", grace: int = -1) -> bool:
@@ -245,6 +261,19 @@ def _merge(old: Object, new: Object) -> None:
             _merge(old[key], value)
         else:
             old[key] = value
+
+
+def _patch(old: Object, patch: Object) -> None:
+    """RFC 7396."""
+    for key, value in patch.items():
+        if value is None:
+            old.pop(key, None)
+        elif isinstance(value, dict):
+            if not isinstance(old.get(key), dict):
+                old[key] = {}
+            _patch(old[key], value)
+        else:
+            old[key] = copy.deepcopy(value)
 
 
 def _remove(seen: Object, before: Object, now: Object) -> None:

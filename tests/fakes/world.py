@@ -24,6 +24,7 @@ from provisioner.reconcile.control_plane import CREDENTIALS
 from tenancy.enums import Reason
 from tenancy.rules.names import RELEASE
 from tests.fakes import policies
+from tests.fakes.findings import FakeAuditLog
 from tests.fakes.helm import FakeHelm
 from tests.fakes.kube import FakeKube, Key, Store
 
@@ -67,6 +68,7 @@ class World:
     """Everything outside Atoll; a test changes its fields to bring trouble about."""
 
     host: Store = field(default_factory=Store)
+    audit: FakeAuditLog = field(default_factory=FakeAuditLog)
     tenants: dict[str, Store] = field(default_factory=dict)
     """By namespace on the host."""
     asleep: dict[str, Store] = field(default_factory=dict)
@@ -119,6 +121,9 @@ class World:
                 self.tenants.pop(name, None)
             else:
                 self._control_plane(name)
+        for (plural, _, _), quota in self.host.objects.items():
+            if plural == RESOURCE_QUOTAS.plural:
+                quota["status"] = {"hard": dict(quota["spec"]["hard"])}
         for store in self.tenants.values():
             self._tenant(store)
 
@@ -212,7 +217,7 @@ class FakeHosts:
         store.refuse = _away(world.away) if world.away else store.refuse
         helm = FakeHelm(store, guard, world.point)
         helm.fault = world.helm_fault
-        return Host(HostKube(store, guard, point=world.point), helm)
+        return Host(HostKube(store, guard, point=world.point), helm, world.audit)
 
     def starting(self, access: HostAccess) -> str:
         return self._world.building

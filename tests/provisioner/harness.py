@@ -22,6 +22,7 @@ from tenancy.rules.lifecycle import summary
 from tenancy.rules.names import host_namespace
 from tenancy.rules.runtimes import RuntimeClass, SandboxFacts
 from tenancy.rules.specs import DesiredCluster, EffectiveSpec, HostAccess, HostFacts, Resources
+from tests.fakes.findings import FakeFindings
 from tests.fakes.world import FakeGuard, World
 
 if TYPE_CHECKING:
@@ -88,6 +89,7 @@ class Team:
     wanted: DesiredCluster = WANTED
     memory: Memory = field(default_factory=Memory)
     guard: FakeGuard = field(default_factory=FakeGuard)
+    findings: FakeFindings = field(default_factory=FakeFindings)
     steps: tuple[StepReport, ...] = ()
     observed_generation: int = 0
     gone: bool = False
@@ -97,6 +99,7 @@ class Team:
     def once(self) -> Outcome | None:
         """One pass; ``None`` when it ended with a fault, which is kept."""
         self.fault = None
+        self.wanted = replace(self.wanted, drifted=frozenset(self.findings.open))
         scope = Scope(
             desired=self.wanted,
             hosts=self.world.hosts(),
@@ -107,6 +110,7 @@ class Team:
             now=lambda: self.world.now,
             pause=lambda _seconds: None,
             publish=self._keep,
+            findings=self.findings,
         )
         try:
             return engine.reconcile(scope, build=BUILD, teardown=TEARDOWN, quarantine=QUARANTINE)
@@ -160,8 +164,13 @@ class Team:
         available = summary(fresh.values(), self.wanted.generation).true
         ever = self.wanted.ever_ready or (seen.clean and available)
         endpoint = seen.endpoint or self.wanted.endpoint
+        rails = self.wanted.guard_rails if seen.guard_rails is None else seen.guard_rails
         self.wanted = replace(
-            self.wanted, conditions=tuple(fresh.values()), ever_ready=ever, endpoint=endpoint
+            self.wanted,
+            conditions=tuple(fresh.values()),
+            ever_ready=ever,
+            endpoint=endpoint,
+            guard_rails=rails,
         )
         if seen.clean and not self.wanted.deleting:
             self.observed_generation = seen.generation

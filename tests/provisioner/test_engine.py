@@ -11,6 +11,7 @@ from provisioner.reconcile.engine import Step
 from provisioner.reconcile.memory import Memory
 from provisioner.reconcile.scope import Scope
 from tenancy.enums import ConditionStatus, ConditionType, Reason, StepState
+from tests.fakes.findings import FakeFindings
 from tests.fakes.world import FakeGuard, World
 from tests.provisioner.harness import CHART, WANTED
 
@@ -34,6 +35,7 @@ class Passes:
             now=lambda: world.now + timedelta(seconds=next(ticks)),
             pause=lambda _: None,
             publish=self.reports.append,
+            findings=FakeFindings(),
         )
 
     def _step(self, kind, ending):

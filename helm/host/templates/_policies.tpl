@@ -7,6 +7,13 @@ labels:
   tenancy.atoll.internal/policies: {{ (index . 0).Chart.Version | quote }}
 {{- end -}}
 
+{{- /* What the provisioner may put back; a test holds the list to the files. Its own fence is not among it. */ -}}
+{{- define "host.policy.kept" -}}
+{{- range list "control-plane" "frozen" "guard-rails" "hardening" "namespaces" "network-policies" "placement" "pod-identity" "secrets" "services" "tenant-fence" "volumes" }}
+- {{ $.Values.policies.name }}-{{ . }}
+{{- end }}
+{{- end -}}
+
 {{- /* In force in every tenant's namespace. */ -}}
 {{- define "host.policy.binding" -}}
 {{- $root := index . 0 -}}

@@ -54,6 +54,12 @@ class HostSpec(StrictSerializer):
     )
     require_digests = Flag(default=False, help_text="Tenants' images are named by digest.")
     progress_file = Text(default="", allow_blank=True, max_length=500)
+    audit_log = Text(
+        default="",
+        allow_blank=True,
+        max_length=500,
+        help_text="Its API server's audit log as the workers read it, `file:/path`: tells who changed a guard rail.",
+    )
     accepts_clusters = Flag(default=True)
 
     @staticmethod

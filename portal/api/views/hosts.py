@@ -71,5 +71,6 @@ class OneHost(Resource):
             allowed_registries=tuple(self.body["allowed_registries"]),
             require_digests=self.body["require_digests"],
             progress_file=self.body["progress_file"],
+            audit_log=self.body["audit_log"],
             accepts_clusters=self.body["accepts_clusters"],
         )

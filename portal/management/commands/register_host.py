@@ -33,6 +33,7 @@ class Command(BaseCommand):
         parser.add_argument("--control-plane-selector", action="append", default=[], metavar="LABEL=VALUE")
         parser.add_argument("--workload-selector", action="append", default=[], metavar="LABEL=VALUE")
         parser.add_argument("--progress-file", default="")
+        parser.add_argument("--audit-log", default="", help="file:/path, as the workers read it")
         parser.add_argument("--check", action="store_true", help="only tell whether it could be done")
 
     @transaction.atomic
@@ -59,6 +60,7 @@ def _registration(options: dict[str, Any]) -> hosts.HostRegistration:
         control_plane_selector=_labels(options["control_plane_selector"]),
         workload_selector=_labels(options["workload_selector"]),
         progress_file=options["progress_file"],
+        audit_log=options["audit_log"],
     )
 
 

@@ -102,6 +102,8 @@ MATRIX: Final[dict[str, Line]] = {
         f"{_CLUSTER}/reports/{{report}}/download", _LOOK
     ),
     "GET /api/v1/attestation/keys": Line("/api/v1/attestation/keys", _OPEN),
+    "GET /api/v1/tenants/{tenant}/clusters/{name}/findings": Line(f"{_CLUSTER}/findings", _LOOK),
+    "GET /api/v1/findings": Line("/api/v1/findings", (403, 403, 403, 403, 2, 2, 401, 403, 403)),
     "GET /api/v1/operations": Line("/api/v1/operations", _EVERYBODY),
     "GET /api/v1/operations/{uid}": Line("/api/v1/operations/{operation}", _LOOK),
     "GET /api/v1/hosts": Line("/api/v1/hosts", _EVERYBODY),

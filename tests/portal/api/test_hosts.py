@@ -25,6 +25,7 @@ def test_an_admin_registers_a_host(admin):
         "allowedRegistries": [],
         "requireDigests": False,
         "progressFile": "",
+        "auditLog": "",
         "acceptsClusters": True,
     }
     assert (body["status"]["reachable"], body["status"]["reason"]) == ("Unknown", "NotYetReported")
@@ -69,6 +70,7 @@ def test_a_pasted_kubeconfig_is_refused_with_the_reason(admin, pasted):
         ({"kubernetesVersions": ["0.1"]}, "spec.kubernetesVersions[0]"),
         ({"exposure": "telepathy"}, "spec.exposure"),
         ({"workloadSelector": {"a": 1}}, "spec.workloadSelector.a"),
+        ({"auditLog": "/var/log/audit.log"}, "spec.auditLog"),
         ({"acceptsClusters": 1}, "spec.acceptsClusters"),
         ({"requireDigests": "yes"}, "spec.requireDigests"),
         ({"allowedRegistries": ["ghcr.io", "https://ghcr.io"]}, "spec.allowedRegistries[1]"),
