@@ -9,7 +9,7 @@ from provisioner.outcomes import Permanent, Transient
 from tenancy.enums import Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -209,8 +209,13 @@ class Helm(Protocol):
     def uninstall(self, namespace: str) -> None:
         """Removes the release and its records; nothing when there is none."""
 
-    def render(self, chart: Path, values: Mapping[str, Any], version: str) -> list[Object]:
-        """What a chart makes of these values for a host of this version; asks no host."""
+    def render(
+        self, chart: Path, values: Mapping[str, Any], version: str, offers: Sequence[str]
+    ) -> list[Object]:
+        """What a chart makes of these values for a host of this version; asks no host.
+
+        ``offers`` are kinds, as ``group/version/Kind``, that the host has beside those that all have.
+        """
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from tenancy.enums import Reason
 from tenancy.rules.names import RELEASE
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Mapping
+    from collections.abc import Coroutine, Mapping, Sequence
     from pathlib import Path
 
     from provisioner.ports import Guard, Object
@@ -124,8 +124,11 @@ class PyHelm:
     def uninstall(self, namespace: str) -> None:
         _await(self._client().uninstall_release(RELEASE, namespace=namespace))
 
-    def render(self, chart: Path, values: Mapping[str, Any], version: str) -> list[Object]:
+    def render(
+        self, chart: Path, values: Mapping[str, Any], version: str, offers: Sequence[str]
+    ) -> list[Object]:
         words = ["template", HOST_RELEASE, chart, "--namespace", HOST_NAMESPACE, "--kube-version", version]
+        words += [word for kind in offers for word in ("--api-versions", kind)]
         text = _await(self._command.run([*words, "--values", "-"], yaml.safe_dump(dict(values)).encode()))
         return [found for found in yaml.safe_load_all(text) if found]
 

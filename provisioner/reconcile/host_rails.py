@@ -40,7 +40,11 @@ INSTALL: Final = (
     f"an admin installs the policies anew: ./atoll host add, or helm upgrade --install {HOST_RELEASE} helm/host"
     f" --namespace {HOST_NAMESPACE} --force-conflicts"
 )
-FENCE: Final = "atoll-provisioner-fence"
+OWN_FENCES: Final = "atoll-provisioner-"
+"""How the policies that keep the provisioner itself in its bounds begin."""
+_MUTATES: Final = semver.Version(1, 36)
+"""Kubernetes' first version with mutating admission policies."""
+_MUTATING: Final = tuple(f"{kind.api}/{kind.name}" for kind in (MUTATIONS, MUTATION_BINDINGS))
 _KEPT: Final = {kind.name: kind for kind in (POLICIES, POLICY_BINDINGS, MUTATION_BINDINGS)}
 _TOLD: Final = {
     kind.name: kind for kind in (MUTATIONS, CLUSTER_ROLES, CLUSTER_ROLE_BINDINGS, ROLES, ROLE_BINDINGS)
@@ -64,7 +68,9 @@ def render(host: Host, chart: Path, identity: str, version: str, memory: Memory)
     key = ("host rails", of_release(chart, values), version)
     known: Rails | None = memory.recall(*key, within=_RENDERED)
     if known is None:
-        known = _rails(host.helm.render(chart, values, version))
+        mutating = _MUTATING if semver.Version.parse(version.removeprefix("v")) >= _MUTATES else ()
+        documents = host.helm.render(chart, values, version, mutating)
+        known = _rails([d for d in documents if mutating or not d["kind"].startswith("Mutating")])
         memory.remember(*key, value=known)
     return known
 
@@ -85,7 +91,7 @@ def keep(watch: Watch, rails: Rails) -> str:
 def _one(watch: Watch, kind: Kind, body: Object) -> str:
     """What is wrong with it and cannot be put right from here."""
     what = watch.subject(kind, body)
-    if kind.name in _TOLD or body["metadata"]["name"] == FENCE:
+    if kind.name in _TOLD or body["metadata"]["name"].startswith(OWN_FENCES):
         return "" if watch.report(kind, body, INSTALL) else f"{what} is not as the chart makes it"
     try:
         watch.keep(kind, body)

@@ -71,16 +71,23 @@ def test_no_role_is_a_back_door(objects):
                 assert set(rule["resourceNames"]) == {"atoll-syncer", "atoll-tenant-manager"}
 
 
-def test_the_provisioner_keeps_every_policy_but_its_own_fence(objects):
-    for kind in ("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"):
-        there = {o["metadata"]["name"] for o in objects if o["kind"] == kind}
-        found = {
-            right.name
-            for right in rights.rights(objects, ["ClusterRole/atoll-provisioner"])
-            if (right.resource, right.verb)
-            == (f"{kind.lower()[:-1]}ies" if kind.endswith("y") else f"{kind.lower()}s", "patch")
-        }
-        assert found == there - {"atoll-provisioner-fence"}
+@pytest.mark.parametrize(
+    ("kind", "resource", "kept"),
+    [
+        ("ValidatingAdmissionPolicy", "validatingadmissionpolicies", True),
+        ("ValidatingAdmissionPolicyBinding", "validatingadmissionpolicybindings", True),
+        ("MutatingAdmissionPolicy", "mutatingadmissionpolicies", False),
+        ("MutatingAdmissionPolicyBinding", "mutatingadmissionpolicybindings", True),
+    ],
+)
+def test_the_provisioner_keeps_all_policies_but_its_own_fences_and_what_mutates(
+    objects, kind, resource, kept
+):
+    there = {o["metadata"]["name"] for o in objects if o["kind"] == kind}
+    given = rights.rights(objects, ["ClusterRole/atoll-provisioner"])
+    found = {right.name for right in given if (right.resource, right.verb) == (resource, "patch")}
+    assert there
+    assert found == ({n for n in there if not n.startswith("atoll-provisioner-")} if kept else set())
 
 
 def test_nothing_cluster_wide_reads_secrets_or_reaches_into_pods(objects):

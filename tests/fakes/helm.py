@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING, Any
 
 from provisioner.ports import ROLE_BINDINGS, SECRETS, SERVICES, STATEFUL_SETS, Busy
@@ -10,7 +11,8 @@ from tenancy.enums import Reason
 from tenancy.rules.names import RELEASE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
     from provisioner.ports import Guard, Object
     from provisioner.release.state import Revision
@@ -25,6 +27,8 @@ class FakeHelm:
         self._guard = guard
         self._point = point
         self.fault: Exception | None = None
+        self.documents: list[Object] = []
+        """What a chart is rendered to."""
 
     def install(self, namespace: str, values: Mapping[str, Any], digest: str) -> None:
         self._begin()
@@ -64,6 +68,11 @@ class FakeHelm:
         for revision in known:
             self._store.drop(SECRETS, record_name(revision.number), namespace)
         self._point()
+
+    def render(
+        self, chart: Path, values: Mapping[str, Any], version: str, offers: Sequence[str]
+    ) -> list[Object]:
+        return copy.deepcopy(self.documents)
 
     def _begin(self) -> None:
         self._guard.check()
