@@ -62,7 +62,8 @@ class Admin:
 def prepare(admin: Admin, name: str) -> datetime:
     """Installs helm/host and writes the provisioner's kubeconfig; gives the time at which that ends."""
     _clear_unfinished(admin)
-    admin.run_helm("upgrade", "--install", RELEASE, str(CHART))
+    # The provisioner keeps the policies too, and may have written fields that this chart changes.
+    admin.run_helm("upgrade", "--install", RELEASE, str(CHART), "--force-conflicts")
     token, ends = _mint(admin.kubeconfig)
     _wait_for_rights(kubeconfig(admin.kubeconfig, token))
     text = yaml.safe_dump(kubeconfig(admin.kubeconfig, token), sort_keys=False)

@@ -3,9 +3,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import yaml
 
 from provisioner.reconcile.attestation.host_claims import HOST_POLICIES
-from tests.charts.conftest import one
+from tests.charts.conftest import CHARTS, one
 from tests.support import rights
 
 CHART = "host"
@@ -80,9 +81,10 @@ def test_no_role_is_a_back_door(objects):
         ("MutatingAdmissionPolicyBinding", "mutatingadmissionpolicybindings", True),
     ],
 )
-def test_the_provisioner_keeps_all_policies_but_its_own_fences_and_what_mutates(
-    objects, kind, resource, kept
-):
+def test_the_provisioner_keeps_all_policies_but_its_own_fences_and_what_mutates(helm, kind, resource, kept):
+    mutating = "admissionregistration.k8s.io/v1/MutatingAdmissionPolicy"
+    text = helm.run("template", "host", str(CHARTS / CHART), "--api-versions", mutating, values={}).stdout
+    objects = [document for document in yaml.safe_load_all(text) if document]
     there = {o["metadata"]["name"] for o in objects if o["kind"] == kind}
     given = rights.rights(objects, ["ClusterRole/atoll-provisioner"])
     found = {right.name for right in given if (right.resource, right.verb) == (resource, "patch")}
