@@ -64,12 +64,6 @@ ROLE_BINDINGS: Final = Kind("rbac.authorization.k8s.io/v1", "rolebindings", "Rol
 CLUSTER_ROLE_BINDINGS: Final = Kind(
     "rbac.authorization.k8s.io/v1", "clusterrolebindings", "ClusterRoleBinding"
 )
-CLUSTER_ROLES: Final = Kind("rbac.authorization.k8s.io/v1", "clusterroles", "ClusterRole")
-_ADMISSION: Final = "admissionregistration.k8s.io/v1"
-POLICIES: Final = Kind(_ADMISSION, "validatingadmissionpolicies", "ValidatingAdmissionPolicy")
-POLICY_BINDINGS: Final = Kind(
-    _ADMISSION, "validatingadmissionpolicybindings", "ValidatingAdmissionPolicyBinding"
-)
 
 
 HOST_RELEASE: Final = "atoll-host"
