@@ -91,14 +91,15 @@ def keep(watch: Watch, rails: Rails) -> str:
 def _one(watch: Watch, kind: Kind, body: Object) -> str:
     """What is wrong with it and cannot be put right from here."""
     what = watch.subject(kind, body)
-    if kind.name in _TOLD or body["metadata"]["name"].startswith(OWN_FENCES):
-        return "" if watch.report(kind, body, INSTALL) else f"{what} is not as the chart makes it"
+    told = kind.name in _TOLD or body["metadata"]["name"].startswith(OWN_FENCES)
     try:
+        if told:
+            return "" if watch.report(kind, body, INSTALL) else f"{what} is not as the chart makes it"
         watch.keep(kind, body)
     except (Transient, Permanent) as fault:
         if what in watch.known:
             watch.found[what] = watch.known[what]
-        return f"{what} cannot be put right ({fault.message})"
+        return f"{what} cannot be {'read' if told else 'put right'} ({fault.message})"
     return ""
 
 
@@ -114,9 +115,14 @@ def _values(identity: str) -> dict[str, Any]:
 
 def _rails(documents: list[Object]) -> Rails:
     kinds = {**_KEPT, **_TOLD}
-    bodies = tuple((kinds[d["kind"]], _helms(d)) for d in documents if d["kind"] in kinds)
+    bodies = tuple((kinds[d["kind"]], _helms(d)) for d in documents if d["kind"] in kinds and _readable(d))
     versions = [v for v in (_version(body) for _, body in bodies) if v]
     return Rails(max(versions, default=semver.Version(0)), bodies)
+
+
+def _readable(body: Object) -> bool:
+    """Of what is in a namespace, it may read its own rights in ``default`` only."""
+    return body["metadata"].get("namespace", "default") == "default"
 
 
 def _helms(body: Object) -> Object:

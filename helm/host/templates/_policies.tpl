@@ -10,7 +10,7 @@ labels:
 {{- /* What the provisioner may put back; a test holds the list to the files. Its own fences are not among it, and
        "inject" is not: who may write mutating policies may make any pod of the host run what they like. */ -}}
 {{- define "host.policy.kept" -}}
-{{- range list "control-plane" "frozen" "gpu-gate" "guard-rails" "hardening" "namespaces" "network-policies" "placement" "pod-identity" "secrets" "services" "tenant-fence" "volumes" }}
+{{- range list "control-plane" "devices" "frozen" "gpu-gate" "guard-rails" "hardening" "images" "metadata" "namespaces" "network-policies" "placement" "pod-identity" "secrets" "services" "tenant-fence" "volumes" }}
 - {{ $.Values.policies.name }}-{{ . }}
 {{- end }}
 {{- end -}}
