@@ -122,7 +122,7 @@ def _rails(documents: list[Object]) -> Rails:
 
 def _readable(body: Object) -> bool:
     """Of what is in a namespace, it may read its own rights in ``default`` only."""
-    return body["metadata"].get("namespace", "default") == "default"
+    return bool(body["metadata"].get("namespace", "default") == "default")
 
 
 def _helms(body: Object) -> Object:
