@@ -129,7 +129,8 @@ class Scope:
         """Sees to a guard rail; a pass that only waits takes a look of some seconds ago for its own."""
         what, watch = self.watch.subject(kind, body), self.watch
         key = ("kept", self.incarnation, what, of_objects(body))
-        if not self.settled and what in watch.known and self.memory.recall(*key, within=_KEPT):
+        lately = not self.settled and self.memory.recall(*key, within=_KEPT)
+        if lately and watch.established(kind, body):
             watch.found[what] = watch.known[what]
             return
         self.memory.forget(*key)

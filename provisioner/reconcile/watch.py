@@ -70,6 +70,11 @@ class Watch:
             raise Transient(msg, Reason.CONFLICT)
         return self._right(kind, body, now)
 
+    def established(self, kind: Kind, body: Object) -> bool:
+        """Whether it was in place when this was last wanted, and nothing else since."""
+        known = self.known.get(self.subject(kind, body))
+        return known is not None and known.wanted == _wish(body)
+
     def report(self, kind: Kind, body: Object, advice: str) -> bool:
         """As ``keep`` for what may not be written: tells of it and leaves it; whether it is as wanted."""
         seen = self.look(kind, body)
