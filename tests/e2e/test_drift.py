@@ -116,7 +116,6 @@ def test_guard_rails_of_a_cluster(stack, demo, mallory, findings):
     with stack.client() as member:
         own = member.get("/tenants/demo/clusters/first/findings").json()["items"]
     assert len(own) == len(DELETED) + len(EDITED) + 1
-    demo.wait_ready("first")
 
 
 def test_a_binding_that_gives_a_tenant_more_is_taken_away(stack, mallory, findings):
