@@ -189,7 +189,7 @@ def test_one_that_is_only_half_made_is_stopped_too(team):
 def test_one_that_is_not_on_the_host_yet_has_nothing_to_stop(team):
     begin(team)
     contain(team)
-    assert team.world.host.objects == {}
+    assert team.world.left == {}
 
 
 def test_lifted_it_comes_back_with_what_it_stored_and_other_accounts(ready):
@@ -268,4 +268,4 @@ def test_a_quarantined_cluster_can_be_deleted(ready):
     ready.delete()
     ready.until_settled()
     assert ready.gone
-    assert ready.world.host.objects == {}
+    assert ready.world.left == {}
