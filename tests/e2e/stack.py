@@ -185,6 +185,22 @@ class Team:
     def wait_gone(self, name: str, seconds: float = 240) -> None:
         wait_for(f"{name} is gone", lambda: self.get(name).status_code == 404, seconds)
 
+    def report(self, name: str, seconds: float = 90) -> dict[str, Any]:
+        """An isolation report asked for now, made."""
+        asked = self.api.post(self.path(name, "/reports"), json={})
+        assert asked.status_code == 202, asked.text
+        path = self.path(name, f"/reports/{asked.json()['uid']}")
+
+        def made() -> Any:
+            found = self.api.get(path).json()
+            return found if found["state"] != "pending" else None
+
+        found: dict[str, Any] = wait_for(f"the report of {name} is made", made, seconds)
+        return found
+
+    def phase(self, name: str) -> str:
+        return str(self.get(name).json()["status"]["phase"])
+
     def kubeconfig(self, name: str, folder: Path) -> Path:
         answer = self.api.post(self.path(name, "/kubeconfig"), json={})
         assert answer.status_code == 201, answer.text

@@ -62,6 +62,16 @@ def binding(namespace, role="atoll-tenant-manager"):
     return ("rolebinding", "fenced", f"--clusterrole={role}", who, "-n", namespace)
 
 
+def quarantine_and_back(stack, demo):
+    with stack.client("admin.token") as api:
+        where = demo.path("rights", "/quarantine")
+        assert api.post(where, json={"reason": "rights"}).status_code == 202
+        contained = lambda: demo.get("rights").json()["status"]["quarantine"]["contained"]  # noqa: E731
+        wait_for("nothing of it runs", contained, 60)
+        assert api.delete(where).status_code == 202
+    demo.wait_ready("rights")
+
+
 def other_cluster(found, own):
     return found.startswith("atoll-") and found != own
 
@@ -81,6 +91,8 @@ def test_every_right_is_used_and_no_request_denied(stack, demo, tmp_path):
     demo.wait_ready("rights")
     demo.kubeconfig("rights", tmp_path)
     judge_a_node(stack)
+    assert demo.report("rights")["verdict"] is True
+    quarantine_and_back(stack, demo)
     bindings = stack.host("get", "rolebindings", "-n", namespace)["items"]
     assert demo.delete("rights").status_code == 202
     demo.wait_gone("rights")
