@@ -189,7 +189,7 @@ class HostKube(FakeKube):
     def rehearse(self, kind: Any, body: Object) -> Rehearsal:
         plain = super().rehearse(kind, body)
         namespace = self._store.seen(NAMESPACES, body["metadata"]["namespace"])
-        if plain.made is None or namespace is None:
+        if kind is not PODS or plain.made is None or namespace is None:
             return plain
         return policies.judge(plain.made, namespace, self._store.lenient)
 
