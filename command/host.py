@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import os
 import time
 from dataclasses import dataclass
@@ -59,11 +60,16 @@ class Admin:
         return programs.run(argv, environment=environment, timeout=HELM_TIMEOUT)
 
 
-def prepare(admin: Admin, name: str) -> datetime:
-    """Installs helm/host and writes the provisioner's kubeconfig; gives the time at which that ends."""
+def prepare(admin: Admin, name: str, values: dict[str, Any] | None = None) -> datetime:
+    """Installs helm/host and writes the provisioner's kubeconfig; gives the time at which that ends.
+
+    ``values`` is what this host has otherwise than the chart's defaults; ``None`` keeps what it
+    was installed with.
+    """
     _clear_unfinished(admin)
+    given = ["--reset-then-reuse-values"] if values is None else ["--set-json", json.dumps(values)]
     # The provisioner keeps the policies too, and may have written fields that this chart changes.
-    admin.run_helm("upgrade", "--install", RELEASE, str(CHART), "--force-conflicts")
+    admin.run_helm("upgrade", "--install", RELEASE, str(CHART), "--force-conflicts", *given)
     token, ends = _mint(admin.kubeconfig)
     _wait_for_rights(kubeconfig(admin.kubeconfig, token))
     text = yaml.safe_dump(kubeconfig(admin.kubeconfig, token), sort_keys=False)

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from command import database, host
 from command.home import LAB_HOST
@@ -61,7 +61,8 @@ class HostKeeper:
             return
         began = since_start()
         admin = host.Admin(kubeconfig, helm(self.home, self.choice), self.home)
-        ends = host.prepare(admin, self.choice.name)
+        values = lab_values(self.home) if self.choice.name == LAB_HOST else None
+        ends = host.prepare(admin, self.choice.name, values)
         known = registration(self.home, self.choice)
         if known != self.registered:
             database.manage(self.environment, "register_host", *known)
@@ -112,6 +113,20 @@ def lab_audit_log(home: Home) -> list[str]:
         return ["--audit-log", f"file:{lab_api.describe(home.root).audit_log}"]
     except LabError:
         return []
+
+
+def lab_values(home: Home) -> dict[str, Any]:
+    """Of helm/host: the lab's nodes keep everything in folders of their own."""
+    lab = lab_api.describe(home.root)
+    paths = lab.on_nodes
+    wipe = {
+        "ctr": str(lab.bin_dir / "ctr"),
+        "socket": paths.socket,
+        "kubelet": paths.kubelet,
+        "podLogs": paths.logs,
+        "volumes": [paths.volumes],
+    }
+    return {"wipe": wipe}
 
 
 def helm(home: Home, choice: HostChoice) -> str:

@@ -40,7 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     verbs = parser.add_subparsers(required=True, metavar="VERB")
     verb = verbs.add_parser("up", help="start it, or say that it runs")
-    verb.add_argument("--workers", type=int, help="worker nodes (first start: 1)")
+    verb.add_argument("--workers", type=int, help="worker nodes (first start: 2)")
     verb.add_argument("--gpus", type=int, help="pretend accelerators on each worker (first start: 0)")
     verb.add_argument("--fake-nodes", type=int, help="nodes that are played by KWOK (first start: 0)")
     verb.add_argument(

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from lab import packages, progress, reap, registry, runtime, start
+from lab import packages, progress, reap, registry, runtime, start, view
 from lab.errors import LabError
 from lab.instance import Instance, Options, identify
 from lab.progress import Progress, State
@@ -41,6 +41,19 @@ class Lab:
     service_cidr: str
     client_cidr: str
     audit_log: Path
+    on_nodes: NodePaths
+
+
+@dataclass(frozen=True, slots=True)
+class NodePaths:
+    """Where things are on a node, as its own processes see it; ``$NODE`` is the node's name."""
+
+    socket: str
+    """containerd's."""
+    kubelet: str
+    logs: str
+    volumes: str
+    """Folders of the storage class."""
 
 
 def up(
@@ -99,6 +112,12 @@ def describe(home: Path) -> Lab:
         service_cidr=str(lab.ranges.services),
         client_cidr=f"{lab.ranges.client}/32",
         audit_log=lab.audit_log,
+        on_nodes=NodePaths(
+            socket=f"{lab.run}/$NODE/containerd.sock",
+            kubelet=str(view.HOME / "kubelet"),
+            logs=str(view.HOME / "log" / "pods"),
+            volumes=str(view.HOME / "volumes"),
+        ),
     )
 
 

@@ -89,7 +89,7 @@ class Ranges:
 class Options:
     """What a person may ask of a lab; it is kept in its home for the next start."""
 
-    workers: int = 1
+    workers: int = 2
     gpus: int = 0
     fake_nodes: int = 0
 

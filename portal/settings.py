@@ -141,6 +141,7 @@ SPECTACULAR_SETTINGS = {
             "OperationState",
             "Persistence",
             "Phase",
+            "PoolKind",
             "PlatformRole",
             "ClaimResult",
             "Reason",

@@ -35,11 +35,13 @@ NODES: Final = Kind("v1", "nodes", "Node")
 PODS: Final = Kind("v1", "pods", "Pod")
 EVENTS: Final = Kind("v1", "events", "Event")
 SECRETS: Final = Kind("v1", "secrets", "Secret")
+CONFIG_MAPS: Final = Kind("v1", "configmaps", "ConfigMap")
 SERVICES: Final = Kind("v1", "services", "Service")
 SERVICE_ACCOUNTS: Final = Kind("v1", "serviceaccounts", "ServiceAccount")
 RESOURCE_QUOTAS: Final = Kind("v1", "resourcequotas", "ResourceQuota")
 LIMIT_RANGES: Final = Kind("v1", "limitranges", "LimitRange")
 VOLUMES: Final = Kind("v1", "persistentvolumes", "PersistentVolume")
+CLAIMS: Final = Kind("v1", "persistentvolumeclaims", "PersistentVolumeClaim")
 DEPLOYMENTS: Final = Kind("apps/v1", "deployments", "Deployment")
 STATEFUL_SETS: Final = Kind("apps/v1", "statefulsets", "StatefulSet")
 ENDPOINT_SLICES: Final = Kind("discovery.k8s.io/v1", "endpointslices", "EndpointSlice")
@@ -165,8 +167,11 @@ class Kube(Protocol):
     def label(self, kind: Kind, name: str, labels: Mapping[str, str | None], namespace: str = "") -> None:
         """Sets labels, takes those away that are ``None``, and leaves the rest alone."""
 
-    def merge(self, kind: Kind, name: str, patch: Object, namespace: str = "") -> None:
-        """Sets what the patch says and removes what it says null of; lists as a whole. ``Busy`` when it is not there."""
+    def merge(self, kind: Kind, name: str, body: Object, namespace: str = "") -> Object:
+        """Lays ``body`` over the object: maps are merged, None takes a key out, lists are replaced.
+
+        With ``metadata.resourceVersion`` in it only over that very state, else ``Busy``.
+        """
 
     def delete(self, kind: Kind, name: str, namespace: str = "", *, uid: str = "", grace: int = -1) -> bool:
         """Starts the end of an object; False when it was not there.

@@ -137,6 +137,7 @@ class Relay:
             (RESYNC, lambda: work.resync(WorkKind.CLUSTER)),
             (RESYNC, lambda: work.resync(WorkKind.HOST)),
             (30, reports.schedule),
+            (RESYNC, lambda: work.resync(WorkKind.NODE)),
             (3600, operations.sweep),
             (3600, idempotency.sweep),
         )

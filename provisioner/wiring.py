@@ -36,15 +36,19 @@ from provisioner.reconcile.attestation import report
 from provisioner.reconcile.engine import Step
 from provisioner.reconcile.holding import SECONDS, Holding
 from provisioner.reconcile.memory import Memory
+from provisioner.reconcile.moving import passing
+from provisioner.reconcile.moving.scope import NodeScope
 from provisioner.reconcile.scope import Scope
 from provisioner.reconcile.watch import Watch
 from tenancy.actions import access as kubeconfigs
 from tenancy.actions import findings, observations, reports, work
+from tenancy.actions import nodes as node_records
 from tenancy.enums import ConditionType, WorkKind
 from tenancy.queries import access as wishes
 from tenancy.queries import advisories, clusters
 from tenancy.queries import findings as findings_of
 from tenancy.queries import hosts as known_hosts
+from tenancy.queries import nodes as known_nodes
 from tenancy.queries import reports as known_reports
 from tenancy.rules import attestation
 from tenancy.rules.drift import Place
@@ -236,6 +240,22 @@ def _keep_host(
     return (None if watch.found == known.guard_rails else watch.found), message
 
 
+def _node(lease: Lease, held: Holding) -> Outcome:
+    desired = known_nodes.desired(lease.object_id)
+    if desired is None:
+        return Done()
+    uid = desired.uid
+    scope = NodeScope(
+        desired=desired,
+        kube=_hosts().open(desired.host, held).kube,
+        guard=held,
+        now=timezone.now,
+        publish=lambda seen: node_records.record(lease, uid, seen),
+        commit=lambda move: node_records.hand_over(lease, uid, move.uid),
+    )
+    return passing.reconcile(scope)
+
+
 def _access(lease: Lease, held: Holding) -> Outcome:
     wish = wishes.desired(lease.object_id)
     if wish is None:
@@ -275,4 +295,5 @@ PASSES: Final[dict[WorkKind, Callable[[Lease, Holding], Outcome]]] = {
     WorkKind.HOST: _host,
     WorkKind.ACCESS: _access,
     WorkKind.REPORT: _report,
+    WorkKind.NODE: _node,
 }

@@ -95,6 +95,15 @@ class Severity(StrEnum):
     CRITICAL = "critical"
 
 
+class PoolKind(StrEnum):
+    """Who may use the nodes of a pool."""
+
+    SHARED = "shared"
+    """Every tenant of the host."""
+    DEDICATED = "dedicated"
+    """The one tenant it is assigned to."""
+
+
 class Persistence(StrEnum):
     """Whether the cluster's store survives the loss of its control-plane pod."""
 
@@ -242,6 +251,7 @@ class WorkKind(StrEnum):
     HOST = "host"
     ACCESS = "access"
     REPORT = "report"
+    NODE = "node"
 
 
 class AccessState(StrEnum):

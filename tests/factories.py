@@ -9,13 +9,25 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from tenancy.actions import clusters, hosts, members, observations, reports, tenants, tokens, users, work
-from tenancy.enums import ClaimResult, ConditionStatus, PlatformRole, Reason, Role, Trust, WorkKind
-from tenancy.models import HostCluster, IsolationReport, Tenant, User, VirtualCluster
+from tenancy.actions import (
+    clusters,
+    hosts,
+    members,
+    nodes,
+    observations,
+    pools,
+    reports,
+    tenants,
+    tokens,
+    users,
+    work,
+)
+from tenancy.enums import ClaimResult, ConditionStatus, PlatformRole, PoolKind, Reason, Role, Trust, WorkKind
+from tenancy.models import HostCluster, IsolationReport, Node, NodePool, Tenant, User, VirtualCluster
 from tenancy.policy import Actor
 from tenancy.rules.attestation import Claim
 from tenancy.rules.conditions import BUILD_ORDER, Condition
-from tenancy.rules.nodes import NodeFacts
+from tenancy.rules.nodes import NodeFacts, from_json
 from tenancy.rules.runtimes import RuntimeClass
 from tenancy.rules.specs import HostFacts, HostObservation, Observation
 from tenancy.rules.survey import survey
@@ -82,6 +94,21 @@ def host(name: str = "lab", facts: HostFacts | None = FACTS) -> HostCluster:
         work.wait(lease, 30)
         made.refresh_from_db()
     return made
+
+
+def node(name: str, host_name: str = "lab", **facts: Any) -> Node:
+    """One more node of a host, as the provisioner sees it."""
+    found = HostCluster.objects.get(name=host_name)
+    seen = NodeFacts(name, f"uid-{name}", ready=True, schedulable=True, **facts)
+    with transaction.atomic():
+        nodes.merge(found, (*(from_json(n.facts) for n in found.nodes.exclude(name=name)), seen))
+    return Node.objects.get(host=found, name=name)
+
+
+def pool(name: str, tenant_name: str = "", host_name: str = "lab") -> NodePool:
+    """A dedicated pool."""
+    wish = pools.PoolWish(kind=PoolKind.DEDICATED, tenant=tenant_name)
+    return pools.put(by=admin(), host_name=host_name, name=name, wish=wish)[0]
 
 
 def cluster(

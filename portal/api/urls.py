@@ -13,8 +13,10 @@ from portal.api.views import (
     health,
     hosts,
     kubeconfigs,
+    nodes,
     offers,
     operations,
+    pools,
     ready,
     reports,
     tenants,
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from portal.api.base import Resource
 
 _TENANT = "tenants/<str:tenant>"
+_HOST = "hosts/<str:host>"
 _CLUSTER = f"{_TENANT}/clusters/<str:name>"
 _RESOURCES: dict[str, type[Resource]] = {
     "me": tokens.WhoAmI,
@@ -37,6 +40,7 @@ _RESOURCES: dict[str, type[Resource]] = {
     f"{_TENANT}/members": tenants.Members,
     f"{_TENANT}/members/<str:username>": tenants.OneMember,
     f"{_TENANT}/offers": offers.TenantOffers,
+    f"{_TENANT}/pools": pools.TenantPools,
     f"{_TENANT}/audit": operations.TenantAudit,
     f"{_TENANT}/clusters": clusters.Clusters,
     _CLUSTER: clusters.OneCluster,
@@ -57,6 +61,12 @@ _RESOURCES: dict[str, type[Resource]] = {
     "hosts/<str:name>": hosts.OneHost,
     "hosts/<str:name>/gpu-exposure": gpu.HostGpuExposure,
     "gpu-exposure": gpu.GpuExposures,
+    f"{_HOST}/pools": pools.Pools,
+    f"{_HOST}/pools/<str:name>": pools.OnePool,
+    f"{_HOST}/nodes": nodes.Nodes,
+    f"{_HOST}/nodes/<str:name>": nodes.OneNode,
+    f"{_HOST}/nodes/<str:name>/move": nodes.MoveNode,
+    f"{_HOST}/nodes/<str:name>/moves": nodes.NodeMoves,
     "audit": operations.PlatformAudit,
     "openapi.json": health.OpenApi,
 }

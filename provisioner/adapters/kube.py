@@ -77,9 +77,9 @@ class RestKube:
     def label(self, kind: Kind, name: str, labels: Mapping[str, str | None], namespace: str = "") -> None:
         self.merge(kind, name, {"metadata": {"labels": dict(labels)}}, namespace)
 
-    def merge(self, kind: Kind, name: str, patch: Object, namespace: str = "") -> None:
+    def merge(self, kind: Kind, name: str, body: Object, namespace: str = "") -> Object:
         path = _path(kind, namespace, name) + _query(fieldManager=MANAGER)
-        self._write("PATCH", path, patch, "application/merge-patch+json")
+        return self._write("PATCH", path, body, "application/merge-patch+json")
 
     def delete(self, kind: Kind, name: str, namespace: str = "", *, uid: str = "", grace: int = -1) -> bool:
         self._guard.check()
@@ -119,10 +119,6 @@ class RestKube:
         path = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
         review = self._object(self._transport.send("POST", path, kind))
         return str(review["status"]["userInfo"]["username"])
-
-    def _merge(self, kind: Kind, name: str, namespace: str, metadata: Object) -> None:
-        path = _path(kind, namespace, name) + _query(fieldManager=MANAGER)
-        self._write("PATCH", path, {"metadata": metadata}, "application/merge-patch+json")
 
     def _read(self, path: str, accept: str = "application/json") -> Answer:
         """Asked twice of a server that fails now and then, so that a pass gets on."""

@@ -86,7 +86,7 @@ def marks(desired: DesiredCluster, effective: EffectiveSpec) -> dict[str, dict[s
         "pod-security.kubernetes.io/enforce": "baseline",
         "pod-security.kubernetes.io/warn": "baseline",
     }
-    return {"labels": worn, "annotations": parameters.of(desired)}
+    return {"labels": worn, "annotations": parameters.of(desired, effective)}
 
 
 def _user_namespaces(sandbox: Sandbox) -> dict[str, str]:

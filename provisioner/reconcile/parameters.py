@@ -11,14 +11,15 @@ from provisioner.release import values
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tenancy.rules.specs import DesiredCluster, HostFacts
+    from tenancy.rules.specs import DesiredCluster, EffectiveSpec, HostFacts
 
 
-def of(desired: DesiredCluster) -> dict[str, str]:
+def of(desired: DesiredCluster, effective: EffectiveSpec) -> dict[str, str]:
     """All of them, always: the policies close what a missing one would say."""
     host, facts = desired.host, desired.host.facts
     return {
-        labels.NODE_SELECTOR: labels.selector(host.workload_selector),
+        labels.NODE_SELECTOR: labels.selector(effective.node_selector),
+        labels.TOLERATIONS: _listed(effective.tolerations),
         labels.CONTROL_PLANE_SELECTOR: labels.selector(host.control_plane_selector),
         labels.STORAGE_CLASSES: facts.default_storage_class if facts else "",
         labels.CLOSED: _listed(_closed(facts) if facts else ()),

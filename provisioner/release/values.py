@@ -60,7 +60,9 @@ def render(desired: DesiredCluster) -> dict[str, Any]:
         "coredns": {"resources": control_plane.DNS.resources()},
         "workloads": {
             "runtimeClassName": effective.runtime_class,
-            "nodeSelector": dict(desired.host.workload_selector),
+            "nodeSelector": dict(effective.node_selector),
+            # Left out where there is none: what was installed before there were pools stays as it is.
+            **({"tolerations": list(effective.tolerations)} if effective.tolerations else {}),
         },
     }
 

@@ -15,6 +15,7 @@ from tenancy.actions import audit, operations, work
 from tenancy.enums import (
     ConditionStatus,
     ConditionType,
+    IsolationModel,
     OperationKind,
     Permission,
     Phase,
@@ -24,15 +25,16 @@ from tenancy.enums import (
 )
 from tenancy.errors import BeingDeleted, Conflict, InQuarantine, Invalid, PreconditionFailed, Protected
 from tenancy.models import ClusterCondition, VirtualCluster
-from tenancy.queries import clusters, hosts, tenants
+from tenancy.queries import clusters, hosts, pools, tenants
 from tenancy.rules import offers
+from tenancy.rules import pools as pool_rules
 from tenancy.rules.lifecycle import derive_phase
 from tenancy.rules.names import CLUSTER_MAX, host_namespace, name_errors
 from tenancy.rules.spec_parsing import parse_spec
 from tenancy.rules.specs import facts_from_json
 
 if TYPE_CHECKING:
-    from tenancy.models import HostCluster, Operation, Tenant
+    from tenancy.models import HostCluster, NodePool, Operation, Tenant
     from tenancy.policy import Actor
     from tenancy.rules.specs import ClusterSpec
 
@@ -82,7 +84,7 @@ def put(
     _meet(cluster, expect or Expectation(), name)
     if cluster is None:
         return _create(by, tenant, name, spec_text, spec)
-    _refuse_refused(spec, cluster.host, tenant)
+    _refuse_refused(spec, cluster.host, tenant, cluster)
     if json.loads(cluster.spec_text) == json.loads(spec_text):
         return PutResult(cluster, clusters.running_operation(cluster))
     return _change(by, cluster, spec_text)
@@ -92,8 +94,8 @@ def put(
 def plan(*, by: Actor, tenant_name: str, name: str, spec_text: str) -> Plan:
     """What ``put`` would do, with the same checks and no effect."""
     tenant, cluster, spec = _prepare(by, tenant_name, name, spec_text)
-    host = cluster.host if cluster else _pick_host()
-    _refuse_refused(spec, host, tenant)
+    host = cluster.host if cluster else _pick_host(spec, tenant)
+    _refuse_refused(spec, host, tenant, cluster)
     if cluster is None:
         return Plan("create", host.name, _differences({}, json.loads(spec_text)))
     before, after = json.loads(cluster.spec_text), json.loads(spec_text)
@@ -160,13 +162,18 @@ def _prepare(
 
 
 def _create(by: Actor, tenant: Tenant, name: str, spec_text: str, spec: ClusterSpec) -> PutResult:
-    host = _pick_host()
+    host = _pick_host(spec, tenant)
+    pool = _pool(spec, host, tenant)
     _refuse_refused(spec, host, tenant)
+    if pool is None and pool_rules.is_dedicated(spec):
+        msg = "the tenant's node pools have just changed: ask again"
+        raise Conflict(msg)
     uid = uuid.uuid4()
     cluster = VirtualCluster.objects.create(
         uid=uid,
         tenant=tenant,
         host=host,
+        pool=pool,
         name=name,
         namespace=host_namespace(tenant.name, name, uid),
         spec_text=spec_text,
@@ -282,17 +289,35 @@ def _meet(cluster: VirtualCluster | None, expect: Expectation, name: str) -> Non
         raise PreconditionFailed(msg)
 
 
-def _pick_host() -> HostCluster:
-    host = hosts.pick()
+def _pick_host(spec: ClusterSpec, tenant: Tenant) -> HostCluster:
+    host = hosts.pick(pools_of=tenant if pool_rules.is_dedicated(spec) else None)
     if host is None:
         msg = "no host cluster takes new clusters: an admin registers one (PUT /api/v1/hosts/NAME)"
         raise Conflict(msg)
     return host
 
 
-def _refuse_refused(spec: ClusterSpec, host: HostCluster, tenant: Tenant) -> None:
-    facts = facts_from_json(host.facts)
-    faults = offers.refusals(spec, facts, Trust(tenant.trust), host.kubernetes_versions, host.name)
+def _pool(spec: ClusterSpec, host: HostCluster, tenant: Tenant) -> NodePool | None:
+    """The dedicated pool of a new cluster, under lock: it is not given to another tenant meanwhile."""
+    if not pool_rules.is_dedicated(spec):
+        return None
+    rows = {row.name: row for row in pools.of_tenant(tenant, host).select_for_update(of=("self",))}
+    meant = pool_rules.chosen(spec, [pools.to_pool(row) for row in rows.values()])
+    return rows[meant.name] if meant else None
+
+
+def _refuse_refused(
+    spec: ClusterSpec, host: HostCluster, tenant: Tenant, cluster: VirtualCluster | None = None
+) -> None:
+    facts, trust = facts_from_json(host.facts), Trust(tenant.trust)
+    faults = offers.refusals(spec, facts, trust, host.kubernetes_versions, host.name)
+    if cluster is None:
+        mine = [pools.to_pool(row) for row in pools.of_tenant(tenant, host)]
+        offered = offers.offered_sandboxes(facts, trust, IsolationModel.DEDICATED_POOL) if facts else None
+        faults += pool_rules.refusals(spec, mine, offered, host.name)
+    else:
+        own = pools.to_pool(cluster.pool) if cluster.pool else None
+        faults += pool_rules.change_refusals(spec, own)
     if faults:
         detail = "; ".join(f"{e.path}: {e.detail}" for e in faults)
         raise Invalid(detail, errors=faults)

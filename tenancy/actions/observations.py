@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 from django.db import transaction
 from django.utils import timezone
 
-from tenancy.actions import audit, findings, operations, work
-from tenancy.enums import ConditionType, OperationState, Phase, StepState, WorkKind
-from tenancy.models import ClusterCondition, HostCluster, Node, Operation, VirtualCluster
+from tenancy.actions import audit, findings, nodes, operations, progress, work
+from tenancy.enums import ConditionType, OperationState, Phase, WorkKind
+from tenancy.models import ClusterCondition, HostCluster, Operation, VirtualCluster
 from tenancy.queries import clusters
-from tenancy.rules import drift, nodes
+from tenancy.rules import drift
 from tenancy.rules.lifecycle import derive_phase, summary
 from tenancy.rules.specs import Observation, facts_to_json
 
@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 
     from tenancy.actions.work import Lease
     from tenancy.rules.conditions import Condition
-    from tenancy.rules.nodes import NodeFacts
-    from tenancy.rules.specs import HostObservation, StepReport
+    from tenancy.rules.specs import HostObservation
 
 PROVISIONER = "provisioner"
 
@@ -72,7 +71,7 @@ def record_host(lease: Lease, uid: UUID, seen: HostObservation) -> bool:
         reachable=seen.status, reason=seen.reason, message=seen.message, facts=facts, seen_at=timezone.now()
     )
     if seen.nodes is not None:
-        _merge_nodes(host, seen.nodes)
+        nodes.merge(host, seen.nodes)
     if seen.guard_rails is not None:
         HostCluster.objects.filter(pk=host.pk).update(guard_rails=drift.to_json(seen.guard_rails))
     if news:
@@ -84,19 +83,6 @@ def record_host(lease: Lease, uid: UUID, seen: HostObservation) -> bool:
 def look_again(uids: Iterable[UUID]) -> int:
     """Asks for a pass over clusters whose guard rails do not look as they were left; how many."""
     return work.request_all(WorkKind.CLUSTER, uids)
-
-
-def _merge_nodes(host: HostCluster, seen: tuple[NodeFacts, ...]) -> None:
-    """One row per node that is there; what did not change is only dated."""
-    now = timezone.now()
-    known = {node.name: node for node in host.nodes.all()}
-    rows = [Node(host=host, name=n.name, facts=nodes.to_json(n), seen_at=now) for n in seen]
-    Node.objects.bulk_create([row for row in rows if row.name not in known])
-    changed = [row for row in rows if row.name in known and known[row.name].facts != row.facts]
-    for row in changed:
-        Node.objects.filter(pk=known[row.name].pk).update(facts=row.facts)
-    host.nodes.exclude(name__in=[n.name for n in seen]).delete()
-    host.nodes.update(seen_at=now)
 
 
 def _merge(cluster: VirtualCluster, seen: Condition, now: datetime) -> None:
@@ -147,7 +133,7 @@ def _progress(cluster: VirtualCluster, seen: Observation) -> None:
     if operation is None:
         return
     if seen.steps:
-        operation.steps = _steps(operation.steps, seen.steps)
+        operation.steps = progress.merged(operation.steps, seen.steps)
         operation.save(update_fields=["steps"])
     if cluster.phase == Phase.READY:
         operations.close(cluster.uid, OperationState.SUCCEEDED)
@@ -156,27 +142,6 @@ def _progress(cluster: VirtualCluster, seen: Observation) -> None:
         operations.close(
             cluster.uid, OperationState.FAILED, code=stalled.reason.value, message=stalled.message
         )
-
-
-def _steps(old: list[dict[str, Any]], seen: tuple[StepReport, ...]) -> list[dict[str, Any]]:
-    before = {step["name"]: step for step in old}
-    return [_step(before.get(report.name, {}), report) for report in seen]
-
-
-def _step(before: dict[str, Any], report: StepReport) -> dict[str, Any]:
-    """A step began when the first pass reached it, and ended when the first pass saw it done."""
-    ended = report.state in {StepState.DONE, StepState.FAILED}
-    return {
-        "name": report.name,
-        "state": report.state.value,
-        "message": report.message,
-        "startedAt": before.get("startedAt") or _text(report.began),
-        "finishedAt": (before.get("finishedAt") or _text(report.ended)) if ended else None,
-    }
-
-
-def _text(at: datetime | None) -> str | None:
-    return at.isoformat() if at else None
 
 
 def _gone(cluster: VirtualCluster, seen: Observation) -> bool:

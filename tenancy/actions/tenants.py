@@ -67,6 +67,10 @@ def delete(*, by: Actor, name: str) -> None:
     if count:
         msg = f"tenant {name!r} still has {count} cluster(s): delete them and wait until they are gone"
         raise Conflict(msg)
+    held = [f"{pool.host.name}/{pool.name}" for pool in tenant.pools.select_related("host")]
+    if held:
+        msg = f"tenant {name!r} still has node pools ({', '.join(held)}): take them from it first, so that they are wiped"
+        raise Conflict(msg)
     _note(by, "tenant.delete", tenant)
     tenant.delete()
 

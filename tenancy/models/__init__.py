@@ -7,8 +7,9 @@ from tenancy.models.audit import AuditEvent
 from tenancy.models.cluster import ClusterCondition, VirtualCluster
 from tenancy.models.finding import Finding
 from tenancy.models.host import HostCluster
-from tenancy.models.node import Node
+from tenancy.models.node import Node, NodeMove
 from tenancy.models.operation import Operation
+from tenancy.models.pool import NodePool
 from tenancy.models.report import IsolationReport
 from tenancy.models.tenant import Membership, Tenant
 from tenancy.models.user import User
@@ -25,6 +26,8 @@ __all__ = [
     "IsolationReport",
     "Membership",
     "Node",
+    "NodeMove",
+    "NodePool",
     "Operation",
     "ServiceHeartbeat",
     "Tenant",

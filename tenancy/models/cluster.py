@@ -8,6 +8,7 @@ from django.db import models
 from tenancy.enums import ConditionStatus, ConditionType, Phase, Reason, Sandbox
 from tenancy.models.columns import choice_field, one_of
 from tenancy.models.host import HostCluster
+from tenancy.models.pool import NodePool
 from tenancy.models.tenant import Tenant
 
 
@@ -17,6 +18,8 @@ class VirtualCluster(models.Model):
     uid = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="clusters")
     host = models.ForeignKey(HostCluster, on_delete=models.PROTECT, related_name="clusters")
+    pool = models.ForeignKey(NodePool, on_delete=models.PROTECT, null=True, related_name="clusters")
+    """The dedicated pool its pods run on, for life; ``None`` for the nodes that all share."""
     name = models.CharField(max_length=24)
     namespace = models.CharField(max_length=63, unique=True)
     spec_text = models.TextField()

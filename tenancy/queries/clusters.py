@@ -7,11 +7,21 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tenancy import policy
-from tenancy.enums import ConditionStatus, ConditionType, OperationState, Permission, Reason, Sandbox, Trust
+from tenancy.enums import (
+    ConditionStatus,
+    ConditionType,
+    IsolationModel,
+    OperationState,
+    Permission,
+    Reason,
+    Sandbox,
+    Trust,
+)
 from tenancy.errors import NotFound
 from tenancy.models import Operation, VirtualCluster
-from tenancy.queries import findings, hosts, tenants
+from tenancy.queries import findings, hosts, pools, tenants
 from tenancy.rules import drift, offers
+from tenancy.rules import pools as pool_rules
 from tenancy.rules.conditions import Condition
 from tenancy.rules.spec_parsing import parse_spec
 from tenancy.rules.specs import (
@@ -38,7 +48,7 @@ def visible_to(actor: Actor, tenant: Tenant | None = None) -> QuerySet[VirtualCl
     rows = VirtualCluster.objects.filter(tenant__in=tenants.visible_to(actor))
     if tenant is not None:
         rows = rows.filter(tenant=tenant)
-    related = rows.select_related("tenant", "host").prefetch_related("conditions")
+    related = rows.select_related("tenant", "host").prefetch_related("conditions", *pools.FOR_PLACEMENT)
     return related.order_by("created_at", "uid")
 
 
@@ -66,8 +76,12 @@ def effective(cluster: VirtualCluster) -> EffectiveSpec | None:
     facts = facts_from_json(cluster.host.facts)
     if facts is None:
         return None
-    trust, chosen = Trust(cluster.tenant.trust), chosen_sandbox(cluster)
-    return offers.effective(spec(cluster), facts, trust, cluster.host.kubernetes_versions, chosen)
+    trust, chosen, pool = Trust(cluster.tenant.trust), chosen_sandbox(cluster), pools.of_cluster(cluster)
+    wish = spec(cluster)
+    offered = offers.offered_sandboxes(facts, trust, wish.model or IsolationModel.SHARED)
+    wish = wish if chosen else pool_rules.sandbox_in(wish, pool, offered)
+    found = offers.effective(wish, facts, trust, cluster.host.kubernetes_versions, chosen)
+    return pool_rules.placed(found, pool, cluster.host.workload_selector) if found else None
 
 
 def chosen_sandbox(cluster: VirtualCluster) -> Sandbox | None:
@@ -113,21 +127,28 @@ def phases(uids: Iterable[UUID]) -> dict[UUID, str]:
 def placed(host_uid: UUID) -> tuple[PlacedCluster, ...]:
     """Everything that is, or is to be, on a host."""
     rows = VirtualCluster.objects.filter(host_id=host_uid).select_related("tenant", "host")
+    rows = rows.prefetch_related(*pools.FOR_PLACEMENT)
     return tuple(
         PlacedCluster(
             tenant=row.tenant.name,
             cluster=row.name,
             namespace=row.namespace,
             trust=Trust(row.tenant.trust),
-            selector=dict(row.host.workload_selector),
+            selector=_selector(row),
         )
         for row in rows.order_by("created_at", "uid")
     )
 
 
+def _selector(cluster: VirtualCluster) -> dict[str, str]:
+    """Labels of the nodes its pods may be on."""
+    built = effective(cluster)
+    return dict(built.node_selector if built else cluster.host.workload_selector)
+
+
 def desired(uid: UUID) -> DesiredCluster | None:
     """Everything a pass needs; ``None`` when the row is gone."""
-    cluster = VirtualCluster.objects.select_related("tenant", "host").filter(uid=uid).first()
+    cluster = VirtualCluster.objects.select_related("tenant", "host", "pool__tenant").filter(uid=uid).first()
     return to_desired(cluster) if cluster else None
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from django.db.models import QuerySet
 
+    from tenancy.models import Tenant
     from tenancy.policy import Actor
 
 
@@ -35,9 +36,15 @@ def get(actor: Actor, name: str) -> HostCluster:
     return found
 
 
-def pick() -> HostCluster | None:
-    """The host for a new cluster: the one with the fewest clusters among those that take any."""
+def pick(pools_of: Tenant | None = None) -> HostCluster | None:
+    """The host for a new cluster: the one with the fewest clusters among those that take any.
+
+    With ``pools_of`` one where this tenant has a node pool, if there is any.
+    """
     hosts = HostCluster.objects.filter(accepts_clusters=True)
+    with_pool = hosts.filter(pools__tenant=pools_of).distinct()
+    if pools_of is not None and with_pool.exists():
+        hosts = with_pool
     return min(hosts, key=lambda h: (h.reachable != "True", h.clusters.count()), default=None)
 
 

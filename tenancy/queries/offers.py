@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from tenancy import policy
 from tenancy.enums import IsolationModel, Permission, Persistence, Trust
 from tenancy.models import HostCluster
-from tenancy.queries import hosts
+from tenancy.queries import hosts, pools
 from tenancy.rules import offers
+from tenancy.rules import pools as pool_rules
 from tenancy.rules.specs import ClusterSpec, facts_from_json
 
 if TYPE_CHECKING:
@@ -76,7 +77,9 @@ def of_host(tenant: Tenant, host: HostCluster, *, preferred: bool = True) -> Hos
 
 def _model(tenant: Tenant, host: HostCluster, facts: HostFacts | None, model: IsolationModel) -> ModelOffer:
     trust, asked = Trust(tenant.trust), ClusterSpec(model=model)
-    faults = offers.refusals(asked, facts, trust, host.kubernetes_versions, host.name)
-    about = (fault.detail for fault in faults if fault.path == "spec.isolation.model")
+    mine = tuple(pools.to_pool(row) for row in pools.of_tenant(tenant, host))
+    faults = pool_rules.refusals(asked, mine, None, host.name)
+    # Which of several pools is a choice, no refusal.
+    about = (fault.detail for fault in faults if fault.code == offers.NOT_OFFERED)
     found = offers.sandboxes(facts, trust, model) if facts else ()
     return ModelOffer(model, next(about, ""), found)

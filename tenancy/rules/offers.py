@@ -85,7 +85,6 @@ def refusals(
     """
     return (
         *_version_refusals(spec, versions, host),
-        *_model_refusals(spec),
         *sandbox_refusals(spec, facts, trust, host),
         *_persistence_refusals(spec, facts, host),
     )
@@ -171,12 +170,6 @@ def _version_refusals(spec: ClusterSpec, versions: Sequence[str], host: str) -> 
             f"{spec.kubernetes_version!r} is not offered on host {host!r}: choose one of {_listed(versions)}"
         )
         yield FieldError("spec.kubernetesVersion", NOT_OFFERED, detail)
-
-
-def _model_refusals(spec: ClusterSpec) -> Iterable[FieldError]:
-    if spec.model is IsolationModel.DEDICATED_POOL:
-        detail = "no node pool is assigned to this tenant: use 'shared', or ask an admin for a pool"
-        yield FieldError("spec.isolation.model", NOT_OFFERED, detail)
 
 
 def _told(path: str, offer: SandboxOffer, host: str) -> Iterable[FieldError]:

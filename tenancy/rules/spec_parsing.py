@@ -51,11 +51,12 @@ class _Reader:
         )
         top = self.mapping(data, "spec", known)
         isolation = self.mapping(top.get("isolation"), "spec.isolation", ("model", "sandbox", "pool"))
-        self._not_yet(top, isolation)
+        self._not_yet(top)
         return ClusterSpec(
             kubernetes_version=self._version(top.get("kubernetesVersion")),
-            model=self.choice(isolation.get("model"), "spec.isolation.model", IsolationModel),
+            model=self._model(isolation),
             sandbox=self.choice(isolation.get("sandbox"), "spec.isolation.sandbox", Sandbox),
+            pool=self._pool(isolation.get("pool")),
             resources=self._resources(top.get("resources")),
             persistence=self.choice(top.get("persistence"), "spec.persistence", Persistence),
             deletion_protection=self._flag(top.get("deletionProtection"), "spec.deletionProtection"),
@@ -126,10 +127,18 @@ class _Reader:
             return None
         return Decimal(value)
 
-    def _not_yet(self, top: dict[str, Any], isolation: dict[str, Any]) -> None:
+    def _model(self, isolation: dict[str, Any]) -> IsolationModel | None:
+        """Who names a pool means a dedicated one."""
+        told = IsolationModel.DEDICATED_POOL if isolation.get("pool") else None
+        return self.choice(isolation.get("model"), "spec.isolation.model", IsolationModel) or told
+
+    def _pool(self, value: Any) -> str | None:  # noqa: ANN401
+        if value is None or (isinstance(value, str) and value):
+            return value
+        self.fault("spec.isolation.pool", "wrong-type", "give the name of a pool of the tenant, or null")
+        return None
+
+    def _not_yet(self, top: dict[str, Any]) -> None:
         if top.get("accelerators"):
             detail = "no accelerator class is offered on this host yet: leave it out or give []"
             self.fault("spec.accelerators", "not-offered", detail)
-        if isolation.get("pool") is not None:
-            detail = "no node pool is assigned to this tenant: leave it out or give null"
-            self.fault("spec.isolation.pool", "not-offered", detail)

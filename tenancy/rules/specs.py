@@ -51,6 +51,8 @@ class ClusterSpec:
     kubernetes_version: str | None = None
     model: IsolationModel | None = None
     sandbox: Sandbox | None = None
+    pool: str | None = None
+    """A dedicated node pool of the tenant."""
     resources: dict[str, Decimal] = field(default_factory=dict)
     persistence: Persistence | None = None
     deletion_protection: bool = False
@@ -69,6 +71,12 @@ class EffectiveSpec:
     resources: Resources
     overhead: Overhead = NO_OVERHEAD
     """What the sandbox takes for each pod; the host's quota counts it."""
+    pool: str = ""
+    """The node pool its pods run on; empty where the host has none for them."""
+    node_selector: dict[str, str] = field(default_factory=dict)
+    """Labels of every node its pods may run on; empty for any."""
+    tolerations: tuple[str, ...] = ()
+    """Taints its pods may pass, as ``key=value:effect``."""
 
 
 @dataclass(frozen=True)

@@ -103,8 +103,9 @@ def test_only_the_provisioner_is_bound_and_to_its_own_roles(objects):
     assert [(o["kind"], o["roleRef"]["name"]) for o in bound] == [
         ("ClusterRoleBinding", "atoll-provisioner"),
         ("RoleBinding", "atoll-provisioner"),
+        ("RoleBinding", "atoll-provisioner"),
     ]
-    assert [o["subjects"] for o in bound] == [who, who]
+    assert [o["subjects"] for o in bound] == [who] * 3
 
 
 def test_the_fence_is_for_the_provisioner_of_this_installation(helm):

@@ -149,18 +149,22 @@ class FakeKube:
         self._store.writes.append(("label", key))
         self._point()
 
-    def merge(self, kind: Kind, name: str, patch: Object, namespace: str = "") -> None:
+    def merge(self, kind: Kind, name: str, body: Object, namespace: str = "") -> Object:
         key = _key(kind, name, namespace)
         self._effect("merge", key)
         seen = self._store.objects.get(key)
         if seen is None:
             raise _not_found(key)
-        new = copy.deepcopy(seen)
-        _patch(new, patch)
+        wanted = body.get("metadata", {}).get("resourceVersion")
+        if wanted not in {None, seen["metadata"]["resourceVersion"]}:
+            msg = f"{key}: the object has been modified"
+            raise Busy(msg, Reason.HOST_UNREACHABLE)
+        new = _patched(seen, copy.deepcopy(body))
         if new != seen:
             self._store.put(kind, new)
             self._store.writes.append(("merge", key))
         self._point()
+        return copy.deepcopy(self._store.objects[key])
 
     def delete(self, kind: Kind, name: str, namespace: str = "", *, uid: str = "", grace: int = -1) -> bool:
         key = _key(kind, name, namespace)
@@ -263,17 +267,17 @@ def _merge(old: Object, new: Object) -> None:
             old[key] = value
 
 
-def _patch(old: Object, patch: Object) -> None:
+def _patched(old: Object, patch: Object) -> Object:
     """RFC 7396."""
+    new = dict(old)
     for key, value in patch.items():
         if value is None:
-            old.pop(key, None)
+            new.pop(key, None)
         elif isinstance(value, dict):
-            if not isinstance(old.get(key), dict):
-                old[key] = {}
-            _patch(old[key], value)
+            new[key] = _patched(old.get(key) or {}, value)
         else:
-            old[key] = copy.deepcopy(value)
+            new[key] = value
+    return new
 
 
 def _remove(seen: Object, before: Object, now: Object) -> None:

@@ -41,7 +41,11 @@ class Isolation(CamelSerializer):
 
     model = serializers.ChoiceField(choices(IsolationModel), required=False, allow_null=True)
     sandbox = serializers.ChoiceField(choices(Sandbox), required=False, allow_null=True)
-    pool = serializers.CharField(required=False, allow_null=True, help_text="A dedicated node pool.")
+    pool = serializers.CharField(
+        required=False,
+        allow_null=True,
+        help_text="A dedicated node pool of the tenant; its only one where left out.",
+    )
 
 
 _QUANTITY = r"^[0-9]{1,15}(\.[0-9]{1,9})?(n|u|m|k|M|G|T|P|Ki|Mi|Gi|Ti|Pi)?$"
@@ -130,6 +134,9 @@ class EffectiveIsolation(CamelSerializer):
 
     model = serializers.ChoiceField(choices(IsolationModel))
     sandbox = serializers.ChoiceField(choices(Sandbox))
+    pool = serializers.CharField(
+        allow_blank=True, help_text="The node pool its pods run on; empty where the host has none for them."
+    )
 
 
 class EffectiveResources(CamelSerializer):

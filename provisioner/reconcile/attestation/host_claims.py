@@ -17,7 +17,7 @@ from provisioner.ports import (
 from provisioner.reconcile import labels, limits, namespace, network
 from provisioner.reconcile.attestation.look import violated_if
 from provisioner.release import values
-from tenancy.enums import Sandbox
+from tenancy.enums import IsolationModel, Sandbox
 from tenancy.rules import quantities
 from tenancy.rules.names import RELEASE
 
@@ -148,13 +148,16 @@ def pods_sandboxed(look: Look) -> str:
 
 def pods_placed(look: Look) -> str:
     """Every pod is on a node that its kind may use."""
-    host = look.desired.host
-    kinds = ((look.tenant_pods, host.workload_selector), (look.other_pods, host.control_plane_selector))
+    host, own = look.desired.host, [look.effective.node_selector]
+    if look.effective.model is IsolationModel.SHARED:
+        # From before the host had a shared pool.
+        own.append(host.workload_selector)
+    kinds = ((look.tenant_pods, own), (look.other_pods, [host.control_plane_selector]))
     faults = [
-        f"pod {p['metadata']['name']} is on node {p['spec']['nodeName']}, which lacks {labels.selector(selector)}"
-        for pods, selector in kinds
+        f"pod {p['metadata']['name']} is on node {node}, which lacks {labels.selector(selectors[0])}"
+        for pods, selectors in kinds
         for p in pods
-        if p["spec"].get("nodeName") and not _selected(look, p["spec"]["nodeName"], selector)
+        if (node := p["spec"].get("nodeName")) and not any(_selected(look, node, s) for s in selectors)
     ]
     violated_if(faults)
     used = sorted({p["spec"]["nodeName"] for p in look.pods if p["spec"].get("nodeName")})

@@ -42,6 +42,9 @@ _WRITE: Final = (2, 2, 403, 404, 2, 403, 401, 403, 403)
 _OWNERS: Final = (2, 403, 403, 404, 2, 403, 401, 403, 403)
 _PLATFORM: Final = (403, 403, 403, 403, 2, 403, 401, 403, 403)
 _ADMINS: Final = (403, 403, 403, 404, 2, 403, 401, 403, 403)
+_HOSTS: Final = (404, 404, 404, 404, 2, 2, 401, 404, 404)
+"""What is told of hosts and their nodes."""
+_ON_HOSTS: Final = (404, 404, 404, 404, 2, 403, 401, 404, 404)
 _SPEC: Final[dict[str, Any]] = {"spec": {}}
 _CLUSTER: Final = "/api/v1/tenants/team/clusters/first"
 
@@ -107,11 +110,26 @@ MATRIX: Final[dict[str, Line]] = {
     "GET /api/v1/operations": Line("/api/v1/operations", _EVERYBODY),
     "GET /api/v1/operations/{uid}": Line("/api/v1/operations/{operation}", _LOOK),
     "GET /api/v1/hosts": Line("/api/v1/hosts", _EVERYBODY),
-    "GET /api/v1/hosts/{name}": Line("/api/v1/hosts/lab", (404, 404, 404, 404, 2, 2, 401, 404, 404)),
+    "GET /api/v1/hosts/{name}": Line("/api/v1/hosts/lab", _HOSTS),
     "PUT /api/v1/hosts/{name}": Line("/api/v1/hosts/lab", _PLATFORM, {"spec": {"kubeconfig": "in-cluster"}}),
     "GET /api/v1/hosts/{name}/gpu-exposure": Line(
         "/api/v1/hosts/lab/gpu-exposure", (404, 404, 404, 404, 2, 2, 401, 404, 404)
     ),
     "GET /api/v1/gpu-exposure": Line("/api/v1/gpu-exposure", _EVERYBODY),
+    "GET /api/v1/tenants/{tenant}/pools": Line("/api/v1/tenants/team/pools", _LOOK),
+    "GET /api/v1/hosts/{host}/pools": Line("/api/v1/hosts/lab/pools", _HOSTS),
+    "GET /api/v1/hosts/{host}/pools/{name}": Line("/api/v1/hosts/lab/pools/gold", _HOSTS),
+    "PUT /api/v1/hosts/{host}/pools/{name}": Line(
+        "/api/v1/hosts/lab/pools/gold", _ON_HOSTS, {"spec": {"kind": "dedicated", "tenant": "team"}}
+    ),
+    "DELETE /api/v1/hosts/{host}/pools/{name}": Line(
+        "/api/v1/hosts/lab/pools/gold", (404, 404, 404, 404, 2, 403, 401, 404, 404)
+    ),
+    "GET /api/v1/hosts/{host}/nodes": Line("/api/v1/hosts/lab/nodes", _HOSTS),
+    "GET /api/v1/hosts/{host}/nodes/{name}": Line("/api/v1/hosts/lab/nodes/blue", _HOSTS),
+    "POST /api/v1/hosts/{host}/nodes/{name}/move": Line(
+        "/api/v1/hosts/lab/nodes/blue/move", _PLATFORM, {"pool": "gold"}
+    ),
+    "GET /api/v1/hosts/{host}/nodes/{name}/moves": Line("/api/v1/hosts/lab/nodes/blue/moves", _HOSTS),
     "GET /api/v1/audit": Line("/api/v1/audit", (403, 403, 403, 403, 2, 2, 401, 403, 403)),
 }

@@ -42,6 +42,8 @@ def world(db, monkeypatch):
     factories.tenant("team", **roles)
     factories.tenant("elsewhere", owner=people["outsider"])
     factories.ready(factories.cluster(people["owner"], "team"))
+    factories.node("blue")
+    factories.pool("gold", "team")
     return people
 
 

@@ -1,0 +1,78 @@
+"""Reads of node pools."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tenancy import policy
+from tenancy.enums import Permission, PoolKind, Sandbox
+from tenancy.errors import NotFound
+from tenancy.models import NodePool
+from tenancy.rules import pools
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+
+    from tenancy.models import HostCluster, Tenant, VirtualCluster
+    from tenancy.policy import Actor
+    from tenancy.rules.pools import Pool
+
+FOR_PLACEMENT = ("host__pools__nodes", "pool__tenant", "pool__nodes")
+"""What ``of_cluster`` reads of a cluster, for ``prefetch_related``."""
+
+
+def visible_to(actor: Actor, host: HostCluster) -> QuerySet[NodePool]:
+    """The pools of a host, by name: platform roles only."""
+    policy.check(actor, Permission.HOST_VIEW)
+    return NodePool.objects.filter(host=host).select_related("host", "tenant").prefetch_related("nodes")
+
+
+def get(actor: Actor, host: HostCluster, name: str) -> NodePool:
+    """One pool of a host."""
+    found = visible_to(actor, host).filter(name=name).first()
+    if found is None:
+        msg = f"host {host.name!r} has no node pool {name!r}"
+        raise NotFound(msg)
+    return found
+
+
+def usable_by(actor: Actor, tenant: Tenant) -> QuerySet[NodePool]:
+    """The pools a tenant can place clusters on, for its members: its own on every host."""
+    policy.check(actor, Permission.TENANT_VIEW, tenant)
+    return of_tenant(tenant)
+
+
+def of_tenant(tenant: Tenant, host: HostCluster | None = None) -> QuerySet[NodePool]:
+    """A tenant's dedicated pools, on one host or on all."""
+    rows = NodePool.objects.filter(tenant=tenant)
+    rows = rows.filter(host=host) if host is not None else rows
+    return rows.select_related("host", "tenant").prefetch_related("nodes")
+
+
+def of_cluster(cluster: VirtualCluster) -> Pool | None:
+    """Where a cluster's pods run: its own pool, else the host's shared one that has nodes by now."""
+    if cluster.pool is not None:
+        return to_pool(cluster.pool)
+    shared = (p for p in cluster.host.pools.all() if p.kind == PoolKind.SHARED and _is_there(p))
+    return next((to_pool(row) for row in shared), None)
+
+
+def to_pool(row: NodePool) -> Pool:
+    """The row as rules know it."""
+    return pools.Pool(
+        name=row.name,
+        kind=PoolKind(row.kind),
+        tenant=row.tenant.name if row.tenant else "",
+        tenant_uid=row.tenant_id,
+        selector=dict(row.selector),
+        tainted=row.tainted,
+        sandboxes=tuple(Sandbox(word) for word in row.sandboxes),
+        accelerators=tuple(row.accelerators),
+        nodes=sum(node.present for node in row.nodes.all()),
+    )
+
+
+def _is_there(row: NodePool) -> bool:
+    """A node with the pool's label was seen on the host: pods that select it find a place."""
+    worn = (node.facts["labels"].get(pools.POOL) for node in row.nodes.all() if node.present)
+    return row.name in worn
