@@ -206,7 +206,7 @@ def test_a_node_must_fit(admin, host, acme):
 def test_a_node_without_the_runtime_a_pool_promises_is_refused(admin, host, acme):
     pool(admin, sandboxes=(Sandbox.GVISOR,))
     see(host, replace(BLUE, handlers={"runc": True}), GREEN)
-    with pytest.raises(Invalid, match="no runtime for 'gvisor'"):
+    with pytest.raises(Invalid, match="no runtime for gVisor"):
         move(admin)
     see(host, replace(BLUE, handlers={"runc": True, "runsc": False}), GREEN)
     assert move(admin).pool.name == "gold"

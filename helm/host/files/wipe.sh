@@ -53,19 +53,22 @@ entries() { [ ! -d "$1" ] || find "$1" -mindepth 1 -maxdepth 1; }
 
 living() { grep -qF " $1" "$work/living"; }
 
-# Which images are foreign: a name stays if a pattern or a container has it, a digest if a name of it stays.
+# Which images are foreign. A name stays if a pattern has it; a digest if a name of it stays, and with all its
+# names if a container runs it: the runtime tells only one of them, whichever it likes.
 images() {
   ctr images ls | awk 'NR > 1 { print $1, $3 }' > "$work/all"
-  ctr containers ls | awk 'NR > 1 { print $2 }' | sort -u > "$work/used"
+  ctr containers ls | awk 'NR > 1 { print $2 }' | sort -u > "$work/running"
   : > "$work/kept"
   while read -r name digest; do
-    stays=no
     for pattern in $KEEP_IMAGES; do
       # shellcheck disable=SC2254 # it is a pattern
-      case "$name" in $pattern) stays=yes ;; esac
+      case "$name" in $pattern) echo "$name $digest" >> "$work/kept"; break ;; esac
     done
-    if [ $stays = yes ] || grep -qxF "$name" "$work/used"; then echo "$name $digest" >> "$work/kept"; fi
   done < "$work/all"
+  awk 'FILENAME ~ /running$/ { run[$1]; next } FILENAME ~ /kept$/ { kept[$2]; next }
+    $1 in run && !($2 in kept) { print $2 }' "$work/running" "$work/kept" "$work/all" | sort -u > "$work/used"
+  awk 'FILENAME ~ /used$/ { used[$1]; next } $2 in used' "$work/used" "$work/all" > "$work/more"
+  cat "$work/more" >> "$work/kept"
   awk 'NR == FNR { name[$1]; digest[$2]; next }
     !($1 in name) && !($1 ~ /^sha256:|@/ && $2 in digest) { print $1 }' "$work/kept" "$work/all" > "$work/foreign"
   # For the report: a digest is only told where there is no plainer name for it.

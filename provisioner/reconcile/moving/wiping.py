@@ -22,6 +22,8 @@ SETTINGS: Final = "wipe"
 LABEL: Final = "app.kubernetes.io/name=atoll-node-wipe"
 _LOOK: Final = 1.0
 _AGAIN: Final = 5.0
+_WIPES: Final = 10
+"""So many reports of one move are kept: a wipe is repeated while something is left."""
 
 
 def wiped(scope: NodeScope) -> Outcome:
@@ -34,13 +36,15 @@ def wiped(scope: NodeScope) -> Outcome:
     said = _report(pod)
     if said is None:
         return _unanswered(scope, pod)
+    said = {**said, "nodeUid": _uid(scope), "at": scope.now().isoformat()}
+    scope.evidence["wipes"] = [*scope.evidence.get("wipes", []), said][-_WIPES:]
     left = [f"{kind} {word}" for kind in _KINDS for word in said.get(kind, {}).get("left", [])]
     if left:
         remove(scope)
         return Wait(
             _AGAIN, Reason.RELEASING, f"left after a wipe, which is tried again: {', '.join(left[:3])}"
         )
-    scope.evidence["report"] = {**said, "nodeUid": _uid(scope), "at": scope.now().isoformat()}
+    scope.evidence["report"] = said
     return Done(_told(said))
 
 
