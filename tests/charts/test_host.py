@@ -102,7 +102,7 @@ def test_only_the_provisioner_is_bound_and_to_its_own_roles(objects):
     bound = [o for o in objects if o["kind"] in {"ClusterRoleBinding", "RoleBinding"}]
     assert [(o["kind"], o["roleRef"]["name"]) for o in bound] == [
         ("ClusterRoleBinding", "atoll-provisioner"),
-        ("RoleBinding", "atoll-provisioner"),
+        ("RoleBinding", "atoll-node-wiper"),
         ("RoleBinding", "atoll-provisioner"),
     ]
     assert [o["subjects"] for o in bound] == [who] * 3

@@ -8,6 +8,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from tenancy.enums import Exposure, IsolationModel, Persistence, Sandbox
+from tenancy.rules.pools import POOL, TENANT
 from tenancy.rules.runtimes import RuntimeClass, SandboxFacts
 from tenancy.rules.specs import DesiredCluster, EffectiveSpec, HostAccess, HostFacts, Resources
 
@@ -71,8 +72,11 @@ WISHES: Final[dict[str, DesiredCluster]] = {
             "exposure": Exposure.LOAD_BALANCER,
             "image_prefix": "mirror.example.com/hub",
             "control_plane_selector": {"tenancy.atoll.internal/role": "control-plane"},
-            "workload_selector": {"tenancy.atoll.internal/role": "worker"},
             "facts": replace(FACTS, service_cidrs=("10.96.0.0/16", "fd00:96::/112", "10.97.0.0/16")),
-        }
+        },
+        model=IsolationModel.DEDICATED_POOL,
+        pool="gold",
+        node_selector={POOL: "gold", TENANT: "demo"},
+        tolerations=(f"{POOL}=gold:NoSchedule",),
     ),
 }

@@ -200,3 +200,24 @@ def test_without_the_lease_nothing_is_written(side):
     with pytest.raises(LeaseLost):
         side.kube.apply(SERVICE_ACCOUNTS, account(side))
     assert seen(side) is None
+
+
+def test_merge_lays_over_and_takes_out(side):
+    side.kube.apply(SERVICE_ACCOUNTS, account(side, a="1", b="2"))
+    body = {"metadata": {"labels": {"a": None, "c": "3"}}}
+    merged = side.kube.merge(SERVICE_ACCOUNTS, "robot", body, side.namespace)
+    assert merged["metadata"]["labels"] == seen(side)["metadata"]["labels"] == {"b": "2", "c": "3"}
+
+
+def test_merge_over_an_older_state_is_refused(side):
+    old = side.kube.apply(SERVICE_ACCOUNTS, account(side, a="1"))["metadata"]["resourceVersion"]
+    side.kube.annotate(SERVICE_ACCOUNTS, "robot", {"mine": "x"}, side.namespace)
+    body = {"metadata": {"resourceVersion": old, "labels": {"a": "2"}}}
+    with pytest.raises(Busy):
+        side.kube.merge(SERVICE_ACCOUNTS, "robot", body, side.namespace)
+    assert seen(side)["metadata"]["labels"] == {"a": "1"}
+
+
+def test_merge_of_what_is_not_there_may_pass(side):
+    with pytest.raises(Busy):
+        side.kube.merge(SERVICE_ACCOUNTS, "nobody", {"metadata": {"labels": {"a": "1"}}}, side.namespace)

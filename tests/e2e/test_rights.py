@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import subprocess
+from pathlib import Path
 
 import pytest
 import yaml
 
 from tests.charts.conftest import CHARTS
+from tests.e2e.platform import Platform
 from tests.e2e.stack import wait_for
 from tests.isolation.host import client
 from tests.support import rights
@@ -15,7 +17,13 @@ from tests.support import rights
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
 
 USER = "system:serviceaccount:atoll-system:atoll-provisioner"
-ROLES = ("ClusterRole/atoll-provisioner", "ClusterRole/atoll-tenant-manager", "Role/atoll-provisioner")
+ROLES = (
+    "ClusterRole/atoll-provisioner",
+    "ClusterRole/atoll-tenant-manager",
+    "Role/atoll-provisioner",
+    "Role/atoll-node-wiper",
+)
+VOLUME = Path(__file__).parent / "volume.yaml"
 
 
 GATE = "tenancy.atoll.node-restriction.kubernetes.io/gpu-escape"
@@ -72,6 +80,28 @@ def quarantine_and_back(stack, demo):
     demo.wait_ready("rights")
 
 
+def discard_a_claim(stack, kubeconfig, namespace):
+    """A node with a tenant's volume goes into a pool and out again."""
+    stack.run_kubectl(kubeconfig, "apply", "-f", str(VOLUME))
+
+    def bound():
+        found = stack.host("get", "pods", "-n", namespace)["items"]
+        return next((p for p in found if p["metadata"]["name"].startswith("keeper-x-") and running(p)), None)
+
+    node = wait_for("the pod with a volume runs", bound, 120)["spec"]["nodeName"]
+    with stack.client("admin.token") as client:
+        platform = Platform(stack, client)
+        platform.do("PUT", "/hosts/lab/pools/rights", {"spec": {"kind": "dedicated"}})
+        for pool in ("rights", None):
+            platform.move(node, pool, discard=True)
+            platform.settled(node)
+        platform.do("DELETE", "/hosts/lab/pools/rights")
+
+
+def running(pod):
+    return pod["status"].get("phase") == "Running"
+
+
 def other_cluster(found, own):
     return found.startswith("atoll-") and found != own
 
@@ -89,7 +119,7 @@ def test_every_right_is_used_and_no_request_denied(stack, demo, tmp_path):
     wait_for("people read why there is no pod", lambda: "exceeded quota" in messages(demo, "rights"), 60)
     stack.run_kubectl(admin(stack), "-n", namespace, "delete", "quota", "none")
     demo.wait_ready("rights")
-    demo.kubeconfig("rights", tmp_path)
+    discard_a_claim(stack, demo.kubeconfig("rights", tmp_path), namespace)
     judge_a_node(stack)
     assert demo.report("rights")["verdict"] is True
     quarantine_and_back(stack, demo)

@@ -136,6 +136,7 @@ class FakeKube:
         if seen is None:
             raise _not_found(key)
         seen["metadata"].setdefault("annotations", {}).update(annotations)
+        self._store.put(kind, seen)
         self._point()
 
     def label(self, kind: Kind, name: str, labels: Mapping[str, str | None], namespace: str = "") -> None:

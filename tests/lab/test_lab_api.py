@@ -43,7 +43,7 @@ def remember(home, **values):
 
 
 def test_options_are_as_asked_else_as_last_time_else_the_least(tmp_path):
-    assert start.choose_options(tmp_path, None, None, None) == Options(1, 0, 0)
+    assert start.choose_options(tmp_path, None, None, None) == Options(2, 0, 0)
     remember(tmp_path, workers=2, gpus=4, fake_nodes=3)
     assert start.choose_options(tmp_path, None, 0, None) == Options(2, 0, 3)
 

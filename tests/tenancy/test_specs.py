@@ -68,7 +68,7 @@ def test_a_full_spec_is_read():
         ({"isolation": {"sandbx": "gvisor"}}, "spec.isolation.sandbx", "unknown-field"),
         ({"isolation": {"sandbox": "docker"}}, "spec.isolation.sandbox", "not-a-choice"),
         ({"isolation": {"sandbox": []}}, "spec.isolation.sandbox", "not-a-choice"),
-        ({"isolation": {"pool": "x"}}, "spec.isolation.pool", "not-offered"),
+        ({"isolation": {"pool": 1}}, "spec.isolation.pool", "wrong-type"),
         ({"kubernetesVersion": 1.36}, "spec.kubernetesVersion", "wrong-type"),
         ({"resources": {"cpu": "lots"}}, "spec.resources.cpu", "not-a-quantity"),
         ({"resources": {"cpu": "-1"}}, "spec.resources.cpu", "not-a-quantity"),
@@ -131,7 +131,6 @@ def refusal(spec, trust=Trust.UNTRUSTED, facts=FACTS):
         ({"kubernetesVersion": "1.31"}, [("spec.kubernetesVersion", "not-offered")]),
         ({"isolation": {"sandbox": "none"}}, [("spec.isolation.sandbox", "not-trusted")]),
         ({"isolation": {"sandbox": "kata"}}, [("spec.isolation.sandbox", "not-offered")]),
-        ({"isolation": {"model": "dedicated-pool"}}, [("spec.isolation.model", "not-offered")]),
     ],
 )
 def test_what_a_host_cannot_do_is_refused_at_once(spec, expected):

@@ -45,7 +45,7 @@ def test_status_tells_phase_conditions_effective_and_operation(api):
     assert status["conditions"][0]["reason"] == "NotYetReported"
     assert status["effective"] == {
         "kubernetesVersion": "1.36",
-        "isolation": {"model": "shared", "sandbox": "gvisor"},
+        "isolation": {"model": "shared", "sandbox": "gvisor", "pool": ""},
         "resources": {"cpu": "2", "memory": "1024Mi", "storage": "20480Mi", "pods": 50},
         "persistence": "persistent",
     }
