@@ -200,7 +200,8 @@ def test_a_pod_on_a_foreign_node_fails_its_placement(attested):
     from dataclasses import replace
 
     host = replace(attested.wanted.host, workload_selector={"pool": "mine"})
-    attested.wanted = replace(attested.wanted, host=host)
+    effective = replace(attested.wanted.effective, node_selector={"pool": "mine"})
+    attested.wanted = replace(attested.wanted, host=host, effective=effective)
     attested.until_settled()
     sound(attested)
     assert "pods-placed" in bad(whole(attested))

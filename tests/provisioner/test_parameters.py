@@ -10,13 +10,13 @@ from provisioner.ports import NAMESPACES, RESOURCE_QUOTAS
 from provisioner.reconcile import devices, nodes, parameters
 from provisioner.reconcile.limits import QUOTA
 from provisioner.release import values
-from tests.provisioner.harness import CHART, FACTS, HOST, NS, WANTED, Team
+from tests.provisioner.harness import CHART, EFFECTIVE, FACTS, HOST, NS, WANTED, Team
 
 PREFIX = "tenancy.atoll.internal/"
 
 
 def given(**host):
-    found = parameters.of(replace(WANTED, host=replace(HOST, **host)))
+    found = parameters.of(replace(WANTED, host=replace(HOST, **host)), EFFECTIVE)
     return {key.removeprefix(PREFIX): value for key, value in found.items()}
 
 
@@ -95,4 +95,4 @@ def test_the_parameters_reach_the_namespace():
     team = Team()
     team.until_settled()
     seen = team.world.host.seen(NAMESPACES, NS)["metadata"]["annotations"]
-    assert parameters.of(team.wanted).items() <= seen.items()
+    assert parameters.of(team.wanted, team.wanted.effective).items() <= seen.items()

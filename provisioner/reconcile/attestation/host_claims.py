@@ -38,6 +38,7 @@ HOST_POLICIES: Final = (
     "atoll-metadata",
     "atoll-namespaces",
     "atoll-network-policies",
+    "atoll-node-wipe",
     "atoll-placement",
     "atoll-pod-identity",
     "atoll-provisioner-fence",
