@@ -164,7 +164,7 @@ def _last_words(pod: Object) -> str:
 
 
 def _pod(scope: NodeScope, image: str, keep: list[str]) -> Object:
-    """As the policy atoll-node-wipe of helm/host has it; anything else is refused there."""
+    """As the policy atoll-provisioner-wipe of helm/host has it; anything else is refused there."""
     key, _, value = LABEL.partition("=")
     return {
         "apiVersion": "v1",
