@@ -160,7 +160,8 @@ class FakeKube:
         if wanted not in {None, seen["metadata"]["resourceVersion"]}:
             msg = f"{key}: the object has been modified"
             raise Busy(msg, Reason.HOST_UNREACHABLE)
-        new = _patched(seen, copy.deepcopy(body))
+        new = copy.deepcopy(seen)
+        _patch(new, body)
         if new != seen:
             self._store.put(kind, new)
             self._store.writes.append(("merge", key))
@@ -268,17 +269,17 @@ def _merge(old: Object, new: Object) -> None:
             old[key] = value
 
 
-def _patched(old: Object, patch: Object) -> Object:
+def _patch(old: Object, patch: Object) -> None:
     """RFC 7396."""
-    new = dict(old)
     for key, value in patch.items():
         if value is None:
-            new.pop(key, None)
+            old.pop(key, None)
         elif isinstance(value, dict):
-            new[key] = _patched(old.get(key) or {}, value)
+            if not isinstance(old.get(key), dict):
+                old[key] = {}
+            _patch(old[key], value)
         else:
-            new[key] = value
-    return new
+            old[key] = copy.deepcopy(value)
 
 
 def _remove(seen: Object, before: Object, now: Object) -> None:

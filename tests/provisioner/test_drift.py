@@ -16,6 +16,7 @@ from provisioner.ports import (
     Act,
 )
 from provisioner.reconcile import culprit, labels, patrol
+from tenancy.rules.names import LABEL_PREFIX
 from tenancy.enums import ActorSource, FindingKind, Sandbox
 from tests.fakes.kube import FakeKube
 from tests.fakes.world import FakeGuard
@@ -103,7 +104,7 @@ EDITS = [
     (
         NAMESPACES,
         NS,
-        lambda o: o["metadata"]["annotations"].update({f"{labels.LABEL_PREFIX}tolerations": "x"}),
+        lambda o: o["metadata"]["annotations"].update({f"{LABEL_PREFIX}tolerations": "x"}),
     ),
     (RESOURCE_QUOTAS, "atoll-quota", lambda o: o["spec"]["hard"].update(pods="9999")),
     (RESOURCE_QUOTAS, "atoll-quota", lambda o: o["spec"]["hard"].pop("requests.nvidia.com/gpu")),
