@@ -16,8 +16,8 @@ from provisioner.ports import (
     Act,
 )
 from provisioner.reconcile import culprit, labels, patrol
-from tenancy.rules.names import LABEL_PREFIX
 from tenancy.enums import ActorSource, FindingKind, Sandbox
+from tenancy.rules.names import LABEL_PREFIX
 from tests.fakes.kube import FakeKube
 from tests.fakes.world import FakeGuard
 from tests.provisioner.harness import NS, UID
