@@ -185,13 +185,14 @@ class Team:
     def wait_gone(self, name: str, seconds: float = 240) -> None:
         wait_for(f"{name} is gone", lambda: self.get(name).status_code == 404, seconds)
 
-    def report(self, name: str, seconds: float = 90) -> dict[str, Any]:
+    def report(self, name: str, seconds: float = 90, meanwhile: Any = lambda: None) -> dict[str, Any]:
         """An isolation report asked for now, made."""
         asked = self.api.post(self.path(name, "/reports"), json={})
         assert asked.status_code == 202, asked.text
         path = self.path(name, f"/reports/{asked.json()['uid']}")
 
         def made() -> Any:
+            meanwhile()
             found = self.api.get(path).json()
             return found if found["state"] != "pending" else None
 
