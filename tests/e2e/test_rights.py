@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from pathlib import Path
 
@@ -24,6 +25,8 @@ ROLES = (
     "Role/atoll-node-wiper",
 )
 VOLUME = Path(__file__).parent / "volume.yaml"
+OWN = "atoll-provisioner-"
+"""How the policies begin that keep the provisioner itself in its bounds: those an admin puts back."""
 
 
 GATE = "tenancy.atoll.node-restriction.kubernetes.io/gpu-escape"
@@ -123,6 +126,7 @@ def test_every_right_is_used_and_no_request_denied(stack, demo, tmp_path):
     judge_a_node(stack)
     assert demo.report("rights")["verdict"] is True
     quarantine_and_back(stack, demo)
+    disturb(stack, namespace)
     bindings = stack.host("get", "rolebindings", "-n", namespace)["items"]
     assert demo.delete("rights").status_code == 202
     demo.wait_gone("rights")
@@ -140,6 +144,44 @@ def test_every_right_is_used_and_no_request_denied(stack, demo, tmp_path):
     # Other tests break clusters on purpose, and rights go with a namespace that is deleted under a pass.
     mine = [request for request in report.denied if not other_cluster(request.namespace, namespace)]
     assert (report.unused, mine) == ((), []), str(report)
+
+
+def disturb(stack, namespace):
+    """Everything that the provisioner may put back, so that it does."""
+    kubeconfig = admin(stack)
+
+    def run(*words):
+        return stack.run_kubectl(kubeconfig, *words)
+
+    kinds = "validatingadmissionpolicies,validatingadmissionpolicybindings,mutatingadmissionpolicybindings"
+    named = [n for n in run("get", kinds, "-o", "name").split() if not n.rpartition("/")[2].startswith(OWN)]
+    kept = [n for n in named if n.rpartition("/")[2].startswith("atoll-")]
+    run("delete", *kept)
+    inside = ("-n", namespace)
+    run(*inside, "delete", "quota", "atoll-quota")
+    run(*inside, "create", "quota", "atoll-quota", "--hard=pods=1", "--scopes=BestEffort")
+    run(*inside, "delete", "rolebinding", "atoll-provisioner")
+    run(*inside, "create", "rolebinding", "atoll-provisioner", "--clusterrole=view", "--user=nobody")
+    deny = stack.host("get", "networkpolicy", "atoll-deny", "-n", namespace)
+    opened = {"apiVersion": deny["apiVersion"], "kind": deny["kind"]}
+    body = {**opened, "metadata": {"name": "open"}, "spec": {"podSelector": {}, "egress": [{}]}}
+    path = stack.home / "open.json"
+    path.write_text(json.dumps(body))
+    run(*inside, "create", "-f", str(path))
+
+    def right():
+        there = run("get", kinds, "-o", "name").split()
+        quota = stack.host("get", "quota", "atoll-quota", "-n", namespace)["spec"]
+        role = stack.host("get", "rolebinding", "atoll-provisioner", "-n", namespace)["roleRef"]["name"]
+        policies = run(*inside, "get", "networkpolicies", "-o", "name").split()
+        return (
+            set(kept) <= set(there)
+            and "scopes" not in quota
+            and role == "atoll-tenant-manager"
+            and not any(name.endswith("/open") for name in policies)
+        )
+
+    wait_for("the provisioner put everything back", right, 150)
 
 
 @pytest.mark.parametrize(
