@@ -160,8 +160,11 @@ def disturb(stack, namespace):
     inside = ("-n", namespace)
     run(*inside, "delete", "quota", "atoll-quota")
     run(*inside, "create", "quota", "atoll-quota", "--hard=pods=1", "--scopes=BestEffort")
-    run(*inside, "delete", "rolebinding", "atoll-provisioner")
-    run(*inside, "create", "rolebinding", "atoll-provisioner", "--clusterrole=view", "--user=nobody")
+    # Without it requests there are refused: in another cluster's namespace than the one that is judged.
+    (elsewhere,) = stack.namespaces("demo", "first")
+    binding = ("rolebinding", "atoll-provisioner")
+    run("-n", elsewhere, "delete", *binding)
+    run("-n", elsewhere, "create", *binding, "--clusterrole=view", "--user=nobody")
     deny = stack.host("get", "networkpolicy", "atoll-deny", "-n", namespace)
     opened = {"apiVersion": deny["apiVersion"], "kind": deny["kind"]}
     body = {**opened, "metadata": {"name": "open"}, "spec": {"podSelector": {}, "egress": [{}]}}
@@ -172,7 +175,7 @@ def disturb(stack, namespace):
     def right():
         there = run("get", kinds, "-o", "name").split()
         quota = stack.host("get", "quota", "atoll-quota", "-n", namespace)["spec"]
-        role = stack.host("get", "rolebinding", "atoll-provisioner", "-n", namespace)["roleRef"]["name"]
+        role = stack.host("get", *binding, "-n", elsewhere)["roleRef"]["name"]
         policies = run(*inside, "get", "networkpolicies", "-o", "name").split()
         return (
             set(kept) <= set(there)
