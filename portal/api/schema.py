@@ -18,7 +18,7 @@ from portal.api.serializers.base import CamelSerializer
 from portal.api.serializers.problems import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from portal.api.base import Operation
 
@@ -44,16 +44,20 @@ def described(operation: Operation, text: str) -> dict[str, Any]:
         code: _page_of(kind) if operation.listing else OpenApiResponse(kind, description=_words(code))
         for code, kind in operation.answers.items()
     }
-    problems = {(code, _PROBLEM): OpenApiResponse(Problem, _WORDS[code]) for code in _problems(operation)}
     return {
         "operation_id": operation.name,
         "summary": text.partition("\n")[0].rstrip("."),
         "description": text,
         "parameters": [*([operation.query] if operation.query().fields else []), *_headers(operation)],
         "request": operation.body,
-        "responses": answers | problems,
+        "responses": answers | problems(_problems(operation)),
         "auth": [{}] if operation.open else None,
     }
+
+
+def problems(codes: Iterable[int]) -> dict[Any, Any]:
+    """The answers that are problems, for ``extend_schema``."""
+    return {(code, _PROBLEM): OpenApiResponse(Problem, _WORDS[code]) for code in sorted(codes)}
 
 
 @lru_cache

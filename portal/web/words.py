@@ -59,13 +59,14 @@ CONDITIONS: Final[Mapping[ConditionType, str]] = {
     ConditionType.STALLED: "Stopped until somebody acts",
     ConditionType.AVAILABLE: "All in all",
 }
-"""The first nine are also the names of the steps that bring them about."""
+"""The first ten are also the names of the steps that bring them about."""
 
 DOING: Final[Mapping[str, str]] = {
     "Host": "asking the host cluster what it offers",
     "Namespace": "making its namespace on the host",
     "Limits": "setting its quota and limits",
     "Network rules": "closing its network to others",
+    "Guard rails": "proving that the host refuses what it must, and admits what it should",
     "Control plane release": "installing its control plane with Helm",
     "API server": "waiting for its API server to answer",
     "Sandbox": "proving the sandbox with a probe pod",
@@ -104,6 +105,7 @@ REASONS: Final[Mapping[Reason, str]] = {
     Reason.PROBE_RUNNING: "A probe pod tells which kernel it sees. Its answer comes within seconds.",
     Reason.SANDBOX_NOT_ENFORCED: "The probe ran outside the sandbox, so the cluster is not handed out. Tell an admin.",
     Reason.SANDBOX_UNAVAILABLE: "The host no longer offers this sandbox. Tell an admin, or choose another one.",
+    Reason.GUARD_RAILS_OPEN: "The host does not refuse what it must. An admin installs helm/host there anew; then it goes on.",
     Reason.QUOTA_EXCEEDED: "The host's quota refused an object. Ask for a larger size.",
     Reason.CLAIM_FAILED: "The last isolation report did not hold. An admin mends the control it names; then ask for a new report.",
     Reason.QUARANTINED: "An admin took it out of use. Nothing of it runs until an admin lifts the quarantine.",

@@ -9,6 +9,7 @@ from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 
+from portal.api import schema
 from portal.api.base import RETRY_AFTER, Resource, operation
 from portal.api.serializers.reports import Report, ReportFilters, SigningKeys, address
 from portal.api.views.health import OpenResource
@@ -62,7 +63,7 @@ class ReportDownload(Resource):
         operation_id="downloadReport",
         summary="Downloads the signed report",
         description="JWS, compact; `./atoll attest verify` checks it offline (docs/attestation.md).",
-        responses={(200, JOSE): OpenApiTypes.STR},
+        responses={(200, JOSE): OpenApiTypes.STR, **schema.problems((400, 401, 403, 404, 409, 503))},
     )
     def get(self, _: Request, tenant: str, name: str, uid: UUID) -> HttpResponse:
         """The envelope as it was signed."""

@@ -14,6 +14,8 @@ PEOPLE = ("alice", "bob", "vera", "charlie", "root", "nobody")
 SIGN_IN = 302
 """A stranger is sent to the sign-in page."""
 
+UID = uuid.UUID(int=7)  # fixed: every worker of xdist must see the same tests
+
 # address → status for owner, member, viewer, outsider, admin, stranger
 READS = {
     "/": (200, 200, 200, 200, 200, SIGN_IN),
@@ -30,13 +32,19 @@ READS = {
     "/tokens": (200, 200, 200, 200, 200, SIGN_IN),
     "/users": (403, 403, 403, 403, 200, SIGN_IN),
     "/hosts": (403, 403, 403, 403, 200, SIGN_IN),
+    "/hosts/gpu-exposure": (403, 403, 403, 403, 200, SIGN_IN),
+    "/findings": (403, 403, 403, 403, 200, SIGN_IN),
+    f"/clusters/team/first/reports/{UID}": (404, 404, 404, 404, 404, SIGN_IN),
 }
-TOKEN = f"/tokens/{uuid.UUID(int=7)}/revoke"  # fixed: every worker of xdist must see the same tests
+TOKEN = f"/tokens/{UID}/revoke"
 WRITES = {
     "/clusters/new": (302, 302, 403, 422, 302, SIGN_IN),
     "/clusters/team/first/retry": (302, 302, 403, 404, 302, SIGN_IN),
     "/clusters/team/first/delete": (302, 302, 403, 404, 302, SIGN_IN),
     "/clusters/team/first/kubeconfig": (409, 409, 409, 404, 409, SIGN_IN),
+    "/clusters/team/first/reports": (409, 409, 403, 404, 409, SIGN_IN),
+    "/clusters/team/first/quarantine": (403, 403, 403, 404, 302, SIGN_IN),
+    "/clusters/team/first/quarantine/lift": (403, 403, 403, 404, 302, SIGN_IN),
     "/tenants/new": (403, 403, 403, 403, 302, SIGN_IN),
     "/tenants/team/members": (302, 403, 403, 404, 302, SIGN_IN),
     "/tenants/team/members/remove": (302, 403, 403, 404, 302, SIGN_IN),
@@ -48,6 +56,7 @@ BODIES: dict[str, dict[str, str]] = {
     "/clusters/new": {"tenant": "team", "name": "second", "size": "small", "version": "1.36"},
     "/clusters/team/first/delete": {"confirm": "first"},
     "/clusters/team/first/kubeconfig": {"lifetime": "600"},
+    "/clusters/team/first/quarantine": {"reason": "it mines coins"},
     "/tenants/new": {"name": "fresh", "trust": "untrusted"},
     "/tenants/team/members": {"username": "charlie", "role": "viewer"},
     "/tenants/team/members/remove": {"username": "vera"},
