@@ -101,7 +101,7 @@ def _forbidden(scope: Scope) -> Iterator[tuple[str, Object]]:
 
 def _placed(scope: Scope, **spec: Any) -> Object:  # noqa: ANN401 - any field of a pod
     """A pod that says itself what the namespace asks for."""
-    wanted: Object = {"nodeSelector": dict(scope.desired.host.workload_selector)}
+    wanted: Object = {"nodeSelector": dict(scope.effective.node_selector)}
     if scope.effective.runtime_class:
         wanted["runtimeClassName"] = scope.effective.runtime_class
     if scope.effective.sandbox is Sandbox.USERNS:

@@ -53,7 +53,9 @@ SYNCER_ROLE: Final = "atoll-syncer"
 SYNCER_BINDING: Final = f"vc-{RELEASE}"
 WORKLOAD_ACCOUNT: Final = f"vc-workload-{RELEASE}"
 _VERSION: Final = "tenancy.atoll.internal/policies"
-UNVERSIONED: Final = frozenset({"atoll-provisioner-fence", "atoll-provisioner-nodes"})
+UNVERSIONED: Final = frozenset(
+    {"atoll-provisioner-fence", "atoll-provisioner-nodes", "atoll-provisioner-wipe"}
+)
 _HOST_WAYS: Final = ("hostNetwork", "hostPID", "hostIPC")
 _AMOUNTS: Final = frozenset({"hard", "default", "defaultRequest"})
 
