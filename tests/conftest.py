@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import pytest
+from django.db import connection
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 STACK = ("tests/e2e/",)
+DATABASE = frozenset({"db", "transactional_db"})
 HOSTS = ("tests/contract/", "tests/isolation/", "tests/lab/")
 
 
@@ -26,11 +28,22 @@ def pytest_xdist_make_scheduler(config, log):
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_collection_modifyitems(items):
-    """What needs a lab comes first, the longest before; folder after folder, as each has its own lab."""
+def pytest_collection_modifyitems(config, items):
+    """What needs a lab comes first, the longest before; folder after folder, as each has its own lab.
+
+    PostgreSQL is for what touches a database: all else was the same on SQLite.
+    """
     done = yield  # shuffled
     items.sort(key=_turn)
+    if connection.vendor == "postgresql":
+        elsewhere = [item for item in items if not _touches_database(item)]
+        items[:] = [item for item in items if _touches_database(item)]
+        config.hook.pytest_deselected(items=elsewhere)
     return done
+
+
+def _touches_database(item):
+    return item.get_closest_marker("django_db") is not None or not DATABASE.isdisjoint(item.fixturenames)
 
 
 def _turn(item):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import OuterRef, Q, Subquery
 from django.utils import timezone
 
 from tenancy import policy
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 SCHEDULE: Final = "schedule"
 KEPT: Final = 50
 """Reports of a cluster; older ones are dropped."""
+FAILED_AGAIN: Final = timedelta(minutes=5)
+"""After a report that failed, for so long none is made by the schedule."""
 AT_ONCE: Final = 20
 """Reports that one look of the schedule asks for, so that many clusters do not come all at a time."""
 
@@ -55,10 +58,18 @@ def request(*, by: Actor, tenant_name: str, name: str) -> IsolationReport:
 
 @transaction.atomic
 def schedule() -> int:
-    """Asks for reports of clusters in use whose last is older than the interval; returns how many."""
-    since = timezone.now() - timedelta(seconds=settings.ATOLL_REPORT_EVERY)
-    fresh = IsolationReport.objects.filter(requested_at__gt=since).values("cluster_id")
-    due = VirtualCluster.objects.filter(phase__in=[Phase.READY, Phase.DEGRADED]).exclude(uid__in=fresh)
+    """Asks for reports of clusters in use whose last is older than the interval; returns how many.
+
+    One that failed is made anew soon: what was amiss may have been put right.
+    """
+    now = timezone.now()
+    since, lately = now - timedelta(seconds=settings.ATOLL_REPORT_EVERY), now - FAILED_AGAIN
+    last = IsolationReport.objects.filter(cluster=OuterRef("pk")).order_by("-requested_at")
+    used = VirtualCluster.objects.filter(phase__in=[Phase.READY, Phase.DEGRADED]).annotate(
+        last_at=Subquery(last.values("requested_at")[:1]), last_verdict=Subquery(last.values("verdict")[:1])
+    )
+    old = Q(last_at__isnull=True) | Q(last_at__lte=since)
+    due = used.filter(old | Q(last_verdict=False, last_at__lte=lately)).order_by("created_at")
     found = [c for c in due.select_related("tenant")[:AT_ONCE] if reports.pending(c) is None]
     for cluster in found:
         _ask(cluster, SCHEDULE)

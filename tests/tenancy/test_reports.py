@@ -129,6 +129,22 @@ def test_the_schedule_asks_when_the_last_is_old(cluster, settings):
     assert IsolationReport.objects.filter(requested_by=reports.SCHEDULE).count() == 2
 
 
+def test_the_schedule_asks_soon_after_a_failed_report(cluster):
+    failed = factories.report(cluster, factories.claim(ClaimResult.FAILED))
+    assert reports.schedule() == 0
+    earlier = timezone.now() - reports.FAILED_AGAIN
+    IsolationReport.objects.filter(uid=failed.uid).update(requested_at=earlier)
+    assert reports.schedule() == 1
+
+
+def test_a_good_report_after_a_failed_one_puts_the_schedule_at_rest(cluster):
+    failed = factories.report(cluster, factories.claim(ClaimResult.FAILED))
+    earlier = timezone.now() - reports.FAILED_AGAIN
+    IsolationReport.objects.filter(uid=failed.uid).update(requested_at=earlier)
+    factories.report(cluster)
+    assert reports.schedule() == 0
+
+
 def test_the_schedule_leaves_alone_what_is_not_in_use(alice):
     factories.tenant("team", owner=alice)
     factories.cluster(alice, "team")
