@@ -56,8 +56,11 @@ def as_provisioner(stack, *words):
 def judge_a_node(stack):
     """A node that seems to have accelerators gets a verdict at the host's next look, and loses it with them."""
     with stack.client("admin.token") as api:
-        for change, accepts, verdict in (("=true", False, "unknown"), ("-", True, None)):
-            stack.run_kubectl(admin(stack), "label", "node", "worker-1", f"nvidia.com/gpu.present{change}")
+        # Not NVIDIA's: the lab itself sees to those.
+        for count, accepts, verdict in (("1", False, "unknown"), (None, True, None)):
+            amounts = {"status": {part: {"amd.com/gpu": count} for part in ("capacity", "allocatable")}}
+            change = ("--subresource=status", "--type=merge", "--patch", json.dumps(amounts))
+            stack.run_kubectl(admin(stack), "patch", "node", "worker-1", *change)
             host = api.get("/hosts/lab").json()
             host["spec"]["acceptsClusters"] = accepts  # any change of a host lets it be looked at now
             assert api.put("/hosts/lab", json=host).status_code == 200

@@ -34,7 +34,7 @@ def lab_home(tmp_path_factory) -> Iterator[Path]:
         yield Path(given)
         return
     home = tmp_path_factory.mktemp("isolation") / "home"
-    api.up(home)
+    api.up(home, gpus=4)
     try:
         yield home
     finally:

@@ -119,22 +119,13 @@ def gate(host, lab_home):
         eventually(lambda a=accounts: host.send("GET", f"{a}/default").status == 200, "an account")
     for tag in (OLD, NEW):
         run([*ctr, "tag", "--force", BUSYBOX, f"{TOOLKIT}:{tag}"])
-    gpus(host, "4")
     yield made
     for tag in (OLD, NEW):
         succeeds([*ctr, "delete", f"{TOOLKIT}:{tag}"])
     for path in (made.space, made.operator):
         host.send("DELETE", f"/api/v1/namespaces/{path}")
     host.send("DELETE", f"{CRDS}/{CRD['metadata']['name']}")
-    gpus(host, None)
     host.send("PATCH", f"/api/v1/nodes/{NODE}", {"metadata": {"labels": {LABEL: None}}})
-
-
-def gpus(host, count) -> None:
-    """Pretend accelerators: a kubelet keeps a capacity it did not set."""
-    amounts = {"capacity": {GPU: count}, "allocatable": {GPU: count}}
-    answer = host.send("PATCH", f"/api/v1/nodes/{NODE}/status", {"status": amounts})
-    assert answer.status == 200, answer
 
 
 def test_a_node_takes_untrusted_gpu_pods_once_its_software_is_clean_and_only_then(gate):

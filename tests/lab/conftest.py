@@ -95,6 +95,6 @@ def cluster(tmp_path_factory):
     """A lab with four pretend accelerators and two pretend nodes, for the tests of what it can do."""
     home = tmp_path_factory.mktemp("lab") / "home"
     try:
-        yield Cluster(api.up(home, gpus=4, fake_nodes=2))
+        yield Cluster(api.up(home, workers=1, gpus=4, fake_nodes=2))
     finally:
         api.down(home)
