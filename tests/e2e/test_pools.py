@@ -10,7 +10,7 @@ from tenancy.rules.pools import MOVING, POOL, TENANT
 from tests.e2e.platform import Platform
 from tests.e2e.stack import Team, wait_for
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.lab, pytest.mark.long, pytest.mark.timeout(900)]
 
 SECRET = "docker.io/acme/secret:1"
 BUSYBOX = "docker.io/library/busybox:1.36.1"

@@ -94,7 +94,7 @@ def ready(tenant: str, name: str) -> None:
     """A clean pass saw everything as wanted."""
     found = _cluster(tenant, name)
     seen = [_condition(found, kind) for kind in BUILD_ORDER]
-    steps = tuple(StepReport(step, StepState.DONE) for step in STEPS)
+    steps = tuple(_step(step, StepState.DONE) for step in STEPS)
     factories.observe(found, *seen, steps=steps, clean=True, endpoint="https://10.180.12.7:443")
 
 
@@ -102,8 +102,8 @@ def stall(tenant: str, name: str, message: str) -> None:
     """A pass met something that only a person can mend."""
     found = _cluster(tenant, name)
     at_work = _steps(4)[:4]
-    failed = StepReport(STEPS[4], StepState.FAILED, message)
-    ahead = tuple(StepReport(step, StepState.PENDING) for step in STEPS[5:])
+    failed = _step(STEPS[4], StepState.FAILED, message)
+    ahead = tuple(_step(step, StepState.PENDING) for step in STEPS[5:])
     seen = [_condition(found, kind) for kind in BUILD_ORDER[:4]]
     seen += [
         Condition(kind, status, Reason.CHART_INVALID, message, found.generation)
@@ -137,7 +137,7 @@ def leave(tenant: str, name: str, count: str) -> None:
     )
     states = [StepState.DONE] * done + [StepState.RUNNING] + [StepState.PENDING] * (len(_TEARDOWN) - done - 1)
     steps = tuple(
-        StepReport(step, state, condition.message if state is StepState.RUNNING else "")
+        _step(step, state, condition.message if state is StepState.RUNNING else "")
         for step, state in zip(_TEARDOWN, states, strict=True)
     )
     factories.observe(found, condition, steps=steps)
@@ -145,7 +145,7 @@ def leave(tenant: str, name: str, count: str) -> None:
 
 def gone(tenant: str, name: str) -> None:
     """The teardown proved that nothing is left."""
-    steps = tuple(StepReport(step, StepState.DONE) for step in _TEARDOWN)
+    steps = tuple(_step(step, StepState.DONE) for step in _TEARDOWN)
     factories.observe(_cluster(tenant, name), steps=steps, gone=True)
 
 
@@ -187,7 +187,7 @@ def _condition(found: VirtualCluster, kind: ConditionType) -> Condition:
 
 def _steps(done: int) -> tuple[StepReport, ...]:
     return tuple(
-        StepReport(
+        _step(
             name,
             StepState.DONE if at < done else StepState.RUNNING if at == done else StepState.PENDING,
             WAITS[at] if at == done else "",
@@ -199,3 +199,9 @@ def _steps(done: int) -> tuple[StepReport, ...]:
 def delete(tenant: str, name: str) -> None:
     """Ada asks for a cluster's end."""
     clusters.delete(by=Actor(User.objects.get(username="ada")), tenant_name=tenant, name=name)
+
+
+def _step(name: str, state: StepState, message: str = "") -> StepReport:
+    """Looked at now, unless the pass did not reach it."""
+    at = None if state is StepState.PENDING else timezone.now()
+    return StepReport(name, state, message, at, at)
