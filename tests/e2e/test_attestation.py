@@ -125,7 +125,8 @@ def test_quarantine_stops_everything_and_old_credentials_stay_dead(stack, demo, 
             0.2,
         )
         assert time.monotonic() - began < 40
-        assert pods() == []
+        # What has ended on its node may still be listed for a moment.
+        assert [p for p in pods() if p["status"]["phase"] not in {"Succeeded", "Failed"}] == []
         assert demo.api.post(demo.path(cluster, "/kubeconfig"), json={}).json()["code"] == "quarantined"
         assert api.delete(where).status_code == 202
     demo.wait_ready(cluster)
