@@ -6,7 +6,6 @@ the policy that is for it, for another one may be lenient tomorrow.
 
 from __future__ import annotations
 
-import re
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,8 +15,8 @@ from provisioner.outcomes import Done, Wait
 from provisioner.ports import NAMESPACES, PODS, POLICIES, POLICY_BINDINGS
 from provisioner.reconcile import labels, pods, sandbox
 from provisioner.reconcile.attestation.host_claims import HOST_POLICIES, UNVERSIONED
-from tenancy.enums import Reason, Sandbox
-from tenancy.rules.names import LABEL_PREFIX
+from tenancy.enums import GpuVerdict, Reason, Sandbox
+from tenancy.rules import gpu, survey
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,12 +26,10 @@ if TYPE_CHECKING:
     from provisioner.ports import Object
     from provisioner.reconcile.scope import Scope
 
-VERSION: Final = f"{LABEL_PREFIX}policies"
-"""Label of every policy: the version of helm/host it is of."""
 _INJECTS: Final = (1, 36)
 """The first Kubernetes version that fills in what a pod leaves unset."""
 _AGAIN: Final = 5.0
-_CLEAN: Final = {"tenancy.atoll.node-restriction.kubernetes.io/gpu-escape": "clean"}
+_CLEAN: Final = {gpu.LABEL: GpuVerdict.CLEAN.value}
 
 
 def proven(scope: Scope) -> Outcome:
@@ -54,7 +51,7 @@ def _faults(scope: Scope, version: str) -> Iterator[str]:
     host = scope.desired.host.name
     fix = f"an admin installs helm/host {version} anew on host {host!r}; it is looked at every few seconds"
     for kind in (POLICIES, POLICY_BINDINGS):
-        found = scope.host.kube.find(kind, labels=f"{VERSION}={version}", brief=True)
+        found = scope.host.kube.find(kind, labels=f"{labels.POLICIES}={version}", brief=True)
         missing = sorted({*HOST_POLICIES} - UNVERSIONED - {o["metadata"]["name"] for o in found})
         if missing:
             yield f"host {host!r} lacks {kind.name} {', '.join(missing)} of version {version}: {fix}"
@@ -128,11 +125,7 @@ def _pod(scope: Scope, spec: Object) -> Object:
 
 def _injects(scope: Scope) -> bool:
     facts = scope.desired.host.facts
-    return facts is not None and _minor(facts.version) >= _INJECTS
-
-
-def _minor(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in re.findall(r"[0-9]+", version)[:2])
+    return facts is not None and survey.minor(facts.version) >= _INJECTS
 
 
 @cache

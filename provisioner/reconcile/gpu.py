@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from provisioner.ports import GPU_POLICIES, PODS, Refused
+from provisioner.reconcile import labels
+from provisioner.reconcile.pods import ended
 from tenancy.enums import GpuComponent, VersionSource
 from tenancy.rules.advisories import version
 from tenancy.rules.gpu import DECLARED, NO_TOOLKIT, Found, GpuFacts
@@ -56,7 +58,7 @@ def has_accelerators(node: NodeFacts) -> bool:
 
 def facts(node: NodeFacts, operator: Operator) -> GpuFacts:
     """The GPU software of one node."""
-    here = [p for p in operator.pods if p["spec"].get("nodeName") == node.name and not _ended(p)]
+    here = [p for p in operator.pods if p["spec"].get("nodeName") == node.name and not ended(p)]
     unwell = [p for p in here if _app(p) == _TOOLKIT_APP and not _ready(p)]
     notes = tuple(
         f"pod {p['metadata']['namespace']}/{p['metadata']['name']} is not ready: until it is, the node may"
@@ -171,16 +173,10 @@ def _app(pod: Object) -> str:
 
 
 def _ready(pod: Object) -> bool:
-    return any(_is_ready(c) for c in pod.get("status", {}).get("conditions") or []) and not _ending(pod)
+    return any(
+        _is_ready(c) for c in pod.get("status", {}).get("conditions") or []
+    ) and not labels.terminating(pod)
 
 
 def _is_ready(condition: Object) -> bool:
     return bool(condition["type"] == "Ready" and condition["status"] == "True")
-
-
-def _ending(pod: Object) -> bool:
-    return "deletionTimestamp" in pod["metadata"]
-
-
-def _ended(pod: Object) -> bool:
-    return pod.get("status", {}).get("phase") in {"Succeeded", "Failed"}

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from provisioner.ports import NAMESPACES, NODES, PODS, RESOURCE_QUOTAS, Refused
 from provisioner.reconcile import labels
 from provisioner.reconcile.limits import QUOTA
 from provisioner.reconcile.nodes import is_extended
+from provisioner.reconcile.pods import ended
 from tenancy.enums import GpuVerdict, Trust
 from tenancy.rules import quantities
 from tenancy.rules.gpu import LABEL, Tenancy, judge
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
     from tenancy.rules.specs import PlacedCluster
 
 log = logging.getLogger(__name__)
-
-_OVER: Final = frozenset({"Succeeded", "Failed"})
 
 
 @dataclass(frozen=True)
@@ -82,7 +81,7 @@ def _use(kube: Kube, cluster: PlacedCluster) -> _Use | None:
         pods = kube.find(PODS, cluster.namespace)
     except Refused as refused:
         return _Use(cluster, {}, (), unread=refused.message)
-    running = tuple(p for p in pods if _extended(p) and p.get("status", {}).get("phase") not in _OVER)
+    running = tuple(p for p in pods if _extended(p) and not ended(p))
     return _Use(cluster, dict((quota or {}).get("status", {}).get("hard", {})), running)
 
 

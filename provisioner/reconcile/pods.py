@@ -15,6 +15,7 @@ _IMAGE: Final = frozenset(
     {"ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName", "ImageInspectError"}
 )
 _CRASH: Final = frozenset({"CrashLoopBackOff", "RunContainerError", "CreateContainerError"})
+_ENDED: Final = frozenset({"Succeeded", "Failed"})
 _LONGEST: Final = 300
 """Characters of a foreign message that are shown."""
 
@@ -26,6 +27,11 @@ def explain(pods: Iterable[Object], what: str) -> tuple[Reason, str]:
         return Reason.WAITING, f"waiting for {what} to be scheduled"
     gravest = min(found, key=lambda t: _GRAVITY.index(t[0]))
     return gravest[0], f"{what}: {gravest[1]}"
+
+
+def ended(pod: Object) -> bool:
+    """Whether all of it has run to its end; it may still be listed."""
+    return pod.get("status", {}).get("phase") in _ENDED
 
 
 def shorten(message: str) -> str:

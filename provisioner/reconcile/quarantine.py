@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from provisioner.outcomes import Done, Wait
 from provisioner.ports import NETWORK_POLICIES, PODS, RESOURCE_QUOTAS, STATEFUL_SETS
-from provisioner.reconcile import labels, limits, network
+from provisioner.reconcile import labels, limits, network, pods
 from provisioner.reconcile.control_plane import replicas
 from tenancy.enums import Reason
 from tenancy.rules.names import RELEASE
@@ -27,7 +27,6 @@ and that no pod is listed would prove nothing."""
 ALONE: Final = timedelta(seconds=4)
 """For so long the control plane's end is waited for before the other pods are ended."""
 _LOOK: Final = 0.3
-_OVER: Final = frozenset({"Succeeded", "Failed"})
 
 
 def close(scope: Scope) -> Outcome:
@@ -56,7 +55,7 @@ def stop_pods(scope: Scope) -> Outcome:
     """
     if not _ours(scope):
         return Done()
-    running = [p for p in _pods(scope) if p.get("status", {}).get("phase") not in _OVER]
+    running = [p for p in _pods(scope) if not pods.ended(p)]
     planes = [p for p in running if labels.SYNCED not in (p["metadata"].get("labels") or {})]
     first = any(not _told(plane) or _lately(scope, plane) for plane in planes)
     for pod in planes if first else running:
@@ -71,7 +70,7 @@ def prove(scope: Scope) -> Outcome:
     """Read from the host at this moment."""
     if not _ours(scope):
         return Done("nothing of it is on the host")
-    running = [p for p in _pods(scope) if p.get("status", {}).get("phase") not in _OVER]
+    running = [p for p in _pods(scope) if not pods.ended(p)]
     if not _counted(scope):
         return Wait(_LOOK, Reason.WAITING, "waiting for the host to count that no pod may start")
     if running:

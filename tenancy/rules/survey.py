@@ -83,7 +83,7 @@ def _class_of(handlers: tuple[str, ...], classes: Mapping[str, RuntimeClass]) ->
 def _host_lack(
     profile: Profile, runtime_class: str, classes: Mapping[str, RuntimeClass], version: str
 ) -> str:
-    if _minor(version) < profile.kubernetes:
+    if minor(version) < profile.kubernetes:
         return f"Kubernetes {version} is older than {_dotted(profile.kubernetes)}"
     if profile.handlers and not runtime_class:
         return f"no RuntimeClass has the handler {' or '.join(profile.handlers)}"
@@ -110,9 +110,9 @@ def _node_lacks(profile: Profile, node: NodeFacts, runtime: RuntimeClass | None)
     for key, value in wanted.items():
         if node.labels.get(key) != value:
             yield f"it has no label {key}={value}"
-    if _minor(node.kubelet) < profile.kubelet:
+    if minor(node.kubelet) < profile.kubelet:
         yield f"its kubelet {node.kubelet or 'unknown'} is older than {_dotted(profile.kubelet)}"
-    if _minor(node.kernel) < profile.kernel:
+    if minor(node.kernel) < profile.kernel:
         yield f"its kernel {node.kernel or 'unknown'} is older than {_dotted(profile.kernel)}"
     if profile.runtime and not node.runtime.startswith(f"{profile.runtime}://"):
         yield f"its container runtime is {node.runtime or 'unknown'}, not {profile.runtime}"
@@ -153,7 +153,7 @@ def _harmless(taint: Taint) -> bool:
     return taint.effect not in _KEEPS_OFF or taint.key.startswith(_PASSED)
 
 
-def _minor(version: str) -> tuple[int, int]:
+def minor(version: str) -> tuple[int, int]:
     """``v1.36.3`` → (1, 36); (0, 0) for what cannot be read."""
     match = _MINOR.match(version)
     return (int(match[1]), int(match[2])) if match else (0, 0)

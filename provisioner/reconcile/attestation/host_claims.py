@@ -52,7 +52,6 @@ HOST_POLICIES: Final = (
 SYNCER_ROLE: Final = "atoll-syncer"
 SYNCER_BINDING: Final = f"vc-{RELEASE}"
 WORKLOAD_ACCOUNT: Final = f"vc-workload-{RELEASE}"
-_VERSION: Final = "tenancy.atoll.internal/policies"
 UNVERSIONED: Final = frozenset(
     {"atoll-provisioner-fence", "atoll-provisioner-nodes", "atoll-provisioner-wipe"}
 )
@@ -205,7 +204,7 @@ def _policy_faults(name: str, seen: Object | None, version: str) -> Iterator[str
         yield f"ValidatingAdmissionPolicy {name} fails open"
     if not seen["spec"].get("validations"):
         yield f"ValidatingAdmissionPolicy {name} checks nothing"
-    worn = (seen["metadata"].get("labels") or {}).get(_VERSION)
+    worn = (seen["metadata"].get("labels") or {}).get(labels.POLICIES)
     if name not in UNVERSIONED and worn != version:
         yield f"ValidatingAdmissionPolicy {name} is of version {worn}, not {version}"
 
@@ -228,7 +227,7 @@ def _binding_faults(name: str, seen: Object | None, version: str) -> Iterator[st
         or (selector.get("matchExpressions") or everywhere) != everywhere
     ):
         yield f"{what} leaves something out"
-    if name not in UNVERSIONED and (seen["metadata"].get("labels") or {}).get(_VERSION) != version:
+    if name not in UNVERSIONED and (seen["metadata"].get("labels") or {}).get(labels.POLICIES) != version:
         yield f"{what} is not of version {version}"
 
 

@@ -10,6 +10,7 @@ import yaml
 
 from provisioner.ports import NODES, PODS, ROLE_BINDINGS
 from provisioner.reconcile.labels import SYNCED
+from provisioner.reconcile.pods import ended
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,7 +56,7 @@ class Look:
     def pods(self) -> list[Object]:
         """All in the namespace that run or may yet run."""
         found = self.host.find(PODS, self.namespace)
-        return [p for p in found if p.get("status", {}).get("phase") not in {"Succeeded", "Failed"}]
+        return [p for p in found if not ended(p)]
 
     @property
     def tenant_pods(self) -> list[Object]:

@@ -127,11 +127,6 @@ def pod(wish: DesiredReport, aims: list[tuple[str, str]]) -> Object:
     }
 
 
-def ended(seen: Object) -> bool:
-    """Whether the pod has done what it does."""
-    return seen.get("status", {}).get("phase") in {"Succeeded", "Failed"}
-
-
 def read(seen: Object) -> Heard:
     """What an ended pod told."""
     message = ""

@@ -96,7 +96,7 @@ def _heard(wish: DesiredReport, tenant: Kube, host: Kube) -> probe.Heard | Wait:
     if seen is None:
         tenant.create(PODS, probe.pod(wish, probe.targets(wish, host)))
         return Wait(_LOOK, Reason.PROBE_RUNNING, "a probe was sent")
-    if not probe.ended(seen):
+    if not pods.ended(seen):
         return Wait(_LOOK, Reason.PROBE_RUNNING, pods.explain([seen], "isolation probe")[1])
     return probe.read(seen)
 
