@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 JUST: Final = str(FOLDER / "bin" / "just")
 NOT_LONG: Final = "not long"
-WORKERS: Final = 2
-"""One waits for the lab most of the time while the other computes."""
+WORKERS: Final = 3
+"""Two wait for labs most of the time while the third computes."""
 
 
 def run(asked: argparse.Namespace) -> int:

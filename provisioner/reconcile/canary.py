@@ -1,20 +1,22 @@
 """Proof of the guard rails before anything of a tenant runs: pods that must be refused are, and a plain one is not.
 
-Nothing is made: the host's API server judges each pod in full and writes none. What refuses must be
-the policy that is for it, for another one may be lenient tomorrow.
+These are rehearsed: the host's API server judges each pod in full and writes none. What refuses must be
+the policy that is for it, for another one may be lenient tomorrow. Then two pods show that packets
+go nowhere but among themselves; once a cluster is in use, its isolation reports do that.
 """
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Final
 
 import yaml
 
 from provisioner.outcomes import Done, Wait
 from provisioner.ports import NAMESPACES, PODS, POLICIES, POLICY_BINDINGS
-from provisioner.reconcile import labels, pods, sandbox
+from provisioner.reconcile import canary_packets, labels, pods, sandbox
 from provisioner.reconcile.attestation.host_claims import HOST_POLICIES, UNVERSIONED
+from provisioner.release import control_plane
 from tenancy.enums import GpuVerdict, Reason, Sandbox
 from tenancy.rules import gpu, survey
 
@@ -40,11 +42,26 @@ def proven(scope: Scope) -> Outcome:
     message = f"policies of version {version} refuse what they are for, and a plain pod is allowed"
     if seen.get(labels.PROVEN) == mark:
         return Done(message)
-    fault = next(_faults(scope, version), "")
+    fault = _rehearsed(scope, mark, version)
     if fault:
         return Wait(_AGAIN, Reason.GUARD_RAILS_OPEN, fault)
+    if not scope.desired.ever_ready:
+        shown = canary_packets.proven(scope, partial(_canary, scope))
+        if not isinstance(shown, Done):
+            return shown
     scope.host.kube.annotate(NAMESPACES, scope.desired.namespace, {labels.PROVEN: mark})
     return Done(message)
+
+
+def _rehearsed(scope: Scope, mark: str, version: str) -> str:
+    """What the policies do wrong; the passes that wait for the packets do not rehearse anew."""
+    key = ("rehearsed", scope.incarnation, mark)
+    if scope.memory.recall(*key):
+        return ""
+    fault = next(_faults(scope, version), "")
+    if not fault:
+        scope.memory.remember(*key)
+    return fault
 
 
 def _faults(scope: Scope, version: str) -> Iterator[str]:
@@ -106,14 +123,38 @@ def _placed(scope: Scope, **spec: Any) -> Object:  # noqa: ANN401 - any field of
     return _pod(scope, {**wanted, **spec})
 
 
+def _canary(scope: Scope, name: str, line: str) -> Object:
+    """A pod that runs a line of the shell under all that a tenant's pod runs under."""
+    found = _placed(
+        scope,
+        restartPolicy="Never",
+        terminationGracePeriodSeconds=0,
+        activeDeadlineSeconds=60,
+        enableServiceLinks=False,
+    )
+    found["metadata"]["name"] = name
+    found["metadata"]["labels"]["app"] = name
+    found["spec"]["containers"][0] |= {
+        "imagePullPolicy": "IfNotPresent",
+        "command": ["sh", "-c", line],
+        "resources": control_plane.PROBE.resources(),
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "capabilities": {"drop": ["ALL"]},
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+    }
+    return found
+
+
 def _pod(scope: Scope, spec: Object) -> Object:
     return {
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {
-            "name": "atoll-canary",
+            "name": canary_packets.NAME,
             "namespace": scope.desired.namespace,
-            "labels": {labels.SYNCED: "atoll-canary"},
+            "labels": {labels.SYNCED: canary_packets.NAME},
         },
         "spec": {
             "automountServiceAccountToken": False,

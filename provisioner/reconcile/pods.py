@@ -34,6 +34,14 @@ def ended(pod: Object) -> bool:
     return pod.get("status", {}).get("phase") in _ENDED
 
 
+def said(pod: Object) -> str:
+    """What a probe left as its termination message; empty while, or when, it told nothing."""
+    ends = (
+        c.get("state", {}).get("terminated", {}) for c in _all(pod.get("status", {}), "containerStatuses")
+    )
+    return next((str(end["message"]).strip() for end in ends if end.get("message")), "")
+
+
 def shorten(message: str) -> str:
     """A foreign message on one line and of bounded length."""
     line = " ".join(message.split())

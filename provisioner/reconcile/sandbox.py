@@ -80,7 +80,7 @@ def _send(scope: Scope, *, holds: bool) -> Outcome:
 
 
 def _judge(scope: Scope, pod: Object, *, holds: bool) -> Outcome:
-    said = _said(pod)
+    said = pods.said(pod)
     if pod.get("status", {}).get("phase") == "Failed":
         _remove(scope, pod)
         return Wait(1.0, Reason.NOT_READY, f"the probe failed and is sent anew: {pods.shorten(said)}")
@@ -106,14 +106,6 @@ def _judge(scope: Scope, pod: Object, *, holds: bool) -> Outcome:
 def _node_kernels(scope: Scope) -> frozenset[str]:
     """What the host's nodes run at this moment."""
     return frozenset(nodes.facts(node).kernel for node in scope.host.kube.find(NODES))
-
-
-def _said(pod: Object) -> str:
-    for container in pod.get("status", {}).get("containerStatuses") or []:
-        ended = container.get("state", {}).get("terminated", {})
-        if ended.get("message"):
-            return str(ended["message"]).strip()
-    return ""
 
 
 def _unanswered(scope: Scope, pod: Object, *, holds: bool) -> Outcome:

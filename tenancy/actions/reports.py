@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import OuterRef, Q, Subquery
+from django.db.models import Exists, OuterRef, Q, Subquery
 from django.utils import timezone
 
 from tenancy import policy
@@ -22,7 +22,7 @@ from tenancy.enums import (
     WorkKind,
 )
 from tenancy.errors import BeingDeleted, Conflict, InQuarantine
-from tenancy.models import IsolationReport, VirtualCluster
+from tenancy.models import Finding, IsolationReport, VirtualCluster
 from tenancy.queries import clusters, reports
 from tenancy.rules import attestation
 from tenancy.rules.conditions import Condition
@@ -30,6 +30,8 @@ from tenancy.rules.conditions import Condition
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from uuid import UUID
+
+    from django.db.models import QuerySet
 
     from tenancy.actions.work import Lease
     from tenancy.policy import Actor
@@ -39,7 +41,7 @@ SCHEDULE: Final = "schedule"
 KEPT: Final = 50
 """Reports of a cluster; older ones are dropped."""
 FAILED_AGAIN: Final = timedelta(minutes=5)
-"""After a report that failed, for so long none is made by the schedule."""
+"""After a report that failed, for so long none is made by the schedule, unless something was put right."""
 AT_ONCE: Final = 20
 """Reports that one look of the schedule asks for, so that many clusters do not come all at a time."""
 
@@ -60,7 +62,7 @@ def request(*, by: Actor, tenant_name: str, name: str) -> IsolationReport:
 def schedule() -> int:
     """Asks for reports of clusters in use whose last is older than the interval; returns how many.
 
-    One that failed is made anew soon: what was amiss may have been put right.
+    One that failed is made anew soon, and at once when something amiss has been put right since.
     """
     now = timezone.now()
     since, lately = now - timedelta(seconds=settings.ATOLL_REPORT_EVERY), now - FAILED_AGAIN
@@ -69,7 +71,8 @@ def schedule() -> int:
         last_at=Subquery(last.values("requested_at")[:1]), last_verdict=Subquery(last.values("verdict")[:1])
     )
     old = Q(last_at__isnull=True) | Q(last_at__lte=since)
-    due = used.filter(old | Q(last_verdict=False, last_at__lte=lately)).order_by("created_at")
+    again = Q(last_verdict=False) & (Q(last_at__lte=lately) | Exists(_put_right_since("last_at")))
+    due = used.filter(old | again).order_by("created_at")
     found = [c for c in due.select_related("tenant")[:AT_ONCE] if reports.pending(c) is None]
     for cluster in found:
         _ask(cluster, SCHEDULE)
@@ -116,6 +119,12 @@ def refuse(lease: Lease, uid: UUID, message: str) -> bool:
     waiting = IsolationReport.objects.filter(uid=uid, state=ReportState.PENDING)
     waiting.update(state=ReportState.FAILED, error=message, finished_at=timezone.now())
     return True
+
+
+def _put_right_since(moment: str) -> QuerySet[Finding]:
+    """Findings of the cluster, or of its whole host, that were closed after this field's time."""
+    of_it = Q(cluster=OuterRef("pk")) | Q(namespace="", host=OuterRef("host__name"))
+    return Finding.objects.filter(of_it, restored_at__gt=OuterRef(moment))
 
 
 def _refuse(cluster: VirtualCluster) -> None:

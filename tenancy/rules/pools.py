@@ -61,7 +61,9 @@ def marks(pool: Pool | None) -> Marks:
     if pool is None:
         return Marks({}, ())
     labels = {POOL: pool.name} | ({TENANT: pool.tenant} if pool.tenant else {})
-    return Marks(labels, (Taint(POOL, "NoSchedule", pool.name),) if pool.tainted else ())
+    # A tenant's own nodes also send away what came while somebody had taken the taint off.
+    effect = "NoExecute" if pool.kind is PoolKind.DEDICATED else "NoSchedule"
+    return Marks(labels, (Taint(POOL, effect, pool.name),) if pool.tainted else ())
 
 
 def wears(labels: Mapping[str, str], taints: Sequence[Taint], wanted: Marks) -> bool:

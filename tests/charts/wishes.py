@@ -77,6 +77,6 @@ WISHES: Final[dict[str, DesiredCluster]] = {
         model=IsolationModel.DEDICATED_POOL,
         pool="gold",
         node_selector={POOL: "gold", TENANT: "demo"},
-        tolerations=(f"{POOL}=gold:NoSchedule",),
+        tolerations=(f"{POOL}=gold:NoExecute",),
     ),
 }

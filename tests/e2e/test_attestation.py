@@ -1,4 +1,4 @@
-"""A true report, one that a broken control fails, and a cluster taken out of use: on the real lab."""
+"""A report that a broken control fails, and a cluster taken out of use; a true one is in test_lifecycle."""
 
 from __future__ import annotations
 
@@ -7,100 +7,33 @@ import time
 
 import pytest
 
+from tests.e2e.reports import failed, verify
 from tests.e2e.stack import wait_for
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
-BINDING = "validatingadmissionpolicybinding"
 
 
-@pytest.fixture(scope="module")
-def cluster(stack):
-    """A cluster of this module's own, Ready; its name."""
-    from tests.e2e.stack import Team
-
-    with stack.client() as api:
-        team = Team(api, "demo")
-        assert team.put("attested").status_code == 201
-        team.wait_ready("attested")
-        yield "attested"
-        with stack.client("admin.token") as admin:
-            admin.delete(team.path("attested"))
-        team.wait_gone("attested")
-
-
-def admin(stack):
-    return stack.home / "lab" / "kubeconfig"
-
-
-def failed(report):
-    return {c["id"]: c["evidence"] for c in report["claims"] if c["result"] != "passed"}
-
-
-def verify(stack, demo, report, folder):
-    file, keys = folder / "report.jws", folder / "keys.json"
-    download = report["download"].removeprefix("/api/v1")
-    file.write_text(demo.api.get(download).text)
-    keys.write_text(demo.api.get("/attestation/keys").text)
-    return stack.command("attest", "verify", str(file), "--keys", str(keys))
-
-
-def test_a_true_report_passes_and_verifies_offline(stack, demo, cluster, tmp_path):
-    began = time.monotonic()
-    report = demo.report(cluster)
-    assert failed(report) == {}
-    assert time.monotonic() - began < 60
-    assert any(c["id"] == "closed-neighbour-api" for c in report["claims"])
-    done = verify(stack, demo, report, tmp_path)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert demo.phase(cluster) == "Ready"
+@pytest.fixture
+def cluster(demo):
+    """Its name; Ready, and no report of it is being made."""
+    demo.wait_ready("first")
+    return "first"
 
 
 def test_a_control_that_is_broken_on_the_host_fails_the_report_by_name(stack, demo, cluster, tmp_path):
-    where = admin(stack)
-    kept = tmp_path / "binding.yaml"
-    kept.write_text(stack.run_kubectl(where, "get", BINDING, "atoll-placement", "-o", "yaml"))
-
     def away():
-        """Atoll puts it back within a minute or two: it is taken away until the report is made."""
-        stack.run_kubectl(where, "delete", BINDING, "atoll-placement", "--ignore-not-found")
+        """Atoll puts it back within a minute: it is taken away until the report is made."""
+        words = ("delete", "validatingadmissionpolicybinding", "atoll-placement", "--ignore-not-found")
+        stack.run_kubectl(stack.home / "lab" / "kubeconfig", *words)
 
-    try:
-        report = demo.report(cluster, meanwhile=away)
-        phase = demo.phase(cluster)
-    finally:
-        subprocess.run(
-            [
-                str(stack.kubectl),
-                "--kubeconfig",
-                str(where),
-                "apply",
-                "--server-side",
-                "--force-conflicts",
-                "-f",
-                "-",
-            ],
-            input=_without_identity(kept.read_text()),
-            text=True,
-            check=True,
-            timeout=60,
-        )
+    report = demo.report(cluster, meanwhile=away)
     assert failed(report).keys() == {"host-policies"}
     assert "atoll-placement" in failed(report)["host-policies"]
-    assert phase == "Degraded"
+    assert demo.phase(cluster) == "Degraded"
     done = verify(stack, demo, report, tmp_path)
     assert done.returncode == 1
     assert "atoll-placement" in done.stdout + done.stderr
-    assert failed(demo.report(cluster)) == {}
-    wait_for("it is Ready again", lambda: demo.phase(cluster) == "Ready", 60)
-
-
-def _without_identity(text):
-    lines = text.splitlines()
-    return "\n".join(
-        line
-        for line in lines
-        if not line.startswith(("  uid:", "  resourceVersion:", "  creationTimestamp:", "  generation:"))
-    )
+    wait_for("it was put right and shown anew", lambda: demo.phase(cluster) == "Ready", 150)
 
 
 def test_quarantine_stops_everything_and_old_credentials_stay_dead(stack, demo, cluster, tmp_path):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.reports import failed, verify
 from tests.e2e.stack import Team, wait_for
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
@@ -21,6 +22,7 @@ def running(stack, kubeconfig, pod):
 
 
 def test_the_first_cluster_is_ready_and_its_conditions_say_so(demo):
+    demo.wait_ready("first")
     body = demo.get("first").json()
     assert body["status"]["phase"] == "Ready"
     assert body["status"]["observedGeneration"] == body["metadata"]["generation"]
@@ -50,6 +52,12 @@ def test_a_cluster_lives_and_leaves_nothing(stack, demo, tmp_path):
 
     kubeconfig = demo.kubeconfig("life", tmp_path)
     use_it(stack, kubeconfig)
+    prove_it(stack, demo, tmp_path)
+
+    assert demo.put("life", {"resources": {"cpu": "3", "pods": 40}}).status_code == 200
+    demo.wait_ready("life")
+    # What Atoll itself changed is nobody's tampering.
+    assert demo.api.get(demo.path("life", "/findings")).json()["items"] == []
 
     assert demo.delete("life").status_code == 202
     assert demo.put("life").status_code == 409
@@ -70,6 +78,17 @@ def use_it(stack, kubeconfig):
     wait_for("its log is there", lambda: "hello" in run("logs", "probe"), 20)
     answer = run("exec", "probe", "--", "nslookup", "kubernetes.default.svc.cluster.local")
     assert "Address" in answer.split("Name:", 1)[1]
+
+
+def prove_it(stack, demo, folder):
+    """A true report passes, in less than a minute, and verifies offline."""
+    began = time.monotonic()
+    report = demo.report("life")
+    assert failed(report) == {}
+    assert time.monotonic() - began < 60
+    assert any(c["id"] == "closed-neighbour-api" for c in report["claims"])
+    done = verify(stack, demo, report, folder)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def processes_naming(text: str) -> list[str]:

@@ -86,8 +86,8 @@ def quarantine_and_back(stack, demo):
     demo.wait_ready("rights")
 
 
-def discard_a_claim(stack, kubeconfig, namespace):
-    """A node with a tenant's volume goes into a pool and out again."""
+def move_with_a_claim(stack, platform, kubeconfig, namespace):
+    """A node with a tenant's volume begins to go into a pool; its name."""
     stack.run_kubectl(kubeconfig, "apply", "-f", str(VOLUME))
 
     def bound():
@@ -95,13 +95,14 @@ def discard_a_claim(stack, kubeconfig, namespace):
         return next((p for p in found if p["metadata"]["name"].startswith("keeper-x-") and running(p)), None)
 
     node = wait_for("the pod with a volume runs", bound, 120)["spec"]["nodeName"]
-    with stack.client("admin.token") as client:
-        platform = Platform(stack, client)
-        platform.do("PUT", "/hosts/lab/pools/rights", {"spec": {"kind": "dedicated"}})
-        for pool in ("rights", None):
-            platform.move(node, pool, discard=True)
-            platform.settled(node)
-        platform.do("DELETE", "/hosts/lab/pools/rights")
+    platform.do("PUT", "/hosts/lab/pools/rights", {"spec": {"kind": "dedicated"}})
+    platform.move(node, "rights", discard=True)
+    return node
+
+
+def move_back(platform, node):
+    platform.settled(node)
+    platform.move(node, None, discard=True)
 
 
 def running(pod):
@@ -125,11 +126,16 @@ def test_every_right_is_used_and_no_request_denied(stack, demo, tmp_path):
     wait_for("people read why there is no pod", lambda: "exceeded quota" in messages(demo, "rights"), 60)
     stack.run_kubectl(admin(stack), "-n", namespace, "delete", "quota", "none")
     demo.wait_ready("rights")
-    discard_a_claim(stack, demo.kubeconfig("rights", tmp_path), namespace)
-    judge_a_node(stack)
-    assert demo.report("rights")["verdict"] is True
-    quarantine_and_back(stack, demo)
-    disturb(stack, namespace)
+    with stack.client("admin.token") as api:
+        platform = Platform(stack, api)
+        node = move_with_a_claim(stack, platform, demo.kubeconfig("rights", tmp_path), namespace)
+        disturb(stack, namespace)
+        move_back(platform, node)
+        judge_a_node(stack)
+        assert demo.report("rights")["verdict"] is True
+        quarantine_and_back(stack, demo)
+        platform.settled(node)
+        platform.do("DELETE", "/hosts/lab/pools/rights")
     bindings = stack.host("get", "rolebindings", "-n", namespace)["items"]
     assert demo.delete("rights").status_code == 202
     demo.wait_gone("rights")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from base64 import b64encode
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -14,6 +15,7 @@ from provisioner.ports import (
     PODS,
     RESOURCE_QUOTAS,
     SECRETS,
+    SERVICES,
     STATEFUL_SETS,
     Host,
     HostMisconfigured,
@@ -78,6 +80,8 @@ class World:
     building: str = ""
     misconfigured: str = ""
     kernel: str = GVISOR
+    reached: dict[str, str] = field(default_factory=lambda: {"fellow": "open"})
+    """How the packets of a probe fare, by what they are sent to; all else does not answer."""
     certificate: bytes = b"client-certificate"
     """Of the platform's key to a tenant's API."""
     pod_trouble: Object = field(default_factory=dict)
@@ -121,6 +125,7 @@ class World:
                 self.tenants.pop(name, None)
             else:
                 self._control_plane(name)
+                self._canaries(name)
         for (plural, _, _), quota in self.host.objects.items():
             if plural == RESOURCE_QUOTAS.plural:
                 quota["status"] = {"hard": dict(quota["spec"]["hard"])}
@@ -154,6 +159,15 @@ class World:
             if namespace not in self.tenants:
                 self.tenants[namespace] = self.asleep.pop(namespace, _new_tenant())
 
+    def _canaries(self, namespace: str) -> None:
+        pod = self.host.seen(PODS, "atoll-canary-tries", namespace)
+        if pod is not None:
+            tries = _TRY.findall(pod["spec"]["containers"][0]["command"][-1])
+            lines = [f"net {what} {ip}:{port} {self.reached.get(what, 'silent')}" for what, ip, port in tries]
+            ended = {"terminated": {"exitCode": 0, "message": "\n".join(lines)}}
+            statuses = [{"name": "canary", "state": ended}]
+            pod["status"] = {"phase": "Succeeded", "containerStatuses": statuses}
+
     def _asleep(self, namespace: str) -> bool:
         plane = self.host.seen(STATEFUL_SETS, RELEASE, namespace)
         return plane is not None and plane["spec"].get("replicas") == 0
@@ -173,6 +187,7 @@ class World:
                 }
 
 
+_TRY = re.compile(r"^try (\S+) (\S+) (\d+) &$", re.MULTILINE)
 _PARTS = ("certificate-authority", "client-certificate", "client-key")
 
 
@@ -195,6 +210,8 @@ class HostKube(FakeKube):
 
     def apply(self, kind: Any, body: Object) -> Object:
         seen = super().apply(kind, body)
+        if kind is SERVICES:
+            seen["spec"].setdefault("clusterIP", "10.96.0.77")
         if kind is RESOURCE_QUOTAS:
             stored = self._store.objects[
                 ("resourcequotas", body["metadata"]["namespace"], body["metadata"]["name"])

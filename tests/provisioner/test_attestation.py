@@ -20,7 +20,7 @@ from provisioner.ports import (
     ROLE_BINDINGS,
     STATEFUL_SETS,
 )
-from provisioner.reconcile import labels
+from provisioner.reconcile import labels, packets
 from provisioner.reconcile.attestation import probe, report
 from provisioner.reconcile.attestation.claims import CLAIMS, HOST, NEIGHBOURLY
 from tenancy.enums import ClaimResult
@@ -319,7 +319,7 @@ def test_many_nodes_do_not_make_a_long_probe(attested):
         status = {"addresses": [{"type": "InternalIP", "address": f"10.0.1.{number}"}]}
         attested.world.host.put(NODES, {"metadata": {"name": f"n{number}"}, "status": status})
     text = told(wish_of(attested), attested.world.host)
-    assert text.count("kubelet") == probe.NODES_TRIED
+    assert text.count("kubelet") == packets.NODES_TRIED
     assert len(text) < 4096
 
 

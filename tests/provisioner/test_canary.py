@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from provisioner.ports import NAMESPACES, POLICIES, POLICY_BINDINGS, STATEFUL_SETS
-from provisioner.reconcile import labels
+from provisioner.ports import NAMESPACES, PODS, POLICIES, POLICY_BINDINGS, SERVICES, STATEFUL_SETS
+from provisioner.reconcile import canary_packets, labels
 from tenancy.enums import ConditionType, Reason, Sandbox
 from tests.fakes import policies
 from tests.provisioner.harness import NS, Team
@@ -97,3 +97,68 @@ def test_what_was_proven_is_not_tried_again_until_it_changes():
     for _ in range(3):
         team.once()
     assert team.reason(PROVEN) is Reason.GUARD_RAILS_OPEN
+
+
+def canaries(team):
+    return [*team.world.host.names(PODS, NS), *team.world.host.names(SERVICES, NS)]
+
+
+def test_packets_are_tried_before_the_release_and_nothing_of_them_stays():
+    team = Team()
+    while not canaries(team):
+        team.once()
+    assert set(canaries(team)) == {"atoll-canary", "atoll-canary-listens", "atoll-canary-tries"}
+    assert team.world.host.seen(STATEFUL_SETS, "cluster", NS) is None
+    team.until_settled()
+    assert not [name for name in canaries(team) if "canary" in name]
+
+
+def test_a_canary_is_under_what_a_tenants_pod_is_under():
+    team = Team()
+    while not canaries(team):
+        team.once()
+    spec = team.world.host.seen(PODS, canary_packets.TRIES, NS)["spec"]
+    assert (spec["runtimeClassName"], spec["automountServiceAccountToken"]) == ("gvisor", False)
+    assert spec["nodeSelector"].items() >= team.wanted.effective.node_selector.items()
+    assert "169.254.169.254 80" in spec["containers"][0]["command"][-1]
+
+
+@pytest.mark.parametrize(
+    ("what", "word", "told"),
+    [
+        ("metadata", "open", "reaches metadata 169.254.169.254:80 (open)"),
+        ("metadata", "refused", "enforces NetworkPolicy"),
+        ("metadata", "error", "reaches metadata 169.254.169.254:80 (error)"),
+        ("fellow", "silent", "do not reach one another (silent)"),
+    ],
+)
+def test_packets_that_go_where_they_must_not_stop_before_the_release(what, word, told):
+    team = Team()
+    team.world.reached[what] = word
+    assert told in held_up(team)
+    team.world.reached = {"fellow": "open"}
+    team.until_settled()
+    assert team.condition(PROVEN).true
+
+
+def test_a_canary_without_a_word_is_sent_anew():
+    team = Team()
+    while not canaries(team):
+        team.once()
+    first = team.world.host.seen(PODS, canary_packets.TRIES, NS)
+    first["status"] = {"phase": "Failed"}
+    team.once()
+    assert not canaries(team)
+    team.until_settled()
+    assert team.condition(PROVEN).true
+
+
+def test_a_cluster_in_use_sends_no_canaries():
+    team = Team()
+    team.until_settled()
+    team.world.host.writes.clear()
+    team.wanted = replace(team.wanted, ever_ready=True)
+    team.change(sandbox=Sandbox.GVISOR)
+    team.until_settled()
+    assert annotation(team) == f"2 {policies.VERSION}"
+    assert not [key for _, key in team.world.host.writes if "canary" in key[2]]

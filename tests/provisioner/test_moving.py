@@ -96,7 +96,7 @@ def assert_given_clean(crew):
         POOL: "gold",
         TENANT: "other",
     }
-    assert crew.host.taints() == {THEIRS, f"{POOL}=gold:NoSchedule"}
+    assert crew.host.taints() == {THEIRS, f"{POOL}=gold:NoExecute"}
     assert crew.host.store.names(PODS) == ["proxy"]
 
 
@@ -281,7 +281,7 @@ def test_a_settled_node_is_kept_as_its_pool_wants_it(crew):
     node = crew.host.node
     node["metadata"]["labels"][f"{POOL}-forged"] = "x"
     assert isinstance(crew.once(), Done)
-    assert crew.host.taints() == {THEIRS, f"{POOL}=gold:NoSchedule"}
+    assert crew.host.taints() == {THEIRS, f"{POOL}=gold:NoExecute"}
     assert f"{POOL}-forged" not in crew.host.node["metadata"]["labels"]
     writes = len(crew.host.store.writes)
     crew.once()

@@ -251,7 +251,7 @@ def test_a_cluster_on_a_dedicated_pool(admin, host, acme, alice):
     found = cluster_reads.effective(made)
     assert (found.model, found.pool) == ("dedicated-pool", "gold")
     assert found.node_selector == {POOL: "gold", TENANT: "acme"}
-    assert found.tolerations == (f"{POOL}=gold:NoSchedule",)
+    assert found.tolerations == (f"{POOL}=gold:NoExecute",)
     assert cluster_reads.effective(ask(alice, "named", pool="gold")).pool == "gold"
     assert cluster_reads.effective(ask(alice, "silent")).pool == ""
 
@@ -338,7 +338,7 @@ def test_drift_of_a_settled_node_is_looked_after(admin, host, acme):
     arrive()
     asked = WorkItem.objects.get(kind=WorkKind.NODE, object_id=node.uid).requested
     worn = {POOL: "gold", TENANT: "acme"}
-    see(host, replace(BLUE, labels=worn, taints=(Taint(POOL, "NoSchedule", "gold"),)), GREEN)
+    see(host, replace(BLUE, labels=worn, taints=(Taint(POOL, "NoExecute", "gold"),)), GREEN)
     assert WorkItem.objects.get(kind=WorkKind.NODE, object_id=node.uid).requested == asked
     see(host, replace(BLUE, labels=worn), GREEN)
     assert WorkItem.objects.get(kind=WorkKind.NODE, object_id=node.uid).requested == asked + 1

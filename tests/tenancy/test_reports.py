@@ -11,16 +11,18 @@ from django.utils import timezone
 
 from tenancy.actions import clusters, reports, work
 from tenancy.enums import (
+    ActorSource,
     ClaimResult,
     ConditionStatus,
     ConditionType,
+    FindingKind,
     Phase,
     Reason,
     ReportState,
     WorkKind,
 )
 from tenancy.errors import BeingDeleted, Conflict
-from tenancy.models import AuditEvent, ClusterCondition, IsolationReport, WorkItem
+from tenancy.models import AuditEvent, ClusterCondition, Finding, IsolationReport, WorkItem
 from tenancy.queries import reports as known
 from tests import factories
 
@@ -135,6 +137,31 @@ def test_the_schedule_asks_soon_after_a_failed_report(cluster):
     earlier = timezone.now() - reports.FAILED_AGAIN
     IsolationReport.objects.filter(uid=failed.uid).update(requested_at=earlier)
     assert reports.schedule() == 1
+
+
+@pytest.mark.parametrize(
+    ("of", "asked"),
+    [("cluster", 1), ("host", 1), ("another", 0), ("open", 0)],
+)
+def test_what_was_put_right_since_a_failed_report_brings_the_next_at_once(alice, cluster, of, asked):
+    factories.report(cluster, factories.claim(ClaimResult.FAILED))
+    host = cluster.host.name
+    other = factories.cluster(alice, "team", "other")
+    about = {"host": {}, "another": {"namespace": "atoll-other", "cluster": other}}.get(
+        of, {"namespace": cluster.namespace, "cluster": cluster}
+    )
+    now = timezone.now()
+    Finding.objects.create(
+        host=host,
+        **about,
+        kind=FindingKind.GUARD_RAIL_REMOVED,
+        actor_source=ActorSource.UNKNOWN,
+        subject="it",
+        noticed_at=now,
+        restored_at=None if of == "open" else now,
+    )
+    assert reports.schedule() == asked
+    assert reports.schedule() == 0
 
 
 def test_a_good_report_after_a_failed_one_puts_the_schedule_at_rest(cluster):

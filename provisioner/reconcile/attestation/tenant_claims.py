@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from provisioner.reconcile import packets
 from provisioner.reconcile.attestation import probe
 from provisioner.reconcile.attestation.look import NotRun, Violated, violated_if
 from tenancy.rules import sandbox_proof
@@ -46,7 +47,7 @@ def works(look: Look) -> str:
         f"{what} does not answer at {address} ({word})"
         for what in (probe.OWN_DNS, probe.OWN_API)
         for address, word in (look.heard.words(what) or {"any address": "not tried"}).items()
-        if word != probe.OPEN
+        if word != packets.OPEN
     ]
     violated_if(faults)
     return "the pod's own DNS and own API answer"
@@ -67,7 +68,9 @@ def closed(what: str) -> Callable[[Look], str]:
             msg = "nothing was tried: the addresses are not known"
             raise NotRun(msg)
         _none_failed(words)
-        open_ = [f"{address} answers ({word})" for address, word in words.items() if word not in probe.CLOSED]
+        open_ = [
+            f"{address} answers ({word})" for address, word in words.items() if word not in packets.CLOSED
+        ]
         violated_if(open_)
         return "; ".join(f"{address} {word}" for address, word in words.items())
 
