@@ -38,6 +38,8 @@ def database(lab: Instance, programs: Path) -> Component:
             f"--endpoint=sqlite://{lab.run}/data/kine.db?_journal=WAL&cache=shared&_busy_timeout=30000&_txlock=immediate",
             f"--listen-address=unix://{lab.run}/kine.sock",
             "--metrics-bind-address=0",
+            # Of a newer one the API server asks how far it is before each list: up to a second from kine.
+            "--emulated-etcd-version=3.5.7",
         ),
     )
 

@@ -182,6 +182,9 @@ class Kube(Protocol):
     def token(self, account: str, namespace: str, seconds: int) -> Token:
         """A fresh credential of a ServiceAccount; each call mints another."""
 
+    def log(self, pod: str, namespace: str) -> str:
+        """What a pod of one container has said so far, at most 64 KiB; empty while it has not begun or is not there."""
+
     def version(self) -> str:
         """The API server's version, as ``v1.36.3``."""
 

@@ -16,6 +16,7 @@ from provisioner.outcomes import Done, LeaseLost, Permanent, Stall, Transient, W
 from provisioner.reconcile import (
     access,
     canary,
+    canary_packets,
     control_plane,
     discovery,
     dns,
@@ -73,7 +74,10 @@ BUILD: Final[tuple[Stage, ...]] = (
     (Step("Network rules", ConditionType.NETWORK_ISOLATED, network.isolate),),
     (Step("Guard rails", ConditionType.GUARD_RAILS_PROVEN, canary.proven),),
     (Step("Control plane release", ConditionType.RELEASED, release.ensure),),
-    (Step("API server", ConditionType.CONTROL_PLANE_AVAILABLE, control_plane.available),),
+    (
+        Step("API server", ConditionType.CONTROL_PLANE_AVAILABLE, control_plane.available),
+        Step("Traffic", ConditionType.TRAFFIC_BLOCKED, canary_packets.proven),
+    ),
     (
         Step("Sandbox", ConditionType.SANDBOX_ENFORCED, sandbox.enforced),
         Step("DNS", ConditionType.DNS_AVAILABLE, dns.available),

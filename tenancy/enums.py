@@ -150,6 +150,7 @@ class ConditionType(StrEnum):
     GUARD_RAILS_PROVEN = "GuardRailsProven"
     RELEASED = "Released"
     CONTROL_PLANE_AVAILABLE = "ControlPlaneAvailable"
+    TRAFFIC_BLOCKED = "TrafficBlocked"
     SANDBOX_ENFORCED = "SandboxEnforced"
     DNS_AVAILABLE = "DnsAvailable"
     ACCESS_ISSUED = "AccessIssued"

@@ -50,6 +50,7 @@ CONDITIONS: Final[Mapping[ConditionType, str]] = {
     ConditionType.GUARD_RAILS_PROVEN: "Guard rails",
     ConditionType.RELEASED: "Control plane release",
     ConditionType.CONTROL_PLANE_AVAILABLE: "API server",
+    ConditionType.TRAFFIC_BLOCKED: "Traffic",
     ConditionType.SANDBOX_ENFORCED: "Sandbox",
     ConditionType.DNS_AVAILABLE: "DNS",
     ConditionType.ACCESS_ISSUED: "Access",

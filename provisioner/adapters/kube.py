@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlencode
 
 from provisioner.outcomes import Transient
-from provisioner.ports import NAMESPACES, Busy, Refused, Rehearsal, Rejected, Token
+from provisioner.ports import NAMESPACES, PODS, Busy, Refused, Rehearsal, Rejected, Token
 from tenancy.enums import Reason
 
 if TYPE_CHECKING:
@@ -27,7 +27,10 @@ _GOOD: Final = frozenset({_OK, _CREATED, _ACCEPTED})
 _NOT_FOUND, _CONFLICT, _THROTTLED = 404, 409, 429
 _UNAUTHORIZED, _FORBIDDEN = 401, 403
 _SERVER_FAULT: Final = 500
+_NOT_BEGUN: Final = 400
+"""How the log of a container that has not begun is answered."""
 _INVALID: Final = frozenset({400, 405, 413, 415, 422})
+_MOST_LOG: Final = 65_536
 
 
 class RestKube:
@@ -103,6 +106,15 @@ class RestKube:
         path = f"/api/v1/namespaces/{quote(namespace)}/serviceaccounts/{quote(account)}/token"
         status = self._write("POST", path, body)["status"]
         return Token(str(status["token"]), datetime.fromisoformat(status["expirationTimestamp"]))
+
+    def log(self, pod: str, namespace: str) -> str:
+        path = f"{_path(PODS, namespace, pod)}/log" + _query(limitBytes=str(_MOST_LOG))
+        answer = self._transport.send("GET", path, accept="*/*")
+        if answer.status in {_NOT_BEGUN, _NOT_FOUND}:
+            return ""
+        if answer.status != _OK:
+            raise self._error(answer)
+        return answer.body.decode(errors="replace")
 
     def version(self) -> str:
         return str(self._object(self._transport.send("GET", "/version"))["gitVersion"])

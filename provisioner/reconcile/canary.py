@@ -1,23 +1,21 @@
 """Proof of the guard rails before anything of a tenant runs: pods that must be refused are, and a plain one is not.
 
 These are rehearsed: the host's API server judges each pod in full and writes none. What refuses must be
-the policy that is for it, for another one may be lenient tomorrow. Then two pods show that packets
-go nowhere but among themselves; once a cluster is in use, its isolation reports do that.
+the policy that is for it, for another one may be lenient tomorrow.
 """
 
 from __future__ import annotations
 
-from functools import cache, partial
-from typing import TYPE_CHECKING, Any, Final
+from functools import cache
+from typing import TYPE_CHECKING, Final
 
 import yaml
 
 from provisioner.outcomes import Done, Wait
 from provisioner.ports import NAMESPACES, PODS, POLICIES, POLICY_BINDINGS
-from provisioner.reconcile import canary_packets, labels, pods, sandbox
+from provisioner.reconcile import canary_pods, labels, pods
 from provisioner.reconcile.attestation.host_claims import HOST_POLICIES, UNVERSIONED
-from provisioner.release import control_plane
-from tenancy.enums import GpuVerdict, Reason, Sandbox
+from tenancy.enums import GpuVerdict, Reason
 from tenancy.rules import gpu, survey
 
 if TYPE_CHECKING:
@@ -45,10 +43,6 @@ def proven(scope: Scope) -> Outcome:
     fault = _rehearsed(scope, mark, version)
     if fault:
         return Wait(_AGAIN, Reason.GUARD_RAILS_OPEN, fault)
-    if not scope.desired.ever_ready:
-        shown = canary_packets.proven(scope, partial(_canary, scope))
-        if not isinstance(shown, Done):
-            return shown
     scope.host.kube.annotate(NAMESPACES, scope.desired.namespace, {labels.PROVEN: mark})
     return Done(message)
 
@@ -82,12 +76,12 @@ def _faults(scope: Scope, version: str) -> Iterator[str]:
 
 def _plain_faults(scope: Scope, fix: str) -> Iterator[str]:
     """A plain pod is admitted, and has got its sandbox and its nodes where the host fills them in."""
-    asked = _pod(scope, {}) if _injects(scope) else _placed(scope)
+    asked = canary_pods.plain(scope, {}) if _injects(scope) else canary_pods.placed(scope)
     seen = scope.host.kube.rehearse(PODS, asked)
     if seen.made is None:
         yield f"a plain pod is refused, so nothing of the tenant's would run: {pods.shorten(seen.refusal)}: {fix}"
         return
-    spec, wanted = seen.made["spec"], _placed(scope)["spec"]
+    spec, wanted = seen.made["spec"], canary_pods.placed(scope)["spec"]
     for key in ("runtimeClassName", "nodeSelector", "hostUsers"):
         given = spec.get(key)
         whole = wanted.get(key, {}).items() <= (given or {}).items() if key == "nodeSelector" else True
@@ -97,71 +91,20 @@ def _plain_faults(scope: Scope, fix: str) -> Iterator[str]:
 
 def _forbidden(scope: Scope) -> Iterator[tuple[str, Object]]:
     """A pod for each policy that judges pods, which breaks its rule and no other's."""
-    yield "atoll-placement", _placed(scope, tolerations=[{"operator": "Exists"}])
+    yield "atoll-placement", canary_pods.placed(scope, tolerations=[{"operator": "Exists"}])
     nfs = {"name": "v", "nfs": {"server": "192.0.2.1", "path": "/"}}
-    yield "atoll-hardening", _placed(scope, volumes=[nfs])
-    posing = _placed(scope)
+    yield "atoll-hardening", canary_pods.placed(scope, volumes=[nfs])
+    posing = canary_pods.placed(scope)
     posing["metadata"]["labels"] |= labels.CONTROL_PLANE
     yield "atoll-pod-identity", posing
-    device = _placed(scope)
+    device = canary_pods.placed(scope)
     device["spec"]["nodeSelector"] |= _CLEAN
     device["spec"]["containers"][0]["resources"] = {"limits": {"canary.atoll.internal/device": "1"}}
     yield "atoll-devices", device
     if scope.desired.host.allowed_registries:
-        foreign = _placed(scope)
+        foreign = canary_pods.placed(scope)
         foreign["spec"]["containers"][0]["image"] = "canary.invalid/none:1"
         yield "atoll-images", foreign
-
-
-def _placed(scope: Scope, **spec: Any) -> Object:  # noqa: ANN401 - any field of a pod
-    """A pod that says itself what the namespace asks for."""
-    wanted: Object = {"nodeSelector": dict(scope.effective.node_selector)}
-    if scope.effective.runtime_class:
-        wanted["runtimeClassName"] = scope.effective.runtime_class
-    if scope.effective.sandbox is Sandbox.USERNS:
-        wanted["hostUsers"] = False
-    return _pod(scope, {**wanted, **spec})
-
-
-def _canary(scope: Scope, name: str, line: str) -> Object:
-    """A pod that runs a line of the shell under all that a tenant's pod runs under."""
-    found = _placed(
-        scope,
-        restartPolicy="Never",
-        terminationGracePeriodSeconds=0,
-        activeDeadlineSeconds=60,
-        enableServiceLinks=False,
-    )
-    found["metadata"]["name"] = name
-    found["metadata"]["labels"]["app"] = name
-    found["spec"]["containers"][0] |= {
-        "imagePullPolicy": "IfNotPresent",
-        "command": ["sh", "-c", line],
-        "resources": control_plane.PROBE.resources(),
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "capabilities": {"drop": ["ALL"]},
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
-    }
-    return found
-
-
-def _pod(scope: Scope, spec: Object) -> Object:
-    return {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {
-            "name": canary_packets.NAME,
-            "namespace": scope.desired.namespace,
-            "labels": {labels.SYNCED: canary_packets.NAME},
-        },
-        "spec": {
-            "automountServiceAccountToken": False,
-            "containers": [{"name": "canary", "image": sandbox.image(scope.desired.host.image_prefix)}],
-            **spec,
-        },
-    }
 
 
 def _injects(scope: Scope) -> bool:

@@ -1,7 +1,8 @@
-"""Proof by packets before anything of a tenant runs: two pods in its namespace, under its sandbox and its rules.
+"""Proof by packets before a tenant gets access: two pods in its namespace, under its sandbox and its rules.
 
 One listens and the other tries: its fellow must answer, or silence would prove nothing;
-the host must not.
+the host must not. They run while the control plane starts, so that nobody waits for them; only
+what comes after both may let a tenant in. Once a cluster is in use, its isolation reports do this.
 """
 
 from __future__ import annotations
@@ -10,64 +11,68 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from provisioner.outcomes import Done, Wait
-from provisioner.ports import PODS, SERVICES
-from provisioner.reconcile import labels, packets, pods
+from provisioner.ports import NAMESPACES, PODS, SERVICES
+from provisioner.reconcile import canary_pods, labels, packets, pods
 from tenancy.enums import Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from provisioner.outcomes import Outcome
     from provisioner.ports import Object
     from provisioner.reconcile.scope import Scope
 
-NAME: Final = "atoll-canary"
-LISTENS: Final = f"{NAME}-listens"
-TRIES: Final = f"{NAME}-tries"
+LISTENS: Final = f"{canary_pods.NAME}-listens"
+TRIES: Final = f"{canary_pods.NAME}-tries"
+_SHOWN: Final = "pods of the namespace reach one another and nothing of the host"
 _PORT: Final = 8080
 _FELLOW: Final = "fellow"
-_SILENCE: Final = 1
-"""Seconds without an answer that count as none: the host is at most a network away."""
-_LOOK: Final = 0.1
+_SILENCE: Final = 0.4
+"""Seconds without an answer that count as none: pods, nodes and the host's API are one network."""
+_END: Final = "end"
+_LOOK: Final = 0.25
 _AGAIN: Final = 5.0
 _STUCK: Final = timedelta(minutes=1)
 """Canaries that told nothing by then are thrown away and sent anew."""
 # Rules for a new pod's address, and for a new Service, reach the nodes within a moment.
 _WAIT: Final = """\
 i=0
-until timeout 0.5 nc {address} {port} </dev/null >/dev/null 2>&1 || [ $i -ge 100 ]; do i=$((i+1)); sleep 0.1; done
+until timeout 0.4 nc {address} {port} -e true 2>/dev/null || [ $i -ge 100 ]; do i=$((i+1)); sleep 0.05; done
 """
 
 
-def proven(scope: Scope, pod: Callable[[str, str], Object]) -> Outcome:
-    """Sends the canaries and judges what they tell; ``pod`` makes one of a name that runs a line of the shell."""
-    found = {p["metadata"]["name"]: p for p in _canaries(scope)}
-    if any(labels.terminating(canary) for canary in found.values()):
-        return Wait(_LOOK, Reason.PROBE_RUNNING, "waiting for earlier canaries to go")
-    if TRIES not in found:
-        return _send(scope, pod)
-    told = pods.said(found[TRIES])
-    if not told:
-        return _unanswered(scope, found)
+def proven(scope: Scope) -> Outcome:
+    """Sends them and judges what they tell, anew as long as it is not as it must be."""
+    if not _needed(scope):
+        return Done(_SHOWN)
+    told = scope.host.kube.log(TRIES, scope.desired.namespace).splitlines()
+    if _END not in told:
+        return _unanswered(scope)
     _remove(scope)
-    fault = _fault([t for t in map(packets.read, told.splitlines()) if t])
+    fault = _fault([t for t in map(packets.read, told) if t])
     if fault:
         return Wait(_AGAIN, Reason.GUARD_RAILS_OPEN, f"{fault}; it is tried again every few seconds")
-    return Done()
+    note = {labels.TRAFFIC: scope.now().isoformat()}
+    scope.host.kube.annotate(NAMESPACES, scope.desired.namespace, note)
+    return Done(_SHOWN)
 
 
-def _canaries(scope: Scope) -> list[Object]:
-    return scope.host.kube.find(PODS, scope.desired.namespace, labels=f"{labels.SYNCED}={NAME}")
+def _needed(scope: Scope) -> bool:
+    seen = (scope.namespace or {"metadata": {}})["metadata"].get("annotations", {})
+    return not scope.desired.ever_ready and labels.TRAFFIC not in seen
 
 
-def _send(scope: Scope, pod: Callable[[str, str], Object]) -> Outcome:
+def _canaries(scope: Scope) -> dict[str, Object]:
+    found = scope.host.kube.find(PODS, scope.desired.namespace, labels=f"{labels.SYNCED}={canary_pods.NAME}")
+    return {pod["metadata"]["name"]: pod for pod in found}
+
+
+def _send(scope: Scope) -> None:
     kube, facts = scope.host.kube, scope.desired.host.facts
-    kube.create(PODS, pod(LISTENS, f"exec httpd -f -p {_PORT}"))
+    kube.create(PODS, canary_pods.runs(scope, LISTENS, f"exec httpd -f -p {_PORT}"))
     address = kube.apply(SERVICES, _service(scope))["spec"]["clusterIP"]
     aims = [(_FELLOW, packets.pair(address, _PORT)), *packets.closed(facts, kube)]
-    script = packets.function(_SILENCE) + _WAIT.format(address=address, port=_PORT) + packets.tries(aims)
-    kube.create(PODS, pod(TRIES, script))
-    return Wait(_LOOK, Reason.PROBE_RUNNING, "canary pods were sent to try what must be closed")
+    first = _WAIT.format(address=address, port=_PORT)
+    script = f"{packets.function(_SILENCE)}{first}{packets.tries(aims)}echo {_END}\n"
+    kube.create(PODS, canary_pods.runs(scope, TRIES, script))
 
 
 def _service(scope: Scope) -> Object:
@@ -75,15 +80,20 @@ def _service(scope: Scope) -> Object:
     return {
         "apiVersion": SERVICES.api,
         "kind": SERVICES.name,
-        "metadata": labels.metadata(scope.desired, NAME),
+        "metadata": labels.metadata(scope.desired, canary_pods.NAME),
         "spec": {"selector": {"app": LISTENS}, "ports": [{"port": _PORT, "protocol": "TCP"}]},
     }
 
 
-def _unanswered(scope: Scope, found: dict[str, Object]) -> Outcome:
-    tries = found[TRIES]
-    made = datetime.fromisoformat(tries["metadata"]["creationTimestamp"])
-    if pods.ended(tries) or scope.now() - made > _STUCK:
+def _unanswered(scope: Scope) -> Outcome:
+    found = _canaries(scope)
+    if any(map(labels.terminating, found.values())):
+        return Wait(_LOOK, Reason.PROBE_RUNNING, "waiting for earlier canaries to go")
+    if TRIES not in found:
+        _send(scope)
+        return Wait(_LOOK, Reason.PROBE_RUNNING, "canary pods were sent to try what must be closed")
+    made = datetime.fromisoformat(found[TRIES]["metadata"]["creationTimestamp"])
+    if pods.ended(found[TRIES]) or scope.now() - made > _STUCK:
         _remove(scope)
     reason, message = pods.explain(found.values(), "canary pods")
     running = reason in {Reason.WAITING, Reason.NOT_READY}
@@ -94,7 +104,7 @@ def _remove(scope: Scope) -> None:
     kube, namespace = scope.host.kube, scope.desired.namespace
     for name in (LISTENS, TRIES):
         kube.delete(PODS, name, namespace, grace=0)
-    kube.delete(SERVICES, NAME, namespace)
+    kube.delete(SERVICES, canary_pods.NAME, namespace)
 
 
 def _fault(told: list[tuple[str, str, str]]) -> str:

@@ -25,7 +25,7 @@ MOST: Final = 20
 LONGEST: Final = 200
 """Characters of a value as told."""
 _ABSENT: Final[Any] = object()
-_NOTES: Final = frozenset({labels.FENCE, labels.PROBED, labels.PROVEN, labels.ACCESS_EPOCH})
+_NOTES: Final = frozenset({labels.FENCE, labels.PROBED, labels.PROVEN, labels.TRAFFIC, labels.ACCESS_EPOCH})
 """What passes write down for themselves."""
 _GUARDED: Final = (LABEL_PREFIX, "pod-security.kubernetes.io/")
 _GUARDED_KEYS: Final = frozenset({"resource.kubernetes.io/admin-access"})

@@ -24,41 +24,43 @@ CLOSED: Final = frozenset({"silent", "unreachable"})
 NODES_TRIED: Final = 6
 """Nodes whose addresses are tried; a host may have thousands."""
 _KUBELET: Final = 10250
-_NODE_PORTS: Final = (22, 10256)
+NODE_PORTS: Final = (22, 10256)
 """Secure shell, and kube-proxy's health: what listens on most nodes."""
 _TRY: Final = """\
-log=/dev/termination-log
 try() {
-  said=$(timeout 4 nc -w SECONDS "$2" "$3" </dev/null 2>&1 >/dev/null); code=$?
+  said=$(timeout SECONDS nc "$2" "$3" -e true 2>&1); code=$?
   case "$code $said" in
-    0\\ *|124\\ *|143\\ *) word=open ;;
+    0\\ *) word=open ;;
+    124\\ *|143\\ *|*"timed out"*) word=silent ;;
     *refused*) word=refused ;;
-    *"timed out"*) word=silent ;;
     *nreachable*|*"o route"*) word=unreachable ;;
     *) word=error ;;
   esac
-  echo "net $1 $2:$3 $word" >> $log
+  echo "net $1 $2:$3 $word"
 }
 """
 
 
-def function(seconds: int) -> str:
-    """The shell's ``try WHAT ADDRESS PORT``, which tells in the termination message; silence is no answer for so long."""
+def function(seconds: float) -> str:
+    """The shell's ``try WHAT ADDRESS PORT``, which tells a line; silence of so many seconds is no answer."""
     return _TRY.replace("SECONDS", str(seconds))
 
 
 def tries(aims: Iterable[tuple[str, str]]) -> str:
-    """Lines of the shell that try (what, ``address:port``) all at once."""
+    """Lines of the shell that try (what, ``address:port``) all at once and wait for their ends."""
     return "".join(f"try {what} {' '.join(map(shlex.quote, _split(to)))} &\n" for what, to in aims) + "wait\n"
 
 
-def closed(facts: HostFacts | None, host: Kube) -> Iterator[tuple[str, str]]:
-    """(what, ``address:port``) of what no pod of a tenant may reach on any host, read from the host."""
+def closed(facts: HostFacts | None, host: Kube, *, ports: Iterable[int] = ()) -> Iterator[tuple[str, str]]:
+    """(what, ``address:port``) of what no pod of a tenant may reach on any host, read from the host.
+
+    ``ports`` of nodes are tried beside their kubelets'.
+    """
     for address in _host_api(facts):
         yield "host-api", address
     for address in _node_addresses(host):
         yield "kubelet", f"{address}:{_KUBELET}"
-        yield from (("node", f"{address}:{port}") for port in _NODE_PORTS)
+        yield from (("node", f"{address}:{port}") for port in ports)
     yield "metadata", METADATA
 
 

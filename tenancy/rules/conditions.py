@@ -18,6 +18,7 @@ BUILD_ORDER: Final[tuple[ConditionType, ...]] = (
     ConditionType.GUARD_RAILS_PROVEN,
     ConditionType.RELEASED,
     ConditionType.CONTROL_PLANE_AVAILABLE,
+    ConditionType.TRAFFIC_BLOCKED,
     ConditionType.SANDBOX_ENFORCED,
     ConditionType.DNS_AVAILABLE,
     ConditionType.ACCESS_ISSUED,

@@ -51,6 +51,10 @@ def test_a_rehearsal_answers_and_makes_nothing(side):
     assert seen(side, "rehearsed") is None
 
 
+def test_a_pod_that_is_not_there_said_nothing(side):
+    assert side.kube.log("nobody", side.namespace) == ""
+
+
 def test_apply_twice_changes_nothing(side):
     first = side.kube.apply(SERVICE_ACCOUNTS, account(side, a="1"))
     second = side.kube.apply(SERVICE_ACCOUNTS, account(side, a="1"))

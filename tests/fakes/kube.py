@@ -30,6 +30,8 @@ class Store:
     objects: dict[Key, Object] = field(default_factory=dict)
     applied: dict[Key, Object] = field(default_factory=dict)
     writes: list[tuple[str, Key]] = field(default_factory=list)
+    logs: dict[str, str] = field(default_factory=dict)
+    """What pods said, by name."""
     unready: str = ""
     lenient: set[str] = field(default_factory=set)
     """Host policies that are there and refuse nothing."""
@@ -192,6 +194,11 @@ class FakeKube:
             raise _not_found(key)
         self._point()
         return Token(f"token-of-{account}", datetime.now(UTC) + timedelta(seconds=seconds))
+
+    def log(self, pod: str, namespace: str) -> str:
+        key = ("pods", namespace, pod)
+        self._fault("get", key)
+        return self._store.logs.get(pod, "") if key in self._store.objects else ""
 
     def version(self) -> str:
         self._fault("version", ("", "", ""))

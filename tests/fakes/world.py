@@ -164,9 +164,7 @@ class World:
         if pod is not None:
             tries = _TRY.findall(pod["spec"]["containers"][0]["command"][-1])
             lines = [f"net {what} {ip}:{port} {self.reached.get(what, 'silent')}" for what, ip, port in tries]
-            ended = {"terminated": {"exitCode": 0, "message": "\n".join(lines)}}
-            statuses = [{"name": "canary", "state": ended}]
-            pod["status"] = {"phase": "Succeeded", "containerStatuses": statuses}
+            self.host.logs["atoll-canary-tries"] = "\n".join([*lines, "end"])
 
     def _asleep(self, namespace: str) -> bool:
         plane = self.host.seen(STATEFUL_SETS, RELEASE, namespace)

@@ -118,12 +118,6 @@ class Team:
             self.fault = fault
             return None
 
-    def to_release(self) -> Outcome | None:
-        """The pass that sends the canaries, and the one that hears them and goes on to the release."""
-        self.once()
-        self.world.tick()
-        return self.once()
-
     def until_settled(self, passes: int = 40) -> Outcome | None:
         """Passes and the world's own moves, in turn, until the cluster is clean, stalled or gone."""
         for _ in range(passes):

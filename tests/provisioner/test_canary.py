@@ -6,13 +6,23 @@ from dataclasses import replace
 
 import pytest
 
-from provisioner.ports import NAMESPACES, PODS, POLICIES, POLICY_BINDINGS, SERVICES, STATEFUL_SETS
+from provisioner.outcomes import Wait
+from provisioner.ports import (
+    NAMESPACES,
+    PODS,
+    POLICIES,
+    POLICY_BINDINGS,
+    SERVICE_ACCOUNTS,
+    SERVICES,
+    STATEFUL_SETS,
+)
 from provisioner.reconcile import canary_packets, labels
 from tenancy.enums import ConditionType, Reason, Sandbox
 from tests.fakes import policies
 from tests.provisioner.harness import NS, Team
 
 PROVEN = ConditionType.GUARD_RAILS_PROVEN
+TRAFFIC = ConditionType.TRAFFIC_BLOCKED
 
 
 def annotation(team):
@@ -100,23 +110,22 @@ def test_what_was_proven_is_not_tried_again_until_it_changes():
 
 
 def canaries(team):
-    return [*team.world.host.names(PODS, NS), *team.world.host.names(SERVICES, NS)]
+    names = [*team.world.host.names(PODS, NS), *team.world.host.names(SERVICES, NS)]
+    return {name for name in names if "canary" in name}
 
 
-def test_packets_are_tried_before_the_release_and_nothing_of_them_stays():
+def test_packets_are_tried_before_the_first_access_and_nothing_of_them_stays():
     team = Team()
-    while not canaries(team):
-        team.once()
-    assert set(canaries(team)) == {"atoll-canary", "atoll-canary-listens", "atoll-canary-tries"}
-    assert team.world.host.seen(STATEFUL_SETS, "cluster", NS) is None
+    team.once()
+    assert canaries(team) == {"atoll-canary", canary_packets.LISTENS, canary_packets.TRIES}
     team.until_settled()
-    assert not [name for name in canaries(team) if "canary" in name]
+    assert not canaries(team)
+    assert team.condition(TRAFFIC).true
 
 
 def test_a_canary_is_under_what_a_tenants_pod_is_under():
     team = Team()
-    while not canaries(team):
-        team.once()
+    team.once()
     spec = team.world.host.seen(PODS, canary_packets.TRIES, NS)["spec"]
     assert (spec["runtimeClassName"], spec["automountServiceAccountToken"]) == ("gvisor", False)
     assert spec["nodeSelector"].items() >= team.wanted.effective.node_selector.items()
@@ -132,25 +141,35 @@ def test_a_canary_is_under_what_a_tenants_pod_is_under():
         ("fellow", "silent", "do not reach one another (silent)"),
     ],
 )
-def test_packets_that_go_where_they_must_not_stop_before_the_release(what, word, told):
+def test_while_packets_go_where_they_must_not_there_is_no_access(what, word, told):
     team = Team()
     team.world.reached[what] = word
-    assert told in held_up(team)
+    for _ in range(8):
+        outcome = team.once()
+        team.world.tick()
+    assert isinstance(outcome, Wait)
+    assert team.reason(TRAFFIC) in {Reason.GUARD_RAILS_OPEN, Reason.PROBE_RUNNING}
+    assert team.condition(ConditionType.ACCESS_ISSUED) is None
+    assert team.world.tenants[NS].names(SERVICE_ACCOUNTS, "atoll-system") == []
+    said = [team.condition(TRAFFIC).message]
+    while team.reason(TRAFFIC) is not Reason.GUARD_RAILS_OPEN:
+        team.once()
+        team.world.tick()
+        said.append(team.condition(TRAFFIC).message)
+    assert told in said[-1]
     team.world.reached = {"fellow": "open"}
     team.until_settled()
-    assert team.condition(PROVEN).true
+    assert team.condition(TRAFFIC).true
 
 
 def test_a_canary_without_a_word_is_sent_anew():
     team = Team()
-    while not canaries(team):
-        team.once()
-    first = team.world.host.seen(PODS, canary_packets.TRIES, NS)
-    first["status"] = {"phase": "Failed"}
+    team.once()
+    team.world.host.seen(PODS, canary_packets.TRIES, NS)["status"] = {"phase": "Failed"}
     team.once()
     assert not canaries(team)
     team.until_settled()
-    assert team.condition(PROVEN).true
+    assert team.condition(TRAFFIC).true
 
 
 def test_a_cluster_in_use_sends_no_canaries():

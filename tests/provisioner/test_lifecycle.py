@@ -37,10 +37,10 @@ class TestBuild:
         )
         assert team.condition(ConditionType.AVAILABLE).true
         assert team.wanted.endpoint == "https://10.96.0.7"
-        assert [s.state for s in team.steps] == [StepState.DONE] * 10
+        assert [s.state for s in team.steps] == [StepState.DONE] * 11
 
-    def test_the_early_steps_wait_for_the_canaries_only(self, team):
-        team.to_release()
+    def test_the_early_steps_are_one_pass(self, team):
+        team.once()
         assert [s.name for s in team.steps if s.state is StepState.DONE] == [
             "Host",
             "Namespace",
@@ -51,7 +51,7 @@ class TestBuild:
         ]
 
     def test_guard_rails_are_there_before_the_release(self, team):
-        team.to_release()
+        team.once()
         written = [key[0] for _, key in team.world.host.writes]
         assert written == [
             "namespaces",
@@ -61,8 +61,7 @@ class TestBuild:
             "networkpolicies",
             "networkpolicies",
             "networkpolicies",
-            *("pods", "services", "pods"),  # canaries come
-            *("pods", "pods", "services"),  # and go
+            *("pods", "services", "pods"),  # canaries
         ]
         assert statuses_of(team.world) == ["deployed"]
 
@@ -204,7 +203,7 @@ class TestHelmLeftovers:
     """What a Helm killed at any moment leaves, and a later pass finds."""
 
     def leave(self, team, *states):
-        team.to_release()
+        team.once()
         digest = records_of(team.world)[-1].digest
         team.world.host.drop(SECRETS, record_name(1), NS)
         for number, status in enumerate(states, 1):
@@ -242,7 +241,7 @@ class TestHelmLeftovers:
         assert team.world.host.seen(STATEFUL_SETS, "cluster", NS)["metadata"]["uid"] == uid
 
     def test_remains_on_their_way_out_are_waited_for(self, team):
-        team.to_release()
+        team.once()
         team.world.host.drop(SECRETS, record_name(1), NS)
         team.world.host.seen(SERVICES, "cluster", NS)["metadata"]["deletionTimestamp"] = "now"
         team.restart()

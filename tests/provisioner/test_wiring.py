@@ -71,6 +71,7 @@ def test_a_cluster_from_wish_to_proof_of_absence(world, cluster):
         "Guard rails",
         "Control plane release",
         "API server",
+        "Traffic",
         "Sandbox",
         "DNS",
         "Access",

@@ -27,12 +27,13 @@ OWN_DNS: Final = "own-dns"
 _SILENCE: Final = 2
 """Seconds without an answer that count as none."""
 _SCRIPT: Final = """\
-{ SANDBOX; } | sed 's/^/said /' >> $log
-echo "caps $(sed -n 's/^CapEff:[[:space:]]*//p' /proc/self/status)" >> $log
+exec >> /dev/termination-log
+{ SANDBOX; } | sed 's/^/said /'
+echo "caps $(sed -n 's/^CapEff:[[:space:]]*//p' /proc/self/status)"
 [ -e /var/run/secrets/kubernetes.io/serviceaccount/token ] && token=present || token=absent
-echo "token $token" >> $log
+echo "token $token"
 nslookup kubernetes.default.svc.cluster.local > /dev/null 2>&1 && dns=open || dns=error
-echo "net own-dns kubernetes.default.svc.cluster.local $dns" >> $log
+echo "net own-dns kubernetes.default.svc.cluster.local $dns"
 """.replace("SANDBOX", sandbox_proof.COMMAND)
 _OWN: Final = (OWN_API, "kubernetes.default.svc:443")
 
@@ -58,7 +59,7 @@ def name(report: UUID) -> str:
 
 def targets(wish: DesiredReport, host: Kube) -> list[tuple[str, str]]:
     """(what, ``address:port``) of everything that must not answer, read from the host."""
-    found = list(packets.closed(wish.cluster.host.facts, host))
+    found = list(packets.closed(wish.cluster.host.facts, host, ports=packets.NODE_PORTS))
     if wish.neighbour is not None:
         found.append(("neighbour-api", wish.neighbour.address))
         found += [("neighbour-pod", address) for address in _planes(host, wish.neighbour.namespace)]
