@@ -10,6 +10,7 @@ from portal.web.views import (
     clusters,
     findings,
     hosts,
+    pools,
     quarantine,
     reports,
     session,
@@ -43,5 +44,9 @@ urlpatterns = [
     path("users", users.index, name="users"),
     path("hosts", hosts.index, name="hosts"),
     path("hosts/gpu-exposure", hosts.gpu_exposure, name="hosts-gpu"),
+    path("hosts/<str:host>/pools", pools.index, name="pools"),
+    path("hosts/<str:host>/pools/live", pools.live, name="pools-live"),
+    path("hosts/<str:host>/pools/<str:name>/remove", pools.remove, name="pool-remove"),
+    path("hosts/<str:host>/nodes/<str:node>/move", pools.move, name="node-move"),
     path("findings", findings.index, name="findings"),
 ]

@@ -70,6 +70,7 @@ DOING: Final[Mapping[str, str]] = {
     "Guard rails": "proving that the host refuses what it must, and admits what it should",
     "Control plane release": "installing its control plane with Helm",
     "API server": "waiting for its API server to answer",
+    "Traffic": "trying from pods that packets reach one another and nothing of the host",
     "Sandbox": "proving the sandbox with a probe pod",
     "DNS": "waiting for its DNS",
     "Access": "preparing access for people",

@@ -309,10 +309,14 @@ def _pool(spec: ClusterSpec, host: HostCluster, tenant: Tenant) -> NodePool | No
 def _refuse_refused(
     spec: ClusterSpec, host: HostCluster, tenant: Tenant, cluster: VirtualCluster | None = None
 ) -> None:
-    facts, trust = facts_from_json(host.facts), Trust(tenant.trust)
+    rows = list(pools.of_tenant(tenant, host)) if cluster is None else []
+    mine = [pools.to_pool(row) for row in rows]
+    meant = pool_rules.chosen(spec, mine)
+    # What other nodes of the host can run does not help a cluster that never gets there.
+    facts = pools.facts_in([r for r in rows if meant and r.name == meant.name], facts_from_json(host.facts))
+    trust = Trust(tenant.trust)
     faults = offers.refusals(spec, facts, trust, host.kubernetes_versions, host.name)
     if cluster is None:
-        mine = [pools.to_pool(row) for row in pools.of_tenant(tenant, host)]
         offered = offers.offered_sandboxes(facts, trust, IsolationModel.DEDICATED_POOL) if facts else None
         faults += pool_rules.refusals(spec, mine, offered, host.name)
     else:

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 SCHEDULE: Final = "schedule"
 KEPT: Final = 50
 """Reports of a cluster; older ones are dropped."""
-FAILED_AGAIN: Final = timedelta(minutes=5)
+FAILED_AGAIN: Final = timedelta(minutes=2)
 """After a report that failed, for so long none is made by the schedule, unless something was put right."""
 AT_ONCE: Final = 20
 """Reports that one look of the schedule asks for, so that many clusters do not come all at a time."""

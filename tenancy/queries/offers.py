@@ -77,9 +77,10 @@ def of_host(tenant: Tenant, host: HostCluster, *, preferred: bool = True) -> Hos
 
 def _model(tenant: Tenant, host: HostCluster, facts: HostFacts | None, model: IsolationModel) -> ModelOffer:
     trust, asked = Trust(tenant.trust), ClusterSpec(model=model)
-    mine = tuple(pools.to_pool(row) for row in pools.of_tenant(tenant, host))
-    faults = pool_rules.refusals(asked, mine, None, host.name)
+    rows = list(pools.of_tenant(tenant, host))
+    faults = pool_rules.refusals(asked, [pools.to_pool(row) for row in rows], None, host.name)
     # Which of several pools is a choice, no refusal.
     about = (fault.detail for fault in faults if fault.code == offers.NOT_OFFERED)
-    found = offers.sandboxes(facts, trust, model) if facts else ()
+    within = pools.facts_in(rows, facts) if pool_rules.is_dedicated(asked) else facts
+    found = offers.sandboxes(within, trust, model) if within else ()
     return ModelOffer(model, next(about, ""), found)

@@ -8,14 +8,17 @@ from tenancy import policy
 from tenancy.enums import Permission, PoolKind, Sandbox
 from tenancy.errors import NotFound
 from tenancy.models import NodePool
-from tenancy.rules import pools
+from tenancy.rules import nodes, pools, survey
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from django.db.models import QuerySet
 
     from tenancy.models import HostCluster, Tenant, VirtualCluster
     from tenancy.policy import Actor
     from tenancy.rules.pools import Pool
+    from tenancy.rules.specs import HostFacts
 
 FOR_PLACEMENT = ("host__pools__nodes", "pool__tenant", "pool__nodes")
 """What ``of_cluster`` reads of a cluster, for ``prefetch_related``."""
@@ -55,6 +58,12 @@ def of_cluster(cluster: VirtualCluster) -> Pool | None:
         return to_pool(cluster.pool)
     shared = (p for p in cluster.host.pools.all() if p.kind == PoolKind.SHARED and _is_there(p))
     return next((to_pool(row) for row in shared), None)
+
+
+def facts_in(rows: Iterable[NodePool], facts: HostFacts | None) -> HostFacts | None:
+    """A host's facts as clusters have them that may only use these pools' nodes; of the whole host while none is seen."""
+    seen = [nodes.from_json(node.facts) for row in rows for node in row.nodes.all() if node.present]
+    return survey.within(facts, seen) if facts and seen else facts
 
 
 def to_pool(row: NodePool) -> Pool:

@@ -183,7 +183,9 @@ def disturb(stack, namespace):
 
     def right():
         there = run("get", kinds, "-o", "name").split()
-        quota = stack.host("get", "quota", "atoll-quota", "-n", namespace)["spec"]
+        # One with other scopes is made anew: for a moment there is none.
+        quotas = stack.host("get", "quota", "-n", namespace)["items"]
+        quota = next((q["spec"] for q in quotas if q["metadata"]["name"] == "atoll-quota"), {"scopes": []})
         role = stack.host("get", *binding, "-n", elsewhere)["roleRef"]["name"]
         policies = run(*inside, "get", "networkpolicies", "-o", "name").split()
         return (

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from django import forms
 
 from portal.web.forms.base import DomainForm
-from tenancy.enums import Persistence, Sandbox
+from tenancy.enums import IsolationModel, Persistence, Sandbox
 from tenancy.errors import Invalid
 from tenancy.rules.names import CLUSTER_MAX, name_errors
 from tenancy.rules.runtimes import overhead_to_json
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tenancy.models import HostCluster, Tenant
     from tenancy.queries.offers import HostOffer
     from tenancy.rules.offers import SandboxOffer
+    from tenancy.rules.pools import Pool
 
 AMOUNTS: Final = ("cpu", "memory", "storage", "pods")
 
@@ -58,6 +59,8 @@ class Offer:
     tenant: Tenant
     here: HostOffer | None
     """Of the host that a new cluster lands on; ``None`` when none takes any."""
+    pools: Sequence[Pool] = ()
+    """The tenant's own on that host, with nodes in them."""
 
     @property
     def host(self) -> HostCluster | None:
@@ -94,6 +97,8 @@ class ClusterForm(DomainForm):
         "metadata.name": "name",
         "spec.kubernetesVersion": "version",
         "spec.isolation.sandbox": "sandbox",
+        "spec.isolation.model": "pool",
+        "spec.isolation.pool": "pool",
         "spec.persistence": "persistence",
         **{f"spec.resources.{amount}": amount for amount in AMOUNTS},
     }
@@ -122,6 +127,7 @@ class ClusterForm(DomainForm):
         widget=forms.TextInput(attrs={"inputmode": "numeric"}),
     )
     version = forms.ChoiceField(label="Kubernetes version")
+    pool = forms.ChoiceField(label="Nodes", required=False, widget=forms.RadioSelect)
     sandbox = SandboxField(label="Sandbox", required=False, widget=forms.RadioSelect)
     persistence = forms.ChoiceField(label="Persistence", required=False, widget=forms.RadioSelect)
 
@@ -134,6 +140,8 @@ class ClusterForm(DomainForm):
         )
         versions = offer.here.versions if offer.here else ()
         self._choose("version", [(v, v) for v in versions])
+        own = [(pool.name, f"Pool {pool.name}: {_nodes(pool)} of your own") for pool in offer.pools]
+        self._choose("pool", [("", "Shared nodes: other tenants' pods run there, too"), *own])
         self._choose("sandbox", [(s.profile.sandbox.value, described(s)) for s in offer.sandboxes])
         persistences = offer.here.persistences if offer.here else ()
         self._choose("persistence", [(p.value, PERSISTENCES[p]) for p in persistences])
@@ -158,10 +166,15 @@ class ClusterForm(DomainForm):
     def spec_text(self) -> str:
         """The spec as the API takes it: what was chosen, nothing more."""
         chosen = self.cleaned_data
-        sandbox = chosen.get("sandbox")
+        pool = chosen.get("pool")
+        isolation = {
+            "model": IsolationModel.DEDICATED_POOL.value if pool else None,
+            "pool": pool,
+            "sandbox": chosen.get("sandbox"),
+        }
         spec = {
             "kubernetesVersion": chosen.get("version"),
-            "isolation": {"sandbox": sandbox} if sandbox else {},
+            "isolation": {key: value for key, value in isolation.items() if value},
             "resources": self._resources(),
             "persistence": chosen.get("persistence"),
         }
@@ -179,6 +192,10 @@ class ClusterForm(DomainForm):
         field.choices = list(choices)  # type: ignore[attr-defined]
         chosen = choices[0][0] if choices else ""
         self.initial.setdefault(name, chosen if initial is None else initial)
+
+
+def _nodes(pool: Pool) -> str:
+    return f"{pool.nodes} node" if pool.nodes == 1 else f"{pool.nodes} nodes"
 
 
 def described(offer: SandboxOffer) -> str:

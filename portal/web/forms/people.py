@@ -12,7 +12,7 @@ from portal.web.forms.base import DomainForm
 from tenancy.enums import PlatformRole, Role, Trust
 from tenancy.rules.names import TENANT_MAX
 
-_PLAIN = {"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
+PLAIN = {"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
 ROLES = (
     (Role.MEMBER.value, "Member: makes and deletes clusters"),
     (Role.OWNER.value, "Owner: also manages members"),
@@ -38,7 +38,7 @@ class TenantForm(DomainForm):
     name = forms.CharField(
         label="Name",
         help_text=f"Lower-case letters, digits and “-”, at most {TENANT_MAX} characters. It cannot be changed later.",
-        widget=forms.TextInput(attrs=_PLAIN),
+        widget=forms.TextInput(attrs=PLAIN),
     )
     display_name = forms.CharField(
         label="Display name", required=False, max_length=100, help_text="As people call the team; optional."
@@ -53,7 +53,7 @@ class MemberForm(DomainForm):
 
     PATHS: ClassVar = {"username": "username"}
 
-    username = forms.CharField(label="User name", max_length=150, widget=forms.TextInput(attrs=_PLAIN))
+    username = forms.CharField(label="User name", max_length=150, widget=forms.TextInput(attrs=PLAIN))
     role = forms.ChoiceField(label="Role", choices=ROLES)
 
 
@@ -66,7 +66,7 @@ class UserForm(DomainForm):
         label="User name",
         max_length=150,
         validators=[UnicodeUsernameValidator()],
-        widget=forms.TextInput(attrs=_PLAIN),
+        widget=forms.TextInput(attrs=PLAIN),
     )
     password = forms.CharField(
         label="First password",

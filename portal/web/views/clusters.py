@@ -17,7 +17,7 @@ from tenancy import policy
 from tenancy.actions import clusters as actions
 from tenancy.enums import Permission, Phase
 from tenancy.errors import NotAllowed, NotFound
-from tenancy.queries import clusters, hosts, offers, tenants
+from tenancy.queries import clusters, hosts, offers, pools, tenants
 
 if TYPE_CHECKING:
     from typing import Any
@@ -145,5 +145,7 @@ def _offer(actor: Actor, wanted: str) -> Offer:
         msg = "you may not make clusters in any tenant: ask an owner to make you a member, or an admin for a tenant"
         raise NotAllowed(msg)
     tenant = next((t for t in found if t.name == wanted), found[0])
-    host = hosts.pick()
-    return Offer(found, tenant, offers.of_host(tenant, host) if host else None)
+    host, own = hosts.pick(), hosts.pick(pools_of=tenant)
+    mine = [pools.to_pool(row) for row in pools.of_tenant(tenant, own)] if own else []
+    here = offers.of_host(tenant, host) if host else None
+    return Offer(found, tenant, here, [pool for pool in mine if pool.nodes])

@@ -83,7 +83,7 @@ def pod(wish: DesiredReport, aims: list[tuple[str, str]]) -> Object:
             "automountServiceAccountToken": False,
             "terminationGracePeriodSeconds": 0,
             "enableServiceLinks": False,
-            "activeDeadlineSeconds": 60,
+            "activeDeadlineSeconds": 90,
             "containers": [
                 {
                     "name": "probe",

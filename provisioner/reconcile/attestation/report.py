@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tenancy.rules.attestation import Claim
     from tenancy.rules.specs import DesiredReport
 
-PATIENCE: Final = timedelta(seconds=20)
+PATIENCE: Final = timedelta(seconds=60)
 """A probe that has told nothing by then could not run."""
 _LOOK: Final = 0.3
 

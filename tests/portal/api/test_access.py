@@ -11,6 +11,8 @@ from tests import factories
 from tests.portal.api.access_matrix import IDENTITIES, MATRIX
 from tests.portal.api.client import Api
 
+pytestmark = pytest.mark.matrix
+
 _METHODS = ("get", "put", "post", "delete", "patch")
 
 

@@ -23,6 +23,8 @@ from portal.api.schema import document
 from portal.api.views import kubeconfigs
 from tests import factories
 
+pytestmark = pytest.mark.matrix
+
 IDENTITIES = ("owner", "outsider", "admin")
 EXISTING = {"tenant": "team", "username": "vera", "name": "first"}
 MODES = (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)

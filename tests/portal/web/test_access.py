@@ -10,6 +10,8 @@ from portal.web.urls import urlpatterns
 from tests import factories
 from tests.portal.web.conftest import World, shown
 
+pytestmark = pytest.mark.matrix
+
 PEOPLE = ("alice", "bob", "vera", "charlie", "root", "nobody")
 SIGN_IN = 302
 """A stranger is sent to the sign-in page."""
@@ -33,6 +35,9 @@ READS = {
     "/users": (403, 403, 403, 403, 200, SIGN_IN),
     "/hosts": (403, 403, 403, 403, 200, SIGN_IN),
     "/hosts/gpu-exposure": (403, 403, 403, 403, 200, SIGN_IN),
+    "/hosts/lab/pools": (403, 403, 403, 403, 200, SIGN_IN),
+    "/hosts/lab/pools/live": (403, 403, 403, 403, 200, SIGN_IN),
+    "/hosts/none/pools": (403, 403, 403, 403, 404, SIGN_IN),
     "/findings": (403, 403, 403, 403, 200, SIGN_IN),
     f"/clusters/team/first/reports/{UID}": (404, 404, 404, 404, 404, SIGN_IN),
 }
@@ -51,6 +56,9 @@ WRITES = {
     TOKEN: (404, 404, 404, 404, 404, SIGN_IN),
     "/tokens": (201, 201, 201, 201, 201, SIGN_IN),
     "/users": (403, 403, 403, 403, 302, SIGN_IN),
+    "/hosts/lab/pools": (403, 403, 403, 403, 302, SIGN_IN),
+    "/hosts/lab/pools/none/remove": (403, 403, 403, 403, 404, SIGN_IN),
+    "/hosts/lab/nodes/none/move": (403, 403, 403, 403, 404, SIGN_IN),
 }
 BODIES: dict[str, dict[str, str]] = {
     "/clusters/new": {"tenant": "team", "name": "second", "size": "small", "version": "1.36"},
@@ -58,6 +66,7 @@ BODIES: dict[str, dict[str, str]] = {
     "/clusters/team/first/kubeconfig": {"lifetime": "600"},
     "/clusters/team/first/quarantine": {"reason": "it mines coins"},
     "/tenants/new": {"name": "fresh", "trust": "untrusted"},
+    "/hosts/lab/pools": {"name": "gold", "kind": "dedicated", "tenant": "team"},
     "/tenants/team/members": {"username": "charlie", "role": "viewer"},
     "/tenants/team/members/remove": {"username": "vera"},
     "/tokens": {"name": "ci", "days": "30"},
@@ -96,6 +105,8 @@ def test_every_address_is_in_the_matrix() -> None:
     shapes = {
         route.replace("<str:tenant>", "team")
         .replace("<str:name>", "NAME")
+        .replace("<str:host>", "lab")
+        .replace("<str:node>", "NAME")
         .replace("<uuid:uid>", TOKEN.split("/")[2])
         for route in routes
     }
