@@ -125,7 +125,8 @@ def _send(scope: NodeScope) -> Outcome:
     if settings is None:
         message = f"host {scope.desired.host.name!r} has no wipe: install helm/host of this version there"
         return Wait(_AGAIN * 2, Reason.HOST_MISCONFIGURED, message)
-    scope.kube.create(PODS, _pod(scope, settings["data"]["image"], remains.volumes_of_others(scope)))
+    image, keep = settings["data"]["image"], remains.volumes_of_others(scope)
+    scope.kube.create(PODS, pod(_name(scope), scope.desired.name, image, keep))
     return Wait(_LOOK, Reason.WAITING, "the wipe was sent to the node")
 
 
@@ -163,15 +164,15 @@ def _last_words(pod: Object) -> str:
     return str(pod["status"].get("message", ""))
 
 
-def _pod(scope: NodeScope, image: str, keep: list[str]) -> Object:
+def pod(name: str, node: str, image: str, keep: list[str]) -> Object:
     """As the policy atoll-provisioner-wipe of helm/host has it; anything else is refused there."""
     key, _, value = LABEL.partition("=")
     return {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": {"name": _name(scope), "namespace": NAMESPACE, "labels": {key: value}},
+        "metadata": {"name": name, "namespace": NAMESPACE, "labels": {key: value}},
         "spec": {
-            "nodeName": scope.desired.name,
+            "nodeName": node,
             "restartPolicy": "Never",
             "automountServiceAccountToken": False,
             "enableServiceLinks": False,
@@ -186,7 +187,7 @@ def _pod(scope: NodeScope, image: str, keep: list[str]) -> Object:
                     "command": ["sh", "/wipe/wipe.sh"],
                     "terminationMessagePolicy": "FallbackToLogsOnError",
                     "env": [
-                        {"name": "NODE", "value": scope.desired.name},
+                        {"name": "NODE", "value": node},
                         {"name": "KEEP_VOLUMES", "value": "\n".join(keep)},
                     ],
                     "securityContext": {
