@@ -27,13 +27,25 @@ def helm_alive(pids):
     return False
 
 
+def young(pid):
+    """Its descendants as the kernel tells them at once: Helm lives for less than a second."""
+    found = []
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        try:
+            mine = [int(word) for word in task.read_text().split()]
+        except OSError:
+            continue
+        found += [*mine, *(each for child in mine for each in young(child))]
+    return found
+
+
 def kill_worker(stack, *, with_helm: bool) -> bool:
     """kill -9 of the worker and its pool at once; True when a Helm child was seen alive just before."""
     main = stack.workers()[0]
-    end = time.monotonic() + (20 if with_helm else random.uniform(0, 4))
+    end = time.monotonic() + (90 if with_helm else random.uniform(0, 4))
     seen = False
     while time.monotonic() < end and not seen:
-        seen = with_helm and helm_alive(children(main))
+        seen = with_helm and helm_alive(young(main))
         time.sleep(0.005)
     victims = [main, *(pid for pid in children(main) if not helm_alive([pid]))]
     for pid in victims:
