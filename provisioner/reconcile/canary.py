@@ -40,22 +40,11 @@ def proven(scope: Scope) -> Outcome:
     message = f"policies of version {version} refuse what they are for, and a plain pod is allowed"
     if seen.get(labels.PROVEN) == mark:
         return Done(message)
-    fault = _rehearsed(scope, mark, version)
+    fault = next(_faults(scope, version), "")
     if fault:
         return Wait(_AGAIN, Reason.GUARD_RAILS_OPEN, fault)
     scope.host.kube.annotate(NAMESPACES, scope.desired.namespace, {labels.PROVEN: mark})
     return Done(message)
-
-
-def _rehearsed(scope: Scope, mark: str, version: str) -> str:
-    """What the policies do wrong; the passes that wait for the packets do not rehearse anew."""
-    key = ("rehearsed", scope.incarnation, mark)
-    if scope.memory.recall(*key):
-        return ""
-    fault = next(_faults(scope, version), "")
-    if not fault:
-        scope.memory.remember(*key)
-    return fault
 
 
 def _faults(scope: Scope, version: str) -> Iterator[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from provisioner.reconcile import labels, sandbox
-from provisioner.release import control_plane
 from tenancy.enums import Sandbox
 
 if TYPE_CHECKING:
@@ -33,19 +32,10 @@ def runs(scope: Scope, name: str, line: str) -> Object:
         terminationGracePeriodSeconds=0,
         activeDeadlineSeconds=60,
         enableServiceLinks=False,
+        containers=[sandbox.container(scope.desired.host.image_prefix, line, "canary")],
     )
     found["metadata"]["name"] = name
     found["metadata"]["labels"]["app"] = name
-    found["spec"]["containers"][0] |= {
-        "imagePullPolicy": "IfNotPresent",
-        "command": ["sh", "-c", line],
-        "resources": control_plane.PROBE.resources(),
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "capabilities": {"drop": ["ALL"]},
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
-    }
     return found
 
 

@@ -54,6 +54,22 @@ def image(prefix: str) -> str:
     return f"{prefix.rstrip('/')}/{IMAGE}" if prefix else IMAGE
 
 
+def container(prefix: str, line: str, name: str = "probe") -> Object:
+    """Of a pod that runs a line of the shell, with the least it needs."""
+    return {
+        "name": name,
+        "image": image(prefix),
+        "imagePullPolicy": "IfNotPresent",
+        "command": ["sh", "-c", line],
+        "resources": control_plane.PROBE.resources(),
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "capabilities": {"drop": ["ALL"]},
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+    }
+
+
 def _recent(scope: Scope) -> bool:
     """Whether the last proof is of this generation and young; noted where no tenant can write."""
     seen = scope.namespace or {"metadata": {}}
@@ -143,19 +159,6 @@ def _pod(scope: Scope) -> Object:
             "automountServiceAccountToken": False,
             "terminationGracePeriodSeconds": 0,
             "enableServiceLinks": False,
-            "containers": [
-                {
-                    "name": "probe",
-                    "image": image(scope.desired.host.image_prefix),
-                    "imagePullPolicy": "IfNotPresent",
-                    "command": ["sh", "-c", _COMMAND],
-                    "resources": control_plane.PROBE.resources(),
-                    "securityContext": {
-                        "allowPrivilegeEscalation": False,
-                        "capabilities": {"drop": ["ALL"]},
-                        "seccompProfile": {"type": "RuntimeDefault"},
-                    },
-                }
-            ],
+            "containers": [container(scope.desired.host.image_prefix, _COMMAND)],
         },
     }

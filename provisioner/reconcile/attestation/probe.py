@@ -9,8 +9,7 @@ from provisioner.ports import PODS
 from provisioner.reconcile import labels, packets, pods
 from provisioner.reconcile.names import PROBE_ACCOUNT, SYSTEM_NAMESPACE
 from provisioner.reconcile.network import API
-from provisioner.reconcile.sandbox import image
-from provisioner.release import control_plane
+from provisioner.reconcile.sandbox import container
 from tenancy.rules import sandbox_proof
 
 if TYPE_CHECKING:
@@ -86,20 +85,7 @@ def pod(wish: DesiredReport, aims: list[tuple[str, str]]) -> Object:
             "terminationGracePeriodSeconds": 0,
             "enableServiceLinks": False,
             "activeDeadlineSeconds": 90,
-            "containers": [
-                {
-                    "name": "probe",
-                    "image": image(wish.cluster.host.image_prefix),
-                    "imagePullPolicy": "IfNotPresent",
-                    "command": ["sh", "-c", script],
-                    "resources": control_plane.PROBE.resources(),
-                    "securityContext": {
-                        "allowPrivilegeEscalation": False,
-                        "capabilities": {"drop": ["ALL"]},
-                        "seccompProfile": {"type": "RuntimeDefault"},
-                    },
-                }
-            ],
+            "containers": [container(wish.cluster.host.image_prefix, script)],
         },
     }
 
