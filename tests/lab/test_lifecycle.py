@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -89,7 +90,7 @@ def test_a_lab_survives_kill_9_of_everything_and_leaves_nothing(home):
 
     api.down(home)
     assert machine(home) == before
-    assert not inhabitants(spaces)
+    assert not inhabitants(spaces, home)
     assert not cluster.lab.kubeconfig.exists(), "it would tell of an API server that is not there"
     assert api.state(home).state is progress.State.STOPPED
     api.down(home)  # twice is fine
@@ -103,17 +104,17 @@ def test_what_a_vanished_checkout_left_is_removed_dead_or_alive(home):
     assert str(home) in [record.home for record in reap.leftovers()]
     assert not home.exists(), "nothing brings it back"
     assert machine(home) == before
-    assert not inhabitants(spaces)
+    assert not inhabitants(spaces, home)
 
     api.up(home)
     spaces = namespaces_of(home)
     os.kill(record_of(home).pid, signal.SIGKILL)
     until(lambda: not api.is_running(home))
-    assert inhabitants(spaces), "the others outlive their supervisor"
+    assert inhabitants(spaces, home), "the others outlive their supervisor"
     home.rename(home.parent / "gone too")
     api.down(home.parent / "another")  # any command does it
     assert machine(home) == before
-    assert not inhabitants(spaces)
+    assert not inhabitants(spaces, home)
 
 
 def test_in_the_foreground_it_stops_everything_when_told(home):
@@ -224,7 +225,16 @@ def spaces_of(pid):
         return set()
 
 
-def inhabitants(spaces):
-    """Processes that live in any of these namespaces."""
+def inhabitants(spaces, home):
+    """Processes that live in any of these namespaces; the kernel gives freed numbers to another lab's."""
+    own = {f"atoll-lab-{instance.identify(home)}"}
     pids = [int(folder.name) for folder in Path("/proc").iterdir() if folder.name.isdigit()]
-    return [pid for pid in pids if spaces_of(pid) & spaces]
+    return [pid for pid in pids if spaces_of(pid) & spaces and not labs_of(pid) - own]
+
+
+def labs_of(pid):
+    """The labs in whose cgroups a process is; one that got out of its lab's is in none."""
+    try:
+        return set(re.findall(r"atoll-lab-[^/\s]+", Path(f"/proc/{pid}/cgroup").read_text()))
+    except OSError:
+        return set()
