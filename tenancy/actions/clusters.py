@@ -36,7 +36,7 @@ from tenancy.rules.specs import facts_from_json
 if TYPE_CHECKING:
     from tenancy.models import HostCluster, NodePool, Operation, Tenant
     from tenancy.policy import Actor
-    from tenancy.rules.specs import ClusterSpec
+    from tenancy.rules.specs import ClusterSpec, HostFacts
 
 
 @dataclass(frozen=True)
@@ -312,8 +312,11 @@ def _refuse_refused(
     rows = list(pools.of_tenant(tenant, host)) if cluster is None else []
     mine = [pools.to_pool(row) for row in rows]
     meant = pool_rules.chosen(spec, mine)
-    # What other nodes of the host can run does not help a cluster that never gets there.
-    facts = pools.facts_in([r for r in rows if meant and r.name == meant.name], facts_from_json(host.facts))
+    facts = (
+        _facts_of_new(spec, host, [row for row in rows if meant and row.name == meant.name])
+        if cluster is None
+        else _facts_of_changed(spec, cluster)
+    )
     trust = Trust(tenant.trust)
     faults = offers.refusals(spec, facts, trust, host.kubernetes_versions, host.name)
     if cluster is None:
@@ -325,6 +328,19 @@ def _refuse_refused(
     if faults:
         detail = "; ".join(f"{e.path}: {e.detail}" for e in faults)
         raise Invalid(detail, errors=faults)
+
+
+def _facts_of_new(spec: ClusterSpec, host: HostCluster, meant: list[NodePool]) -> HostFacts | None:
+    """What other nodes of the host can run does not help a cluster that never gets there."""
+    facts = facts_from_json(host.facts)
+    return pools.facts_in(meant, facts) if pool_rules.is_dedicated(spec) else pools.shared_facts(host, facts)
+
+
+def _facts_of_changed(spec: ClusterSpec, cluster: VirtualCluster) -> HostFacts | None:
+    """The same for another sandbox than it has; what it has stays as long as any node can run it."""
+    facts = facts_from_json(cluster.host.facts)
+    has = clusters.spec(cluster).sandbox or clusters.chosen_sandbox(cluster)
+    return facts if spec.sandbox in {None, has} else pools.facts_for(cluster, facts)
 
 
 def _differences(old: Any, new: Any, path: str = "spec") -> tuple[tuple[str, Any, Any], ...]:  # noqa: ANN401 - JSON

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from tenancy.models import Tenant
     from tenancy.policy import Actor
     from tenancy.rules.drift import Established
+    from tenancy.rules.specs import HostFacts
 
 
 def visible_to(actor: Actor, tenant: Tenant | None = None) -> QuerySet[VirtualCluster]:
@@ -73,11 +74,11 @@ def spec(cluster: VirtualCluster) -> ClusterSpec:
 
 def effective(cluster: VirtualCluster) -> EffectiveSpec | None:
     """What is really built; ``None`` while the host's facts are unknown or it offers no sandbox."""
-    facts = facts_from_json(cluster.host.facts)
+    wish = spec(cluster)
+    facts = _facts(cluster, wish)
     if facts is None:
         return None
     trust, chosen, pool = Trust(cluster.tenant.trust), chosen_sandbox(cluster), pools.of_cluster(cluster)
-    wish = spec(cluster)
     offered = offers.offered_sandboxes(facts, trust, wish.model or IsolationModel.SHARED)
     wish = wish if chosen else pool_rules.sandbox_in(wish, pool, offered)
     found = offers.effective(wish, facts, trust, cluster.host.kubernetes_versions, chosen)
@@ -93,9 +94,19 @@ def refusal(cluster: VirtualCluster) -> str:
     """Why the host does not offer the cluster's sandbox to this tenant now; empty when it does."""
     wanted, host = spec(cluster), cluster.host
     wanted = replace(wanted, sandbox=wanted.sandbox or chosen_sandbox(cluster))
-    facts, trust = facts_from_json(host.facts), Trust(cluster.tenant.trust)
+    facts, trust = _facts(cluster, wanted), Trust(cluster.tenant.trust)
     faults = offers.sandbox_refusals(wanted, facts, trust, host.name) if facts else ()
     return "; ".join(fault.detail for fault in faults)
+
+
+def _facts(cluster: VirtualCluster, wish: ClusterSpec) -> HostFacts | None:
+    """What the host offers it.
+
+    A choice still to be made is made among the nodes it can land on now; one that was made holds
+    as long as any node of the host can run it.
+    """
+    facts = facts_from_json(cluster.host.facts)
+    return facts if wish.sandbox or chosen_sandbox(cluster) else pools.facts_for(cluster, facts)
 
 
 def conditions(cluster: VirtualCluster) -> tuple[Condition, ...]:

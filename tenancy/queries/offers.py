@@ -81,6 +81,7 @@ def _model(tenant: Tenant, host: HostCluster, facts: HostFacts | None, model: Is
     faults = pool_rules.refusals(asked, [pools.to_pool(row) for row in rows], None, host.name)
     # Which of several pools is a choice, no refusal.
     about = (fault.detail for fault in faults if fault.code == offers.NOT_OFFERED)
-    within = pools.facts_in(rows, facts) if pool_rules.is_dedicated(asked) else facts
+    dedicated = pool_rules.is_dedicated(asked)
+    within = pools.facts_in(rows, facts) if dedicated else pools.shared_facts(host, facts)
     found = offers.sandboxes(within, trust, model) if within else ()
     return ModelOffer(model, next(about, ""), found)

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from tenancy.rules.pools import Pool
     from tenancy.rules.specs import HostFacts
 
-FOR_PLACEMENT = ("host__pools__nodes", "pool__tenant", "pool__nodes")
-"""What ``of_cluster`` reads of a cluster, for ``prefetch_related``."""
+FOR_PLACEMENT = ("host__nodes", "host__pools__nodes", "pool__tenant", "pool__nodes")
+"""What ``of_cluster`` and ``facts_for`` read of a cluster, for ``prefetch_related``."""
 
 
 def visible_to(actor: Actor, host: HostCluster) -> QuerySet[NodePool]:
@@ -54,16 +54,31 @@ def of_tenant(tenant: Tenant, host: HostCluster | None = None) -> QuerySet[NodeP
 
 def of_cluster(cluster: VirtualCluster) -> Pool | None:
     """Where a cluster's pods run: its own pool, else the host's shared one that has nodes by now."""
-    if cluster.pool is not None:
-        return to_pool(cluster.pool)
-    shared = (p for p in cluster.host.pools.all() if p.kind == PoolKind.SHARED and _is_there(p))
-    return next((to_pool(row) for row in shared), None)
+    return to_pool(cluster.pool) if cluster.pool is not None else _shared(cluster.host)
 
 
 def facts_in(rows: Iterable[NodePool], facts: HostFacts | None) -> HostFacts | None:
     """A host's facts as clusters have them that may only use these pools' nodes; of the whole host while none is seen."""
     seen = [nodes.from_json(node.facts) for row in rows for node in row.nodes.all() if node.present]
     return survey.within(facts, seen) if facts and seen else facts
+
+
+def shared_facts(host: HostCluster, facts: HostFacts | None) -> HostFacts | None:
+    """A host's facts as a shared cluster has them that is still to choose; of the whole host while no node is seen.
+
+    Only nodes count that its pods can land on now: of the shared pool that has some, else of no pool.
+    """
+    seen = [nodes.from_json(node.facts) for node in host.nodes.all() if node.present] if facts else []
+    if facts is None or not seen:
+        return facts
+    return survey.within(facts, survey.places(seen, _shared(host), host.workload_selector))
+
+
+def facts_for(cluster: VirtualCluster, facts: HostFacts | None) -> HostFacts | None:
+    """A host's facts as this cluster has them when it chooses anew: of the nodes its pods can land on."""
+    if cluster.pool is not None:
+        return facts_in([cluster.pool], facts)
+    return shared_facts(cluster.host, facts)
 
 
 def to_pool(row: NodePool) -> Pool:
@@ -79,6 +94,12 @@ def to_pool(row: NodePool) -> Pool:
         accelerators=tuple(row.accelerators),
         nodes=sum(node.present for node in row.nodes.all()),
     )
+
+
+def _shared(host: HostCluster) -> Pool | None:
+    """The host's shared pool that has nodes by now."""
+    found = (p for p in host.pools.all() if p.kind == PoolKind.SHARED and _is_there(p))
+    return next((to_pool(row) for row in found), None)
 
 
 def _is_there(row: NodePool) -> bool:

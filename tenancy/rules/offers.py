@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from tenancy.enums import IsolationModel, Persistence, Sandbox, Trust
 from tenancy.errors import FieldError
-from tenancy.rules import isolation_table
+from tenancy.rules import isolation_table, survey
 from tenancy.rules.profiles import PROFILES
 from tenancy.rules.runtimes import SandboxFacts
 from tenancy.rules.specs import EffectiveSpec, Resources
@@ -157,6 +157,9 @@ def sandbox_refusals(
         yield from _told(path, found[spec.sandbox], host)
     elif all(o.code for o in found.values()):
         gvisor = found[Sandbox.GVISOR]
+        if gvisor.facts.lack == survey.NO_NODE:
+            yield _without_node(path, host)
+            return
         detail = (
             f"host {host!r} has no sandbox for an untrusted tenant ({gvisor.why_not}):"
             f" ask an admin to {gvisor.profile.install}"
@@ -176,6 +179,9 @@ def _told(path: str, offer: SandboxOffer, host: str) -> Iterable[FieldError]:
     """The refusal of a profile that was asked for by name."""
     if not offer.code:
         return
+    if offer.facts.lack == survey.NO_NODE and offer.code != NOT_TRUSTED:
+        yield _without_node(path, host)
+        return
     use = f"use {offer.nearest.value!r}" if offer.nearest else f"host {host!r} has no other for this tenant"
     if offer.code == NOT_TRUSTED:
         yield FieldError(path, offer.code, f"{offer.why_not}: {use}")
@@ -185,6 +191,11 @@ def _told(path: str, offer: SandboxOffer, host: str) -> Iterable[FieldError]:
         f" For {offer.profile.title}, an admin would {offer.profile.install}"
     )
     yield FieldError(path, offer.code, detail)
+
+
+def _without_node(path: str, host: str) -> FieldError:
+    detail = f"host {host!r} has no place for it: {survey.NO_NODE}. Ask again when a move has ended, or ask an admin for a node"
+    return FieldError(path, NOT_OFFERED, detail)
 
 
 def _refused(sandbox: Sandbox, facts: HostFacts, trust: Trust, model: IsolationModel) -> tuple[str, str]:

@@ -1,7 +1,8 @@
-"""Which sandbox profiles nodes can run: of a whole host, or of one pool of it. Pure.
+"""Which sandbox profiles nodes can run: of a whole host, or of those that a cluster's pods may land on. Pure.
 
-What does not change by itself decides: labels, kernel, runtime, classes. A node that is not
-ready still can; otherwise a restart of a kubelet would take a running cluster's sandbox away.
+What a cluster has is judged by the whole host, whatever pool a node is in and whether it is
+ready or between two pools: a restart of a kubelet, or a move of a node, must not take a running
+cluster's sandbox away. What is still to be chosen is judged by the nodes there is a place on now.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Final
 
-from tenancy.rules import drivers
+from tenancy.rules import drivers, pools
 from tenancy.rules.profiles import PROFILES
 from tenancy.rules.runtimes import NO_OVERHEAD, SandboxFacts
 
@@ -20,23 +21,46 @@ if TYPE_CHECKING:
 
     from tenancy.enums import Sandbox
     from tenancy.rules.nodes import NodeFacts, Taint
+    from tenancy.rules.pools import Pool
     from tenancy.rules.profiles import Profile
     from tenancy.rules.runtimes import RuntimeClass
     from tenancy.rules.specs import HostFacts
 
 _MINOR: Final = re.compile(r"v?(\d+)\.(\d+)")
-_PASSED: Final = ("node.kubernetes.io/", "tenant.node-restriction.kubernetes.io/")
-"""Prefixes of taints that decide nothing: Kubernetes' own tell of troubles that pass, a pool's pods
-tolerate their pool's."""
+NO_NODE: Final = (
+    "no node takes its pods now: those there are belong to dedicated pools or are between two pools"
+)
+"""What every profile lacks where a cluster has no node to run on."""
+_TROUBLES: Final = "node.kubernetes.io/"
+"""Kubernetes' own taints tell of troubles that pass."""
 _KEEPS_OFF: Final = frozenset({"NoSchedule", "NoExecute"})
 
 
 def landing(nodes: Iterable[NodeFacts], selector: Mapping[str, str]) -> tuple[NodeFacts, ...]:
-    """The nodes that pods with this selector may land on: of a host's workloads, or of a pool."""
+    """The host's nodes for tenants' pods, whatever pools they are in and whoever may use those."""
     return tuple(
         node
         for node in nodes
-        if selector.items() <= node.labels.items() and all(_harmless(taint) for taint in node.taints)
+        if selector.items() <= node.labels.items()
+        and all(taint.key.startswith(pools.PREFIX) for taint in node.taints if _keeps_off(taint))
+    )
+
+
+def places(
+    nodes: Iterable[NodeFacts], pool: Pool | None, selector: Mapping[str, str]
+) -> tuple[NodeFacts, ...]:
+    """Where pods find a place now: on a pool's nodes, or on those of the selector that are in none.
+
+    A node wears what its pool makes it wear; one between two pools is nobody's.
+    """
+    wanted = pools.marks(pool)
+    own, passed = wanted.labels if pool else selector, {(t.key, t.effect, t.value) for t in wanted.taints}
+    return tuple(
+        node
+        for node in nodes
+        if own.items() <= node.labels.items()
+        and (pool is not None or pools.POOL not in node.labels)
+        and all((t.key, t.effect, t.value) in passed for t in node.taints if _keeps_off(t))
     )
 
 
@@ -48,7 +72,7 @@ def survey(
 
 
 def within(facts: HostFacts, nodes: Sequence[NodeFacts]) -> HostFacts:
-    """The host's facts as a cluster has them that may only use these of its nodes, as a pool's does."""
+    """The host's facts as a cluster has them that may only use these of its nodes."""
     return replace(facts, sandboxes=survey(nodes, facts.runtime_classes, facts.version))
 
 
@@ -98,7 +122,7 @@ def _host_lack(
 def _nodes_lack(profile: Profile, nodes: Sequence[NodeFacts], runtime: RuntimeClass | None) -> str:
     """Of the node that lacks least."""
     if not nodes:
-        return "there is no node for tenants' pods"
+        return NO_NODE
     lacking = {node.name: lacks(profile, node, runtime) for node in nodes}
     name = min(lacking, key=lambda n: (len(lacking[n]), n))
     others = f" (the {len(nodes) - 1} other nodes lack no less)" if len(nodes) > 1 else ""
@@ -149,8 +173,8 @@ def _unusable(profile: Profile, name: str, node: NodeFacts, classes: Mapping[str
     return ""
 
 
-def _harmless(taint: Taint) -> bool:
-    return taint.effect not in _KEEPS_OFF or taint.key.startswith(_PASSED)
+def _keeps_off(taint: Taint) -> bool:
+    return taint.effect in _KEEPS_OFF and not taint.key.startswith(_TROUBLES)
 
 
 def minor(version: str) -> tuple[int, int]:

@@ -299,6 +299,7 @@ def test_a_cluster_stays_on_its_nodes(admin, host, acme, alice):
 def test_shared_clusters_take_the_shared_pool_once_a_node_wears_its_label(admin, host, acme, alice):
     host.workload_selector = {"role": "worker"}
     host.save()
+    see(host, replace(BLUE, labels={"role": "worker"}), GREEN)
     made = ask(alice)
     pools.put(by=admin, host_name="lab", name="all", wish=PoolWish())
     move(admin, to="all")

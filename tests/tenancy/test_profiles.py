@@ -14,7 +14,7 @@ from tenancy.rules.nodes import Taint
 from tenancy.rules.profiles import PROFILES
 from tenancy.rules.runtimes import Overhead, RuntimeClass
 from tenancy.rules.spec_parsing import parse_spec
-from tenancy.rules.survey import landing, survey, within
+from tenancy.rules.survey import NO_NODE, landing, survey, within
 from tests.factories import FACTS, NODE
 
 SHARED, POOL = IsolationModel.SHARED, IsolationModel.DEDICATED_POOL
@@ -154,7 +154,7 @@ def test_a_pool_offers_what_its_own_nodes_can_run():
 
 
 def test_a_host_without_nodes_says_so():
-    assert survey((), CLASSES, VERSION)[GVISOR].lack == "there is no node for tenants' pods"
+    assert survey((), CLASSES, VERSION)[GVISOR].lack == NO_NODE
 
 
 def test_pods_land_where_selector_and_taints_let_them():
