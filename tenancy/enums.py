@@ -307,3 +307,20 @@ class ActorSource(StrEnum):
     """The object names a tool; anybody can choose that name, so it is a hint only."""
     UNKNOWN = "unknown"
     """Nothing tells."""
+
+
+class ChainFault(StrEnum):
+    """What was done to the audit log."""
+
+    EDITED = "edited"
+    """A row's content is not what was written."""
+    MISSING = "missing"
+    """A row is gone from the middle or the beginning."""
+    OUT_OF_ORDER = "out-of-order"
+    """A row is in another's place, or there twice."""
+    UNLINKED = "unlinked"
+    """A row does not follow from the one before: one of the two was replaced or put in."""
+    CUT = "cut"
+    """The end is gone."""
+    REWRITTEN = "rewritten"
+    """The chain holds, and contradicts a head that was kept: all of it was made anew from some row on."""

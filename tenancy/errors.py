@@ -32,9 +32,14 @@ class NotFound(DomainError):
 
 
 class NotAllowed(DomainError):
-    """The actor may see it but not do this."""
+    """The actor may see it but not do this; ``permission`` and ``tenant`` tell what was lacking, where known."""
 
     code = "not-allowed"
+
+    def __init__(self, detail: str, *, permission: str = "", tenant: str = "") -> None:
+        super().__init__(detail)
+        self.permission = permission
+        self.tenant = tenant
 
 
 class Invalid(DomainError):

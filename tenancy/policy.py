@@ -88,7 +88,8 @@ def check(actor: Actor, permission: Permission, tenant: Tenant | None = None) ->
         return
     if tenant is not None and not allows(actor, Permission.TENANT_VIEW, tenant):
         raise NotFound(f"there is no tenant {tenant.name!r}, or none that you may see")
-    raise NotAllowed(_why(actor, permission, tenant))
+    where = tenant.name if tenant is not None else ""
+    raise NotAllowed(_why(actor, permission, tenant), permission=permission.value, tenant=where)
 
 
 def role_in(actor: Actor, tenant: Tenant) -> Role | None:

@@ -6,7 +6,6 @@ import itertools
 import json
 from typing import Any
 
-from django.db import transaction
 from django.utils import timezone
 
 from tenancy.actions import (
@@ -22,6 +21,7 @@ from tenancy.actions import (
     users,
     work,
 )
+from tenancy.actions.unit import atomic
 from tenancy.enums import ClaimResult, ConditionStatus, PlatformRole, PoolKind, Reason, Role, Trust, WorkKind
 from tenancy.models import HostCluster, IsolationReport, Node, NodePool, Tenant, User, VirtualCluster
 from tenancy.policy import Actor
@@ -100,7 +100,7 @@ def node(name: str, host_name: str = "lab", **facts: Any) -> Node:
     """One more node of a host, as the provisioner sees it."""
     found = HostCluster.objects.get(name=host_name)
     seen = NodeFacts(name, f"uid-{name}", ready=True, schedulable=True, **facts)
-    with transaction.atomic():
+    with atomic():
         nodes.merge(found, (*(from_json(n.facts) for n in found.nodes.exclude(name=name)), seen))
     return Node.objects.get(host=found, name=name)
 
@@ -154,7 +154,7 @@ def claim(result: ClaimResult = ClaimResult.PASSED, name: str = "quota", evidenc
 
 def report(made: VirtualCluster, *claims: Claim, by: str = "schedule") -> IsolationReport:
     """A report on a Ready cluster that a worker has made and signed; all is well unless told otherwise."""
-    with transaction.atomic():
+    with atomic():
         row = IsolationReport.objects.create(cluster=made, requested_by=by)
         work.request(WorkKind.REPORT, row.uid)
     lease = work.claim(WorkKind.REPORT, row.uid)

@@ -7,11 +7,11 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from django.conf import settings
-from django.db import transaction
 from django.utils import timezone
 
 from tenancy import policy
 from tenancy.actions import audit, work
+from tenancy.actions.unit import atomic
 from tenancy.enums import (
     AccessState,
     ConditionStatus,
@@ -52,7 +52,7 @@ class Collected:
     error: str = ""
 
 
-@transaction.atomic
+@atomic
 def request(*, by: Actor, tenant_name: str, name: str, lifetime: int = DEFAULT) -> AccessRequest:
     """Asks for a kubeconfig with the rights of the caller's role and a lifetime in seconds."""
     cluster = clusters.get(by, tenant_name, name)
@@ -73,7 +73,7 @@ def request(*, by: Actor, tenant_name: str, name: str, lifetime: int = DEFAULT) 
     return row
 
 
-@transaction.atomic
+@atomic
 def collect(*, by: Actor, uid: UUID) -> Collected:
     """The kubeconfig if it is there: read once, then gone."""
     row = (
@@ -95,14 +95,14 @@ def collect(*, by: Actor, uid: UUID) -> Collected:
     return Collected(AccessState.READY, text, row.credential_expires_at)
 
 
-@transaction.atomic
+@atomic
 def hand_over(lease: Lease, uid: UUID, *, kubeconfig: str, expires_at: datetime) -> bool:
     """Leaves a minted kubeconfig for the portal; False when the lease is lost or nobody waits."""
     sealed = sealing.seal(settings.SEALING_KEYS, kubeconfig)
     return _answer(lease, uid, state=AccessState.READY, sealed=sealed, credential_expires_at=expires_at)
 
 
-@transaction.atomic
+@atomic
 def refuse(lease: Lease, uid: UUID, message: str) -> bool:
     """Tells the one who waits why there is none and what to do."""
     return _answer(lease, uid, state=AccessState.FAILED, error=message)
@@ -113,7 +113,7 @@ def sweep() -> int:
     lapsed = list(
         AccessRequest.objects.filter(wanted_until__lt=timezone.now()).values_list("uid", flat=True)[:500]
     )
-    with transaction.atomic():
+    with atomic():
         AccessRequest.objects.filter(uid__in=lapsed).delete()
         for uid in lapsed:
             work.forget(WorkKind.ACCESS, uid)

@@ -7,11 +7,11 @@ import uuid
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from django.db import transaction
 from django.utils import timezone
 
 from tenancy import policy
 from tenancy.actions import audit, operations, work
+from tenancy.actions.unit import atomic
 from tenancy.enums import (
     ConditionStatus,
     ConditionType,
@@ -75,7 +75,7 @@ def etag(cluster: VirtualCluster) -> str:
     return f'"{cluster.uid}-{cluster.generation}"'
 
 
-@transaction.atomic
+@atomic
 def put(
     *, by: Actor, tenant_name: str, name: str, spec_text: str, expect: Expectation | None = None
 ) -> PutResult:
@@ -90,7 +90,7 @@ def put(
     return _change(by, cluster, spec_text)
 
 
-@transaction.atomic
+@atomic
 def plan(*, by: Actor, tenant_name: str, name: str, spec_text: str) -> Plan:
     """What ``put`` would do, with the same checks and no effect."""
     tenant, cluster, spec = _prepare(by, tenant_name, name, spec_text)
@@ -102,7 +102,7 @@ def plan(*, by: Actor, tenant_name: str, name: str, spec_text: str) -> Plan:
     return Plan("none" if before == after else "update", host.name, _differences(before, after))
 
 
-@transaction.atomic
+@atomic
 def delete(*, by: Actor, tenant_name: str, name: str, expect: Expectation | None = None) -> PutResult:
     """Asks for the end of a cluster; asked again it changes nothing."""
     cluster = clusters.get(by, tenant_name, name)
@@ -124,7 +124,7 @@ def delete(*, by: Actor, tenant_name: str, name: str, expect: Expectation | None
     return _wished(by, "cluster.delete", cluster, operation)
 
 
-@transaction.atomic
+@atomic
 def retry(*, by: Actor, tenant_name: str, name: str) -> PutResult:
     """Lets a stalled cluster try again at once."""
     cluster = clusters.get(by, tenant_name, name)

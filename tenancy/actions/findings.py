@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from django.db import transaction
 from django.utils import timezone
 
 from tenancy.actions import audit, work
+from tenancy.actions.unit import atomic
 from tenancy.models import Finding, VirtualCluster
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 PROVISIONER = "provisioner"
 
 
-@transaction.atomic
+@atomic
 def noticed(lease: Lease, place: Place, drift: Drift) -> bool:
     """Opens a finding, or renews what an open one tells; False when the lease is lost."""
     if not work.holds(lease):
@@ -33,7 +33,7 @@ def noticed(lease: Lease, place: Place, drift: Drift) -> bool:
     return True
 
 
-@transaction.atomic
+@atomic
 def restored(lease: Lease, place: Place, subject: str) -> bool:
     """Closes the open finding, if there is one; False when the lease is lost."""
     if not work.holds(lease):

@@ -7,10 +7,9 @@ from dataclasses import asdict, dataclass, field
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Final
 
-from django.db import transaction
-
 from tenancy import policy
 from tenancy.actions import audit, work
+from tenancy.actions.unit import atomic
 from tenancy.enums import Exposure, Permission, WorkKind
 from tenancy.errors import FieldError, Invalid
 from tenancy.models import HostCluster
@@ -49,7 +48,7 @@ class HostRegistration:
     accepts_clusters: bool = True
 
 
-@transaction.atomic
+@atomic
 def put(*, by: Actor, name: str, registration: HostRegistration) -> tuple[HostCluster, bool]:
     """Registers a host or changes its registration; True when it is new."""
     policy.check(by, Permission.HOST_MANAGE)

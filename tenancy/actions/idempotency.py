@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from django.db import IntegrityError, OperationalError, connection, transaction
+from django.db import IntegrityError, OperationalError, connection
 from django.utils import timezone
 
+from tenancy.actions.unit import atomic
 from tenancy.errors import KeyReused, StillRunning
 from tenancy.models import IdempotencyRecord
 
@@ -42,7 +43,7 @@ def once(
     so the key may be used again.
     """
     try:
-        with _patient_sqlite(), transaction.atomic():
+        with _patient_sqlite(), atomic():
             return _first(by, key, fingerprint, effect), False
     except IntegrityError:
         return _replay(by, key, fingerprint), True

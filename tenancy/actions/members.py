@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from django.db import transaction
-
 from tenancy import policy
 from tenancy.actions import audit
+from tenancy.actions.unit import atomic
 from tenancy.enums import Permission, PlatformRole, Role
 from tenancy.errors import Conflict, FieldError, Invalid, NotFound
 from tenancy.models import Membership, Tenant, User
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
     from tenancy.policy import Actor
 
 
-@transaction.atomic
+@atomic
 def put(*, by: Actor, tenant: str, username: str, role: Role) -> tuple[Membership, bool]:
     """Makes a user a member with this role; True when they were not one before."""
     found = tenants.get(by, tenant)
@@ -38,7 +37,7 @@ def put(*, by: Actor, tenant: str, username: str, role: Role) -> tuple[Membershi
     return member, created
 
 
-@transaction.atomic
+@atomic
 def remove(*, by: Actor, tenant: str, username: str) -> None:
     """Ends a membership; the last owner stays, unless an admin decides otherwise."""
     found = tenants.get(by, tenant)

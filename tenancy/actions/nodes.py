@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from django.db import transaction
 from django.utils import timezone
 
 from tenancy import policy
 from tenancy.actions import audit, progress, work
+from tenancy.actions.unit import atomic
 from tenancy.enums import OperationState, Permission, WorkKind
 from tenancy.errors import Conflict, FieldError, Invalid
 from tenancy.models import HostCluster, Node, NodeMove, NodePool
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 PROVISIONER = "provisioner"
 
 
-@transaction.atomic
+@atomic
 def move(
     *, by: Actor, host_name: str, name: str, pool_name: str | None, discard_volumes: bool = False
 ) -> Node:
@@ -85,7 +85,7 @@ def open_move(
     return made
 
 
-@transaction.atomic
+@atomic
 def record(lease: Lease, uid: UUID, seen: NodeObservation) -> bool:
     """What one pass saw of a move; False when the lease is lost or the move is no longer wanted."""
     node = _held(lease, uid)
@@ -101,7 +101,7 @@ def record(lease: Lease, uid: UUID, seen: NodeObservation) -> bool:
     return True
 
 
-@transaction.atomic
+@atomic
 def hand_over(lease: Lease, uid: UUID, move_uid: UUID) -> bool:
     """The node is the next holder's from here on; False when that is no longer wanted.
 

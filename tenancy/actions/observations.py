@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from django.db import transaction
 from django.utils import timezone
 
 from tenancy.actions import audit, findings, nodes, operations, progress, work
+from tenancy.actions.unit import atomic
 from tenancy.enums import ConditionType, OperationState, Phase, WorkKind
 from tenancy.models import ClusterCondition, HostCluster, Operation, VirtualCluster
 from tenancy.queries import clusters
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 PROVISIONER = "provisioner"
 
 
-@transaction.atomic
+@atomic
 def record(lease: Lease, uid: UUID, seen: Observation) -> bool:
     """Merges what one pass saw; False (and nothing written) when the lease is lost."""
     cluster = VirtualCluster.objects.select_for_update().filter(uid=uid).first()
@@ -57,7 +57,7 @@ def note(uid: UUID, seen: Condition) -> None:
     _advance(cluster, Observation(conditions=()), now)
 
 
-@transaction.atomic
+@atomic
 def record_host(lease: Lease, uid: UUID, seen: HostObservation) -> bool:
     """What one look at a host saw; when it came, went or changed, its clusters are looked at at once."""
     if not work.holds(lease):
@@ -79,7 +79,7 @@ def record_host(lease: Lease, uid: UUID, seen: HostObservation) -> bool:
     return True
 
 
-@transaction.atomic
+@atomic
 def look_again(uids: Iterable[UUID]) -> int:
     """Asks for a pass over clusters whose guard rails do not look as they were left; how many."""
     return work.request_all(WorkKind.CLUSTER, uids)

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from django.db import transaction
-
 from tenancy import policy
 from tenancy.actions import audit, nodes, work
+from tenancy.actions.unit import atomic
 from tenancy.enums import Permission, PoolKind, Sandbox, WorkKind
 from tenancy.errors import Conflict, FieldError, Invalid
 from tenancy.models import NodePool, Tenant
@@ -35,7 +34,7 @@ class PoolWish:
     tenant: str = ""
 
 
-@transaction.atomic
+@atomic
 def put(*, by: Actor, host_name: str, name: str, wish: PoolWish) -> tuple[NodePool, bool]:
     """Makes a pool or changes it; True when it is new. Another tenant means that its nodes are wiped."""
     policy.check(by, Permission.HOST_MANAGE)
@@ -56,7 +55,7 @@ def put(*, by: Actor, host_name: str, name: str, wish: PoolWish) -> tuple[NodePo
     return old, False
 
 
-@transaction.atomic
+@atomic
 def delete(*, by: Actor, host_name: str, name: str) -> None:
     """Removes a pool that holds no node and carries no cluster."""
     policy.check(by, Permission.HOST_MANAGE)

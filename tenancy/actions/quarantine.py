@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from django.db import transaction
 from django.utils import timezone
 
 from tenancy import policy
 from tenancy.actions import audit, observations, work
+from tenancy.actions.unit import atomic
 from tenancy.enums import ConditionStatus, ConditionType, Permission, Reason, WorkKind
 from tenancy.errors import BeingDeleted, FieldError, Invalid
 from tenancy.models import ClusterCondition, VirtualCluster
@@ -22,7 +22,7 @@ LONGEST: Final = 500
 """Characters of a reason."""
 
 
-@transaction.atomic
+@atomic
 def begin(*, by: Actor, tenant_name: str, name: str, reason: str) -> VirtualCluster:
     """Stops everything in a cluster; asked again it only takes the new reason."""
     cluster = _cluster(by, tenant_name, name)
@@ -42,7 +42,7 @@ def begin(*, by: Actor, tenant_name: str, name: str, reason: str) -> VirtualClus
     return clusters.get(by, tenant_name, name)
 
 
-@transaction.atomic
+@atomic
 def lift(*, by: Actor, tenant_name: str, name: str) -> VirtualCluster:
     """Lets it come back; credentials from before stay dead. Nothing when it is not in quarantine."""
     cluster = _cluster(by, tenant_name, name)

@@ -6,12 +6,12 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from django.conf import settings
-from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, Subquery
 from django.utils import timezone
 
 from tenancy import policy
 from tenancy.actions import audit, observations, work
+from tenancy.actions.unit import atomic
 from tenancy.enums import (
     ConditionStatus,
     ConditionType,
@@ -46,7 +46,7 @@ AT_ONCE: Final = 20
 """Reports that one look of the schedule asks for, so that many clusters do not come all at a time."""
 
 
-@transaction.atomic
+@atomic
 def request(*, by: Actor, tenant_name: str, name: str) -> IsolationReport:
     """Asks for a report; while one is being made, that one is the answer."""
     cluster = clusters.get(by, tenant_name, name)
@@ -58,7 +58,7 @@ def request(*, by: Actor, tenant_name: str, name: str) -> IsolationReport:
     return reports.pending(cluster) or _ask(cluster, by.name)
 
 
-@transaction.atomic
+@atomic
 def schedule() -> int:
     """Asks for reports of clusters in use whose last is older than the interval; returns how many.
 
@@ -79,7 +79,7 @@ def schedule() -> int:
     return len(found)
 
 
-@transaction.atomic
+@atomic
 def begin(lease: Lease, uid: UUID) -> bool:
     """A worker looks at it for the first time; False when the lease is lost."""
     if not work.holds(lease):
@@ -88,7 +88,7 @@ def begin(lease: Lease, uid: UUID) -> bool:
     return True
 
 
-@transaction.atomic
+@atomic
 def finish(lease: Lease, uid: UUID, claims: Sequence[Claim], *, policies: str) -> bool:
     """Signs what was seen and records it; False (and nothing written) when the lease is lost."""
     row = IsolationReport.objects.select_related("cluster__tenant", "cluster__host").filter(uid=uid).first()
@@ -111,7 +111,7 @@ def finish(lease: Lease, uid: UUID, claims: Sequence[Claim], *, policies: str) -
     return True
 
 
-@transaction.atomic
+@atomic
 def refuse(lease: Lease, uid: UUID, message: str) -> bool:
     """Tells why there is no report; it counts as no proof, and not against the cluster."""
     if not work.holds(lease):

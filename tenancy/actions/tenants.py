@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from django.db import transaction
-
 from tenancy import policy
 from tenancy.actions import audit, work
+from tenancy.actions.unit import atomic
 from tenancy.enums import Permission, Trust, WorkKind
 from tenancy.errors import AlreadyExists, Conflict, Invalid
 from tenancy.models import Tenant
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from tenancy.policy import Actor
 
 
-@transaction.atomic
+@atomic
 def create(*, by: Actor, name: str, display_name: str = "", trust: Trust = Trust.UNTRUSTED) -> Tenant:
     """A new tenant without members; its name is for ever."""
     policy.check(by, Permission.TENANT_MANAGE)
@@ -33,7 +32,7 @@ def create(*, by: Actor, name: str, display_name: str = "", trust: Trust = Trust
     return tenant
 
 
-@transaction.atomic
+@atomic
 def update(
     *,
     by: Actor,
@@ -58,7 +57,7 @@ def update(
     return tenant
 
 
-@transaction.atomic
+@atomic
 def delete(*, by: Actor, name: str) -> None:
     """Removes a tenant that has no cluster left."""
     tenant = tenants.get(by, name)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING, Final
 
-from django.db import transaction
 from django.utils import timezone
 
 from tenancy import policy
 from tenancy.actions import audit
+from tenancy.actions.unit import atomic
 from tenancy.enums import Permission
 from tenancy.errors import FieldError, Invalid, NotAllowed, NotFound
 from tenancy.models import ApiToken
@@ -25,7 +25,7 @@ PREFIX: Final = "atoll_"
 _SHOWN: Final = len(PREFIX) + 6
 
 
-@transaction.atomic
+@atomic
 def create(
     *,
     by: Actor,
@@ -56,7 +56,7 @@ def create(
     return token, raw
 
 
-@transaction.atomic
+@atomic
 def revoke(*, by: Actor, uid: UUID) -> None:
     """Ends a token at once: the next request with it is refused."""
     if by.read_only:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from django.db import transaction
-
 from tenancy import policy
 from tenancy.actions import audit
+from tenancy.actions.unit import atomic
 from tenancy.enums import Permission, PlatformRole
 from tenancy.errors import AlreadyExists
 from tenancy.models import User
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
     from tenancy.policy import Actor
 
 
-@transaction.atomic
+@atomic
 def create(
     *, username: str, password: str, platform_role: PlatformRole = PlatformRole.NONE, by: Actor | None = None
 ) -> User:
@@ -33,7 +32,7 @@ def create(
     return user
 
 
-@transaction.atomic
+@atomic
 def set_password(*, username: str, password: str, by: Actor | None = None) -> User:
     """Replaces a user's password."""
     if by is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tenancy.models.access import AccessRequest, ApiToken, IdempotencyRecord
-from tenancy.models.audit import AuditEvent
+from tenancy.models.audit import AuditDenial, AuditEvent, AuditHead
 from tenancy.models.cluster import ClusterCondition, VirtualCluster
 from tenancy.models.finding import Finding
 from tenancy.models.host import HostCluster
@@ -18,7 +18,9 @@ from tenancy.models.work import ServiceHeartbeat, WorkItem
 __all__ = [
     "AccessRequest",
     "ApiToken",
+    "AuditDenial",
     "AuditEvent",
+    "AuditHead",
     "ClusterCondition",
     "Finding",
     "HostCluster",

@@ -6,13 +6,19 @@ from typing import TYPE_CHECKING
 
 from tenancy import policy
 from tenancy.enums import Permission
-from tenancy.models import AuditEvent
+from tenancy.models import AuditEvent, AuditHead
+from tenancy.rules import chain
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from django.db.models import QuerySet
 
     from tenancy.models import Tenant, VirtualCluster
     from tenancy.policy import Actor
+    from tenancy.rules.chain import Fault, Row
+
+BATCH = 1000
 
 
 def visible_to(actor: Actor, tenant: Tenant | None = None) -> QuerySet[AuditEvent]:
@@ -27,3 +33,40 @@ def of_cluster(actor: Actor, cluster: VirtualCluster) -> QuerySet[AuditEvent]:
     policy.check(actor, Permission.CLUSTER_VIEW, cluster.tenant)
     target = f"cluster/{cluster.tenant.name}/{cluster.name}"
     return AuditEvent.objects.filter(tenant=cluster.tenant.name, target=target, at__gte=cluster.created_at)
+
+
+def head() -> AuditHead:
+    """The end of the chain as it is now; the state before the first row where there is none."""
+    start = AuditHead(sequence=chain.START.sequence, digest=chain.START.digest)
+    return AuditHead.objects.first() or start
+
+
+def rows(after: int | None, most: int = BATCH) -> list[Row]:
+    """The next rows behind a number, or from the very beginning."""
+    found = AuditEvent.objects.order_by("sequence")
+    if after is not None:
+        found = found.filter(sequence__gt=after)
+    return [to_row(event) for event in found[:most]]
+
+
+def faults() -> list[Fault]:
+    """What is wrong with all of the stored chain, its own head included."""
+    end, at, found = head(), chain.START, []
+    known = {end.sequence: end.digest} if end.sequence else {}
+    for batch in _batches():
+        at, wrong = chain.walk(at, batch, known)
+        found += wrong
+    return [*found, *chain.ending(at, known)]
+
+
+def to_row(event: AuditEvent) -> Row:
+    """As the rules see it."""
+    content = chain.Event(event.at, event.actor, event.action, event.tenant, event.target, event.facts)
+    return chain.Row(event.sequence, content, event.previous, event.digest)
+
+
+def _batches() -> Iterator[list[Row]]:
+    after = None
+    while batch := rows(after):
+        yield batch
+        after = batch[-1].sequence

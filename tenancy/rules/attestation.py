@@ -5,12 +5,14 @@ The format is JWS (RFC 7515), compact, EdDSA over Ed25519 (RFC 8037); docs/attes
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tenancy.enums import ClaimResult
@@ -105,13 +107,26 @@ def statement(
     )
 
 
-def sign(keys: Sequence[str], text: str) -> Signed:
-    """Signs with the newest key (the first)."""
+def sign(keys: Sequence[str], text: str, *, kind: str = TYPE) -> Signed:
+    """Signs with the newest key (the first); ``kind`` is the header's ``typ``."""
     key = private(keys[0])
     kid = key_id(key)
-    header = canonical({"alg": ALGORITHM, "kid": kid, "typ": TYPE})
+    header = canonical({"alg": ALGORITHM, "kid": kid, "typ": kind})
     signed = f"{encode(header.encode())}.{encode(text.encode())}"
     return Signed(text, f"{signed}.{encode(key.sign(signed.encode()))}", kid)
+
+
+def opened(keys: Sequence[str], envelope: str, *, kind: str) -> str | None:
+    """The text that one of these keys signed as this kind; None for anything else."""
+    header, _, rest = envelope.strip().partition(".")
+    body, _, signature = rest.partition(".")
+    for key in map(private, keys):
+        if header != encode(canonical({"alg": ALGORITHM, "kid": key_id(key), "typ": kind}).encode()):
+            continue
+        with contextlib.suppress(InvalidSignature, ValueError):
+            key.public_key().verify(decode(signature), f"{header}.{body}".encode())
+            return decode(body).decode()
+    return None
 
 
 def published(keys: Sequence[str]) -> list[dict[str, str]]:

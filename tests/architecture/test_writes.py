@@ -54,3 +54,34 @@ def test_actions_are_seen_to_write():
 def test_a_write_is_recognised():
     source = "Tenant.objects.filter(pk=1).update(name='x')\nrow.save()\nname.update(a=1)\n"
     assert writes(ast.parse(source)) == [1, 2]
+
+
+def names(tree: ast.AST) -> set[str]:
+    """Every name and attribute of a module."""
+    return {
+        n.attr if isinstance(n, ast.Attribute) else n.id
+        for n in ast.walk(tree)
+        if isinstance(n, (ast.Attribute, ast.Name))
+    }
+
+
+def test_transactions_are_units_of_work():
+    """Django's own would write no audit rows at its end; see ``tenancy.actions.unit``."""
+    found = {
+        m.path
+        for m in modules("portal", "provisioner", "tenancy")
+        for n in ast.walk(m.tree)
+        if (isinstance(n, ast.Attribute) and n.attr == "atomic" and ast.unparse(n.value) == "transaction")
+        or (isinstance(n, ast.ImportFrom) and n.module == "django.db.transaction")
+    }
+    assert found == {"tenancy/actions/unit.py"}
+
+
+def test_the_audit_log_has_one_writer():
+    """Whoever else made, changed or removed a row would break the chain, or escape it."""
+    writers = {
+        m.path
+        for m in modules("portal", "provisioner", "tenancy")
+        if writes(m.tree) and {"AuditEvent", "AuditHead"} & names(m.tree)
+    }
+    assert writers == {"tenancy/actions/ledger.py"}

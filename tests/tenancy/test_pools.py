@@ -8,6 +8,7 @@ from django.db import IntegrityError, transaction
 
 from tenancy.actions import clusters, nodes, pools, tenants, work
 from tenancy.actions.pools import PoolWish
+from tenancy.actions.unit import atomic
 from tenancy.enums import OperationState, PoolKind, Sandbox, WorkKind
 from tenancy.errors import Conflict, Invalid
 from tenancy.models import AuditEvent, Node, NodeMove, NodePool, WorkItem
@@ -47,7 +48,7 @@ def acme(alice):
 
 
 def see(host, *facts):
-    with transaction.atomic():
+    with atomic():
         nodes.merge(host, facts)
 
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from django.db import transaction
-
 from portal.api.base import RETRY_AFTER, Resource, agree, operation
 from portal.api.preconditions import expectation, require
 from portal.api.serializers.hosts import Host, HostFilters
 from tenancy.actions import hosts as verbs
+from tenancy.actions.unit import atomic
 from tenancy.enums import Exposure
 from tenancy.queries import hosts
 
@@ -50,7 +49,7 @@ class OneHost(Resource):
         refused, for the database is no place for it.
         """
         agree(self.body.get("name"), name, "metadata.name")
-        with transaction.atomic():
+        with atomic():
             old = hosts.visible_to(self.actor).filter(name=name).first()
             require(expectation(request), Host(old).data if old else None)
             found, created = verbs.put(by=self.actor, name=name, registration=self._wish())

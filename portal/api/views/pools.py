@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from django.db import transaction
-
 from portal.api.base import Resource, agree, operation
 from portal.api.preconditions import expectation, require
 from portal.api.serializers.base import ListQuery
 from portal.api.serializers.pools import Pool, PoolFilters, TenantPool
 from tenancy.actions import pools as verbs
+from tenancy.actions.unit import atomic
 from tenancy.enums import PoolKind, Sandbox
 from tenancy.queries import hosts, pools, tenants
 
@@ -49,7 +48,7 @@ class OnePool(Resource):
         gets it; refused while clusters run on it.
         """
         agree(self.body.get("name"), name, "metadata.name")
-        with transaction.atomic():
+        with atomic():
             found = hosts.get(self.actor, host)
             old = pools.visible_to(self.actor, found).filter(name=name).first()
             require(expectation(request), Pool(old).data if old else None)

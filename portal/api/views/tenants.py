@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from django.db import transaction
-
 from portal.api.base import Resource, agree, operation
 from portal.api.preconditions import expectation, require
 from portal.api.serializers.tenants import Member, MemberFilters, Tenant, TenantFilters
 from tenancy import policy
 from tenancy.actions import members as member_verbs
 from tenancy.actions import tenants as verbs
+from tenancy.actions.unit import atomic
 from tenancy.enums import Permission, Role, Trust
 from tenancy.errors import NotFound
 from tenancy.queries import tenants
@@ -48,7 +47,7 @@ class OneTenant(Resource):
     def put(self, request: Request, tenant: str) -> Response:
         """Creates or replaces a tenant (admins)."""
         agree(self.body.get("name"), tenant, "metadata.name")
-        with transaction.atomic():
+        with atomic():
             old = self._found(tenant)
             require(expectation(request), Tenant(old).data if old else None)
             if old is None:

@@ -9,10 +9,10 @@ from typing import Any
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
-from django.db import transaction
 
 from portal import credentials
 from tenancy.actions import clusters, members, tenants, tokens, users, work
+from tenancy.actions.unit import atomic
 from tenancy.enums import PlatformRole, Role, WorkKind
 from tenancy.policy import Actor
 from tenancy.queries import hosts as host_queries
@@ -63,7 +63,7 @@ class Command(BaseCommand):
             self.stdout.write(f"made user {username}")
         return Actor(user)
 
-    @transaction.atomic
+    @atomic
     def _tenant(self, admin: Actor, member: Actor) -> None:
         """All of it or nothing; a demo cluster that somebody deleted later stays deleted."""
         if tenant_queries.visible_to(admin).filter(name=DEMO).exists():

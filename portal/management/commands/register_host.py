@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
 from tenancy.actions import hosts
+from tenancy.actions.unit import atomic
 from tenancy.enums import Exposure
 from tenancy.errors import DomainError
 from tenancy.policy import Actor
@@ -36,7 +37,7 @@ class Command(BaseCommand):
         parser.add_argument("--audit-log", default="", help="file:/path, as the workers read it")
         parser.add_argument("--check", action="store_true", help="only tell whether it could be done")
 
-    @transaction.atomic
+    @atomic
     def handle(self, *_: Any, name: str, check: bool, **options: Any) -> None:  # noqa: ANN401 - Django's signature
         """Raises CommandError that names each fault."""
         admin = users.first_admin()

@@ -6,10 +6,10 @@ from typing import Any
 from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import transaction
 
 from provisioner import wiring
 from tenancy.actions import work
+from tenancy.actions.unit import atomic
 from tenancy.enums import WorkKind
 
 
@@ -21,7 +21,7 @@ class Command(BaseCommand):
         parser.add_argument("uid", type=UUID)
 
     def handle(self, *_args: Any, kind: WorkKind, uid: UUID, **_options: Any) -> None:  # noqa: ANN401 - Django's
-        with transaction.atomic():
+        with atomic():
             work.request(kind, uid)
         outcome = wiring.run(kind, uid)
         if outcome is None:

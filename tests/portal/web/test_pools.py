@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from django.db import transaction
 from django.test import Client
 
 from tenancy.actions import nodes, pools, work
 from tenancy.actions.pools import PoolWish
+from tenancy.actions.unit import atomic
 from tenancy.enums import PlatformRole, PoolKind, WorkKind
 from tenancy.models import HostCluster, Node, NodePool, VirtualCluster
 from tenancy.queries import nodes as reads
@@ -26,7 +26,7 @@ def blue(world: World) -> Node:
 
 
 def see(*facts: NodeFacts) -> None:
-    with transaction.atomic():
+    with atomic():
         nodes.merge(HostCluster.objects.get(), facts)
 
 
