@@ -35,6 +35,14 @@ class Environment(BaseSettings):
     report_valid: int = Field(default=86_400, ge=60, description="seconds for which a report is valid")
     helm: str = Field(default="helm", description="the Helm 4 binary")
     gpu_advisories: str = Field(default="", description="a JSON file with advisories of your own")
+    rehearsal_clock: str = Field(
+        default="",
+        description="a file with seconds by which the days of grants are ahead; for rehearsals only",
+    )
+    mail_url: str = Field(
+        default="", description="smtp://user:password@host:587 (STARTTLS) or smtps://…:465; empty: no mail"
+    )
+    mail_from: str = Field(default="atoll@localhost", description="sender of mails")
     debug: bool = Field(default=False, description="Django's debug pages")
     log_format: str = Field(default="console", pattern="^(console|json)$")
 

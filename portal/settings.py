@@ -129,6 +129,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         name: f"tenancy.enums.{name}"
         for name in (
+            "AcceleratorKind",
             "ActorSource",
             "ConditionStatus",
             "ConditionType",
@@ -136,6 +137,7 @@ SPECTACULAR_SETTINGS = {
             "FindingKind",
             "GpuComponent",
             "GpuVerdict",
+            "GrantPhase",
             "IsolationModel",
             "OperationKind",
             "OperationState",
@@ -145,8 +147,13 @@ SPECTACULAR_SETTINGS = {
             "PlatformRole",
             "ClaimResult",
             "Reason",
+            "ReclaimCause",
             "ReportState",
+            "RequestKind",
+            "RequestState",
+            "RequestVerb",
             "Role",
+            "Rung",
             "Sandbox",
             "Severity",
             "StepState",
@@ -166,6 +173,7 @@ ATOLL_HELM = ENVIRONMENT.helm
 ATOLL_GPU_ADVISORIES = ENVIRONMENT.gpu_advisories
 ATOLL_REPORT_EVERY = ENVIRONMENT.report_every
 ATOLL_REPORT_VALID = ENVIRONMENT.report_valid
+ATOLL_REHEARSAL_CLOCK = ENVIRONMENT.rehearsal_clock
 ATOLL_LOG_FORMAT = ENVIRONMENT.log_format
 
 LOGGING = {

@@ -35,6 +35,9 @@ class Permission(StrEnum):
     HOST_VIEW = "host.view"
     HOST_MANAGE = "host.manage"
     AUDIT_VIEW = "audit.view"
+    GPU_REQUEST = "gpu.request"
+    GPU_APPROVE = "gpu.approve"
+    GPU_MANAGE = "gpu.manage"
 
 
 class Trust(StrEnum):
@@ -123,6 +126,7 @@ class Phase(StrEnum):
     """One word for people and lists; never decided on (see ``rules.lifecycle``)."""
 
     PENDING = "Pending"
+    AWAITING_APPROVAL = "AwaitingApproval"
     PROVISIONING = "Provisioning"
     READY = "Ready"
     UPDATING = "Updating"
@@ -143,6 +147,8 @@ class ConditionStatus(StrEnum):
 class ConditionType(StrEnum):
     """One fact about a cluster, owned by exactly one reconcile step."""
 
+    # Owned by actions.allocations: whether the accelerators asked for are granted.
+    APPROVED = "Approved"
     HOST_REACHABLE = "HostReachable"
     NAMESPACE_READY = "NamespaceReady"
     LIMITS_APPLIED = "LimitsApplied"
@@ -183,6 +189,8 @@ class Reason(StrEnum):
     """An object of that name exists and is not ours."""
     GUARD_RAILS_OPEN = "GuardRailsOpen"
     """A host policy is missing, of another version or does not refuse; an admin installs helm/host anew."""
+    AWAITING_APPROVAL = "AwaitingApproval"
+    """More accelerators are asked for than are granted; the message names the request that waits for an admin."""
     WAITING = "Waiting"
     """The host is at work; the message tells on what."""
     INSTALLING = "Installing"
@@ -253,6 +261,7 @@ class WorkKind(StrEnum):
     ACCESS = "access"
     REPORT = "report"
     NODE = "node"
+    NOTICE = "notice"
 
 
 class AccessState(StrEnum):
@@ -287,6 +296,95 @@ class ServiceKind(StrEnum):
     WORKER = "worker"
 
 
+class AcceleratorKind(StrEnum):
+    """How a host gives a pod an accelerator."""
+
+    EXTENDED_RESOURCE = "extended-resource"
+    """By a device plugin: ``nvidia.com/gpu``, a MIG profile, ``nvidia.com/pgpu``, another vendor's."""
+    DEVICE_CLASS = "device-class"
+    """By a claim for a DeviceClass (dynamic resource allocation)."""
+
+
+class RequestState(StrEnum):
+    """How far a request for accelerators is; the last five are ends."""
+
+    REQUESTED = "requested"
+    ENDORSED = "endorsed"
+    """One of two approvers agreed."""
+    COUNTERED = "countered"
+    """An admin offers something else; the tenant accepts or declines."""
+    APPROVED = "approved"
+    DENIED = "denied"
+    DECLINED = "declined"
+    WITHDRAWN = "withdrawn"
+    LAPSED = "lapsed"
+
+
+class RequestVerb(StrEnum):
+    """What moves a request from state to state."""
+
+    AMEND = "amend"
+    ENDORSE = "endorse"
+    APPROVE = "approve"
+    AUTO_APPROVE = "auto-approve"
+    COUNTER = "counter"
+    ACCEPT = "accept"
+    DECLINE = "decline"
+    DENY = "deny"
+    WITHDRAW = "withdraw"
+    LAPSE = "lapse"
+
+
+class RequestParty(StrEnum):
+    """Who may use a verb."""
+
+    TENANT = "tenant"
+    """Those of the tenant who may ask."""
+    APPROVER = "approver"
+    """An admin who is not the requester, nor has agreed already."""
+    CLOCK = "clock"
+    """Atoll itself, by date or policy."""
+
+
+class RequestKind(StrEnum):
+    """What a request is for."""
+
+    GRANT = "grant"
+    EXTENSION = "extension"
+
+
+class GrantPhase(StrEnum):
+    """Where a grant is in its life; derived, see ``rules.grants``."""
+
+    PENDING = "pending"
+    ACTIVE = "active"
+    EXPIRING = "expiring"
+    RECLAIMING = "reclaiming"
+    RECLAIMED = "reclaimed"
+
+
+class Rung(StrEnum):
+    """The steps of the ladder by which devices come back, in their order."""
+
+    FREEZE = "freeze"
+    """No new pod gets a device."""
+    SHRINK = "shrink"
+    """The host's quota is what is left."""
+    ASK = "ask"
+    """Pods that hold devices are told until when they may finish."""
+    EVICT = "evict"
+    """Those that are left are ended."""
+    CONFIRM = "confirm"
+    """The host was seen to hold no more than what is left."""
+
+
+class ReclaimCause(StrEnum):
+    """Why devices are taken back."""
+
+    EXPIRED = "expired"
+    RETURNED = "returned"
+
+
 class FindingKind(StrEnum):
     """What was found amiss on a host."""
 
@@ -296,6 +394,12 @@ class FindingKind(StrEnum):
     """One of them is gone."""
     GUARD_RAIL_ADDED = "guard-rail-added"
     """Something is there that Atoll did not make and that opens what its guard rails close."""
+    DEVICES_OVER = "devices-over"
+    """Pods hold more devices than the ledger gives their cluster."""
+    DEVICES_MISPLACED = "devices-misplaced"
+    """Pods hold devices on nodes that are not of their cluster's pool or class."""
+    DEVICES_SHORT = "devices-short"
+    """A pool has fewer devices than are granted there."""
 
 
 class ActorSource(StrEnum):

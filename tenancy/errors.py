@@ -78,6 +78,18 @@ class AlreadyExists(Conflict):
     code = "already-exists"
 
 
+class InvalidTransition(Conflict):
+    """A request cannot be changed so in the state that it is in."""
+
+    code = "invalid-transition"
+
+
+class DoesNotFit(Conflict):
+    """More devices than there are, or than a limit leaves; the message names the nearest amount that fits."""
+
+    code = "does-not-fit"
+
+
 class PreconditionFailed(DomainError):
     """``If-Match`` or ``If-None-Match`` does not hold: read again, then decide."""
 

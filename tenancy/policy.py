@@ -18,11 +18,12 @@ if TYPE_CHECKING:
 _VIEW: Final = frozenset({Permission.TENANT_VIEW, Permission.CLUSTER_VIEW})
 ROLES: Final[Mapping[Role, frozenset[Permission]]] = {
     Role.VIEWER: _VIEW | {Permission.CLUSTER_ACCESS},
-    Role.MEMBER: _VIEW | {Permission.CLUSTER_ACCESS, Permission.CLUSTER_WRITE},
+    Role.MEMBER: _VIEW | {Permission.CLUSTER_ACCESS, Permission.CLUSTER_WRITE, Permission.GPU_REQUEST},
     Role.OWNER: _VIEW
     | {
         Permission.CLUSTER_ACCESS,
         Permission.CLUSTER_WRITE,
+        Permission.GPU_REQUEST,
         Permission.MEMBER_MANAGE,
         Permission.AUDIT_VIEW,
     },
@@ -44,6 +45,9 @@ WRITES: Final = frozenset(
         Permission.CLUSTER_QUARANTINE,
         Permission.TOKEN_MANAGE,
         Permission.HOST_MANAGE,
+        Permission.GPU_REQUEST,
+        Permission.GPU_APPROVE,
+        Permission.GPU_MANAGE,
     }
 )
 """What a read-only token never allows; a suspended tenant loses these and access."""

@@ -31,6 +31,8 @@ STATUS: Final[Mapping[str, int]] = {
     domain.Protected.code: 409,
     domain.InQuarantine.code: 409,
     domain.AlreadyExists.code: 409,
+    domain.InvalidTransition.code: 409,
+    domain.DoesNotFit.code: 409,
     domain.PreconditionFailed.code: 412,
     domain.KeyReused.code: 422,
     domain.StillRunning.code: 409,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from django.utils import timezone
 
 from tenancy import policy
-from tenancy.actions import audit, operations, work
+from tenancy.actions import audit, devices, operations, work
 from tenancy.actions.unit import atomic
 from tenancy.enums import (
     ConditionStatus,
@@ -28,7 +28,6 @@ from tenancy.models import ClusterCondition, VirtualCluster
 from tenancy.queries import clusters, hosts, pools, tenants
 from tenancy.rules import offers
 from tenancy.rules import pools as pool_rules
-from tenancy.rules.lifecycle import derive_phase
 from tenancy.rules.names import CLUSTER_MAX, host_namespace, name_errors
 from tenancy.rules.spec_parsing import parse_spec
 from tenancy.rules.specs import facts_from_json
@@ -80,20 +79,25 @@ def put(
     *, by: Actor, tenant_name: str, name: str, spec_text: str, expect: Expectation | None = None
 ) -> PutResult:
     """Creates or replaces; an equal spec changes nothing and opens no operation."""
-    tenant, cluster, spec = _prepare(by, tenant_name, name, spec_text)
+    tenant, cluster, spec, concerned = _prepare(by, tenant_name, name, spec_text)
     _meet(cluster, expect or Expectation(), name)
     if cluster is None:
-        return _create(by, tenant, name, spec_text, spec)
-    _refuse_refused(spec, cluster.host, tenant, cluster)
-    if json.loads(cluster.spec_text) == json.loads(spec_text):
-        return PutResult(cluster, clusters.running_operation(cluster))
-    return _change(by, cluster, spec_text)
+        done = _create(by, tenant, name, spec_text, spec)
+    else:
+        pool = _refuse_refused(spec, cluster.host, tenant, cluster)
+        if json.loads(cluster.spec_text) == json.loads(spec_text):
+            return PutResult(cluster, clusters.running_operation(cluster))
+        if spec.accelerators and cluster.pool is None:
+            cluster.pool = pool  # its devices are there, so it stays there
+        done = _change(by, cluster, spec_text)
+    devices.settled(by, tenant, done.cluster, concerned=concerned)
+    return done
 
 
 @atomic
 def plan(*, by: Actor, tenant_name: str, name: str, spec_text: str) -> Plan:
     """What ``put`` would do, with the same checks and no effect."""
-    tenant, cluster, spec = _prepare(by, tenant_name, name, spec_text)
+    tenant, cluster, spec, _ = _prepare(by, tenant_name, name, spec_text)
     host = cluster.host if cluster else _pick_host(spec, tenant)
     _refuse_refused(spec, host, tenant, cluster)
     if cluster is None:
@@ -107,6 +111,7 @@ def delete(*, by: Actor, tenant_name: str, name: str, expect: Expectation | None
     """Asks for the end of a cluster; asked again it changes nothing."""
     cluster = clusters.get(by, tenant_name, name)
     policy.check(by, Permission.CLUSTER_WRITE, cluster.tenant)
+    concerned = devices.lock(cluster.tenant, None, cluster)
     cluster = _locked(cluster)
     _meet(cluster, expect or Expectation(), name)
     if cluster.deleting:
@@ -121,7 +126,10 @@ def delete(*, by: Actor, tenant_name: str, name: str, expect: Expectation | None
     cluster.save(update_fields=["deletion_requested_at", "deletion_requested_by", "phase"])
     _clear_stall(cluster)
     operation = operations.open_(cluster, OperationKind.DELETE, by.name)
-    return _wished(by, "cluster.delete", cluster, operation)
+    done = _wished(by, "cluster.delete", cluster, operation)
+    if concerned:
+        devices.settled(by, cluster.tenant, cluster, concerned=True)
+    return done
 
 
 @atomic
@@ -137,14 +145,15 @@ def retry(*, by: Actor, tenant_name: str, name: str) -> PutResult:
     kind = OperationKind.DELETE if cluster.deleting else OperationKind.UPDATE
     if cluster.first_ready_at is None and not cluster.deleting:
         kind = OperationKind.CREATE
-    cluster.phase = _phase(cluster)
+    cluster.phase = clusters.phase(cluster)
     cluster.save(update_fields=["phase"])
     return _wished(by, "cluster.retry", cluster, operations.open_(cluster, kind, by.name))
 
 
 def _prepare(
     by: Actor, tenant_name: str, name: str, spec_text: str
-) -> tuple[Tenant, VirtualCluster | None, ClusterSpec]:
+) -> tuple[Tenant, VirtualCluster | None, ClusterSpec, bool]:
+    """Also whether accelerators are in question: then what they are decided under is locked."""
     tenant = tenants.get(by, tenant_name)
     policy.check(by, Permission.CLUSTER_WRITE, tenant)
     faults = name_errors("metadata.name", name, longest=CLUSTER_MAX)
@@ -152,19 +161,19 @@ def _prepare(
         raise Invalid(faults[0].detail, errors=faults)
     spec = parse_spec(json.loads(spec_text))
     found = VirtualCluster.objects.filter(tenant=tenant, name=name).first()
+    concerned = devices.lock(tenant, spec, found)
     cluster = _locked(found) if found else None
     if cluster is not None and cluster.deleting:
         msg = f"{cluster} is being deleted: wait until it is gone (404), then create it anew"
         raise BeingDeleted(msg)
     if cluster is not None:
         _refuse_quarantined(cluster)
-    return tenant, cluster, spec
+    return tenant, cluster, spec, concerned
 
 
 def _create(by: Actor, tenant: Tenant, name: str, spec_text: str, spec: ClusterSpec) -> PutResult:
     host = _pick_host(spec, tenant)
-    pool = _pool(spec, host, tenant)
-    _refuse_refused(spec, host, tenant)
+    pool = _refuse_refused(spec, host, tenant)
     if pool is None and pool_rules.is_dedicated(spec):
         msg = "the tenant's node pools have just changed: ask again"
         raise Conflict(msg)
@@ -190,8 +199,8 @@ def _change(by: Actor, cluster: VirtualCluster, spec_text: str) -> PutResult:
     cluster.spec_text = spec_text
     cluster.generation += 1
     _clear_stall(cluster)
-    cluster.phase = _phase(cluster)
-    cluster.save(update_fields=["spec_text", "generation", "phase"])
+    cluster.phase = clusters.phase(cluster)
+    cluster.save(update_fields=["spec_text", "generation", "phase", "pool"])
     kind = OperationKind.UPDATE if cluster.first_ready_at else OperationKind.CREATE
     operation = operations.open_(cluster, kind, by.name)
     paths = [path for path, _, _ in _differences(before, json.loads(spec_text))]
@@ -250,17 +259,6 @@ def _clear_stall(cluster: VirtualCluster) -> bool:
     )
 
 
-def _phase(cluster: VirtualCluster) -> Phase:
-    return derive_phase(
-        clusters.conditions(cluster),
-        generation=cluster.generation,
-        observed_generation=cluster.observed_generation,
-        ever_ready=cluster.first_ready_at is not None,
-        deleting=cluster.deleting,
-        quarantined=cluster.quarantined,
-    )
-
-
 def _refuse_quarantined(cluster: VirtualCluster) -> None:
     """What is kept for an inquiry is changed by nobody, and deleted by admins only."""
     if cluster.quarantined:
@@ -290,50 +288,58 @@ def _meet(cluster: VirtualCluster | None, expect: Expectation, name: str) -> Non
 
 
 def _pick_host(spec: ClusterSpec, tenant: Tenant) -> HostCluster:
-    host = hosts.pick(pools_of=tenant if pool_rules.is_dedicated(spec) else None)
+    placed = devices.place(spec, tenant)
+    host = placed.host if placed else hosts.pick(pools_of=tenant if pool_rules.is_dedicated(spec) else None)
     if host is None:
         msg = "no host cluster takes new clusters: an admin registers one (PUT /api/v1/hosts/NAME)"
         raise Conflict(msg)
     return host
 
 
-def _pool(spec: ClusterSpec, host: HostCluster, tenant: Tenant) -> NodePool | None:
-    """The dedicated pool of a new cluster, under lock: it is not given to another tenant meanwhile."""
-    if not pool_rules.is_dedicated(spec):
-        return None
-    rows = {row.name: row for row in pools.of_tenant(tenant, host).select_for_update(of=("self",))}
-    meant = pool_rules.chosen(spec, [pools.to_pool(row) for row in rows.values()])
-    return rows[meant.name] if meant else None
-
-
 def _refuse_refused(
     spec: ClusterSpec, host: HostCluster, tenant: Tenant, cluster: VirtualCluster | None = None
-) -> None:
-    rows = list(pools.of_tenant(tenant, host)) if cluster is None else []
-    mine = [pools.to_pool(row) for row in rows]
-    meant = pool_rules.chosen(spec, mine)
-    facts = (
-        _facts_of_new(spec, host, [row for row in rows if meant and row.name == meant.name])
-        if cluster is None
-        else _facts_of_changed(spec, cluster)
-    )
+) -> NodePool | None:
+    """The pool that it runs on, its tenant's under lock; ``None`` for whichever all share. ``Invalid`` if it cannot be had."""
+    rows = _pools(spec, host, tenant, cluster)
+    mine = [pools.to_pool(row) for row in rows.values() if row.tenant_id]
+    meant = pool_rules.chosen(spec, mine) if cluster is None else None
+    pool = rows.get(meant.name) if meant else next((r for r in rows.values() if not r.tenant_id), None)
+    pool = cluster.pool if cluster is not None and cluster.pool else pool
+    facts = _facts_of_changed(spec, cluster) if cluster else _facts_of_new(spec, host, pool)
     trust = Trust(tenant.trust)
     faults = offers.refusals(spec, facts, trust, host.kubernetes_versions, host.name)
+    offered = offers.offered_sandboxes(facts, trust, spec.model or IsolationModel.SHARED) if facts else None
     if cluster is None:
-        offered = offers.offered_sandboxes(facts, trust, IsolationModel.DEDICATED_POOL) if facts else None
         faults += pool_rules.refusals(spec, mine, offered, host.name)
     else:
-        own = pools.to_pool(cluster.pool) if cluster.pool else None
+        own = pools.to_pool(cluster.pool) if cluster.pool and cluster.pool.tenant_id else None
         faults += pool_rules.change_refusals(spec, own)
+    chosen = clusters.chosen_sandbox(cluster) if cluster else None
+    sandbox = spec.sandbox or chosen or next(iter(offered or ()), None)
+    there = pools.facts_in([pool] if pool else [], facts)
+    faults += tuple(devices.refusals(spec, pool, there, sandbox, tenant, host))
     if faults:
         detail = "; ".join(f"{e.path}: {e.detail}" for e in faults)
         raise Invalid(detail, errors=faults)
+    return pool
 
 
-def _facts_of_new(spec: ClusterSpec, host: HostCluster, meant: list[NodePool]) -> HostFacts | None:
+def _pools(
+    spec: ClusterSpec, host: HostCluster, tenant: Tenant, cluster: VirtualCluster | None
+) -> dict[str, NodePool]:
+    """By name: a new cluster's tenant's own, locked so that none changes hands meanwhile; or the one with its accelerators."""
+    if cluster is None and pool_rules.is_dedicated(spec):
+        return {row.name: row for row in pools.of_tenant(tenant, host).select_for_update(of=("self",))}
+    placed = devices.place(spec, tenant)
+    return {placed.name: placed} if placed and placed.host_id == host.pk else {}
+
+
+def _facts_of_new(spec: ClusterSpec, host: HostCluster, pool: NodePool | None) -> HostFacts | None:
     """What other nodes of the host can run does not help a cluster that never gets there."""
     facts = facts_from_json(host.facts)
-    return pools.facts_in(meant, facts) if pool_rules.is_dedicated(spec) else pools.shared_facts(host, facts)
+    if pool is not None or pool_rules.is_dedicated(spec):
+        return pools.facts_in([pool] if pool else [], facts)
+    return pools.shared_facts(host, facts)
 
 
 def _facts_of_changed(spec: ClusterSpec, cluster: VirtualCluster) -> HostFacts | None:

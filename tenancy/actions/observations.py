@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from django.utils import timezone
 
-from tenancy.actions import audit, findings, nodes, operations, progress, work
+from tenancy.actions import allocations, audit, balances, findings, nodes, operations, progress, work
 from tenancy.actions.unit import atomic
 from tenancy.enums import ConditionType, OperationState, Phase, WorkKind
 from tenancy.models import ClusterCondition, HostCluster, Operation, VirtualCluster
 from tenancy.queries import clusters
 from tenancy.rules import drift
-from tenancy.rules.lifecycle import derive_phase, summary
+from tenancy.rules.lifecycle import summary
 from tenancy.rules.specs import Observation, facts_to_json
 
 if TYPE_CHECKING:
@@ -30,6 +30,10 @@ PROVISIONER = "provisioner"
 @atomic
 def record(lease: Lease, uid: UUID, seen: Observation) -> bool:
     """Merges what one pass saw; False (and nothing written) when the lease is lost."""
+    if seen.gone:
+        # Its devices go back to its tenant, whose row is locked before any cluster's.
+        tenant = VirtualCluster.objects.filter(uid=uid).values_list("tenant_id", flat=True).first()
+        balances.lock([], tenant)
     cluster = VirtualCluster.objects.select_for_update().filter(uid=uid).first()
     if not work.holds(lease):
         return False
@@ -72,6 +76,7 @@ def record_host(lease: Lease, uid: UUID, seen: HostObservation) -> bool:
     )
     if seen.nodes is not None:
         nodes.merge(host, seen.nodes)
+        balances.recount_host(host)
     if seen.guard_rails is not None:
         HostCluster.objects.filter(pk=host.pk).update(guard_rails=drift.to_json(seen.guard_rails))
     if news:
@@ -115,14 +120,7 @@ def _advance(cluster: VirtualCluster, seen: Observation, now: datetime) -> None:
     cluster.sandbox = seen.sandbox or cluster.sandbox
     if seen.guard_rails is not None:
         cluster.guard_rails = drift.to_json(seen.guard_rails)
-    cluster.phase = derive_phase(
-        known,
-        generation=cluster.generation,
-        observed_generation=cluster.observed_generation,
-        ever_ready=cluster.first_ready_at is not None,
-        deleting=cluster.deleting,
-        quarantined=cluster.quarantined,
-    )
+    cluster.phase = clusters.phase(cluster)
     written = ["observed_generation", "first_ready_at", "endpoint", "guard_rails", "phase", "sandbox"]
     cluster.save(update_fields=written)
 
@@ -156,8 +154,11 @@ def _gone(cluster: VirtualCluster, seen: Observation) -> bool:
         target=f"cluster/{tenant}/{cluster.name}",
         uid=str(cluster.uid),
     )
-    uid = cluster.uid
+    uid, owner = cluster.uid, cluster.tenant
     findings.close_all(cluster)
+    freed = allocations.release_all(cluster)
     cluster.delete()
+    if freed:
+        allocations.settle(owner)
     work.forget(WorkKind.CLUSTER, uid)
     return True

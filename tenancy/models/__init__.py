@@ -2,27 +2,37 @@
 
 from __future__ import annotations
 
+from tenancy.models.accelerator import AcceleratorClass, AcceleratorLimit, PoolBalance
 from tenancy.models.access import AccessRequest, ApiToken, IdempotencyRecord
 from tenancy.models.audit import AuditDenial, AuditEvent, AuditHead
 from tenancy.models.cluster import ClusterCondition, VirtualCluster
 from tenancy.models.finding import Finding
+from tenancy.models.grant import Allocation, Grant, GrantRequest
 from tenancy.models.host import HostCluster
 from tenancy.models.node import Node, NodeMove
+from tenancy.models.notice import Notice
 from tenancy.models.operation import Operation
 from tenancy.models.pool import NodePool
 from tenancy.models.report import IsolationReport
 from tenancy.models.tenant import Membership, Tenant
+from tenancy.models.usage import DeviceUsage
 from tenancy.models.user import User
 from tenancy.models.work import ServiceHeartbeat, WorkItem
 
 __all__ = [
+    "AcceleratorClass",
+    "AcceleratorLimit",
     "AccessRequest",
+    "Allocation",
     "ApiToken",
     "AuditDenial",
     "AuditEvent",
     "AuditHead",
     "ClusterCondition",
+    "DeviceUsage",
     "Finding",
+    "Grant",
+    "GrantRequest",
     "HostCluster",
     "IdempotencyRecord",
     "IsolationReport",
@@ -30,7 +40,9 @@ __all__ = [
     "Node",
     "NodeMove",
     "NodePool",
+    "Notice",
     "Operation",
+    "PoolBalance",
     "ServiceHeartbeat",
     "Tenant",
     "User",

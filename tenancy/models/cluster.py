@@ -19,7 +19,7 @@ class VirtualCluster(models.Model):
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="clusters")
     host = models.ForeignKey(HostCluster, on_delete=models.PROTECT, related_name="clusters")
     pool = models.ForeignKey(NodePool, on_delete=models.PROTECT, null=True, related_name="clusters")
-    """The dedicated pool its pods run on, for life; ``None`` for the nodes that all share."""
+    """The pool its pods run on, for life: its tenant's, or one with its accelerators; ``None`` for whichever all share."""
     name = models.CharField(max_length=24)
     namespace = models.CharField(max_length=63, unique=True)
     spec_text = models.TextField()

@@ -25,7 +25,9 @@ class NodePool(models.Model):
     sandboxes = models.JSONField(default=list)
     """Profiles its nodes can run; empty for all that the host offers."""
     accelerators = models.JSONField(default=list)
-    """Accelerator classes on its nodes."""
+    """Keys of the accelerator classes that are granted here; empty for all that its nodes have."""
+    reserved = models.JSONField(default=dict)
+    """Devices of a class that are granted to nobody: key → how many."""
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, null=True, related_name="pools")
     created_at = models.DateTimeField(auto_now_add=True)
     created_by = models.CharField(max_length=150)

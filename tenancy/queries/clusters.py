@@ -13,16 +13,18 @@ from tenancy.enums import (
     IsolationModel,
     OperationState,
     Permission,
+    Phase,
     Reason,
     Sandbox,
     Trust,
 )
 from tenancy.errors import NotFound
 from tenancy.models import Operation, VirtualCluster
-from tenancy.queries import findings, hosts, pools, tenants
+from tenancy.queries import findings, grants, hosts, pools, tenants
 from tenancy.rules import drift, offers
 from tenancy.rules import pools as pool_rules
 from tenancy.rules.conditions import Condition
+from tenancy.rules.lifecycle import derive_phase
 from tenancy.rules.spec_parsing import parse_spec
 from tenancy.rules.specs import (
     ClusterSpec,
@@ -125,6 +127,18 @@ def conditions(cluster: VirtualCluster) -> tuple[Condition, ...]:
     return tuple(sorted(found, key=lambda c: order.index(c.type)))
 
 
+def phase(cluster: VirtualCluster) -> Phase:
+    """The phase as the conditions have it now."""
+    return derive_phase(
+        conditions(cluster),
+        generation=cluster.generation,
+        observed_generation=cluster.observed_generation,
+        ever_ready=cluster.first_ready_at is not None,
+        deleting=cluster.deleting,
+        quarantined=cluster.quarantined,
+    )
+
+
 def running_operation(cluster: VirtualCluster) -> Operation | None:
     """The operation at work on it, if any."""
     return Operation.objects.filter(target_uid=cluster.uid, state=OperationState.RUNNING).first()
@@ -184,6 +198,15 @@ def to_desired(cluster: VirtualCluster) -> DesiredCluster:
         access_epoch=cluster.access_epoch,
         guard_rails=drift.from_json(cluster.guard_rails),
         drifted=findings.open_subjects(cluster.host.name, cluster.namespace),
+        devices=grants.shares(cluster),
+        awaiting_approval=awaits_approval(cluster),
+    )
+
+
+def awaits_approval(cluster: VirtualCluster) -> bool:
+    """Whether it asks for more devices than it has."""
+    return any(
+        c.type is ConditionType.APPROVED and c.status is ConditionStatus.FALSE for c in conditions(cluster)
     )
 
 

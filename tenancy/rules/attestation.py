@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 TYPE: Final = "atoll-isolation-report+jws"
-"""The header's ``typ``: nothing else that these keys may ever sign has it."""
+"""The header's ``typ`` of a report: what else these keys sign has another."""
 ALGORITHM: Final = "EdDSA"
 FORMAT: Final = "atoll.isolation-report/v1"
 

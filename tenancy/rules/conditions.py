@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 BUILD_ORDER: Final[tuple[ConditionType, ...]] = (
+    ConditionType.APPROVED,
     ConditionType.HOST_REACHABLE,
     ConditionType.NAMESPACE_READY,
     ConditionType.LIMITS_APPLIED,

@@ -40,11 +40,19 @@ def derive_phase(
         return Phase.DELETING
     if quarantined:
         return Phase.QUARANTINED
+    approved = by_type.get(ConditionType.APPROVED)
+    if approved is not None and approved.status is ConditionStatus.FALSE:
+        return Phase.AWAITING_APPROVAL
     if _holds(by_type, ConditionType.STALLED):
         return Phase.FAILED
     if not ever_ready:
         started = _holds(by_type, ConditionType.HOST_REACHABLE)
         return Phase.PROVISIONING if started else Phase.PENDING
+    return _built(by_type, generation, observed_generation)
+
+
+def _built(by_type: dict[ConditionType, Condition], generation: int, observed_generation: int) -> Phase:
+    """Of a cluster that was ready once."""
     if observed_generation < generation:
         return Phase.UPDATING
     available = summary(by_type.values(), generation).status

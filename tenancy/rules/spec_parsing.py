@@ -19,6 +19,7 @@ _LIMITS: Final = {
 E = TypeVar("E", bound=StrEnum)
 _PODS: Final = (5, 10_000)
 """Fewer than five leave no room for DNS and the sandbox's probe."""
+_DEVICES: Final = 10_000
 
 
 def parse_spec(data: Any) -> ClusterSpec:  # noqa: ANN401 - input from outside may be anything
@@ -51,7 +52,6 @@ class _Reader:
         )
         top = self.mapping(data, "spec", known)
         isolation = self.mapping(top.get("isolation"), "spec.isolation", ("model", "sandbox", "pool"))
-        self._not_yet(top)
         return ClusterSpec(
             kubernetes_version=self._version(top.get("kubernetesVersion")),
             model=self._model(isolation),
@@ -60,6 +60,7 @@ class _Reader:
             resources=self._resources(top.get("resources")),
             persistence=self.choice(top.get("persistence"), "spec.persistence", Persistence),
             deletion_protection=self._flag(top.get("deletionProtection"), "spec.deletionProtection"),
+            accelerators=self._accelerators(top.get("accelerators")),
         )
 
     def mapping(self, data: Any, path: str, known: tuple[str, ...]) -> dict[str, Any]:  # noqa: ANN401
@@ -138,7 +139,26 @@ class _Reader:
         self.fault("spec.isolation.pool", "wrong-type", "give the name of a pool of the tenant, or null")
         return None
 
-    def _not_yet(self, top: dict[str, Any]) -> None:
-        if top.get("accelerators"):
-            detail = "no accelerator class is offered on this host yet: leave it out or give []"
-            self.fault("spec.accelerators", "not-offered", detail)
+    def _accelerators(self, data: Any) -> dict[str, int]:  # noqa: ANN401
+        """Class → how many; ``count`` is 1 where it is left out."""
+        found: dict[str, int] = {}
+        if data is not None and not isinstance(data, list):
+            self.fault(
+                "spec.accelerators",
+                "wrong-type",
+                'give a list such as [{"class": "nvidia-h100", "count": 1}]',
+            )
+            return found
+        for index, item in enumerate(data or []):
+            path = f"spec.accelerators[{index}]"
+            one = self.mapping(item, path, ("class", "count"))
+            key, count = one.get("class"), one.get("count", 1)
+            if not isinstance(key, str) or not key:
+                self.fault(f"{path}.class", "required", "name a class of GET /api/v1/accelerator-classes")
+            elif key in found:
+                self.fault(f"{path}.class", "duplicate", f"{key!r} is named twice: add the counts up")
+            elif not isinstance(count, int) or isinstance(count, bool) or not 1 <= count <= _DEVICES:
+                self.fault(f"{path}.count", "out-of-range", f"give a whole number from 1 to {_DEVICES}")
+            else:
+                found[key] = count
+        return found

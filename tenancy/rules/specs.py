@@ -56,6 +56,27 @@ class ClusterSpec:
     resources: dict[str, Decimal] = field(default_factory=dict)
     persistence: Persistence | None = None
     deletion_protection: bool = False
+    accelerators: dict[str, int] = field(default_factory=dict)
+    """Class → how many devices."""
+
+
+@dataclass(frozen=True)
+class DeviceShare:
+    """Devices of one class that a cluster has, as its host knows them."""
+
+    key: str
+    """The class."""
+    resource: str
+    amount: int
+    """What the host's quota is to be."""
+    labels: dict[str, str] = field(default_factory=dict)
+    """Of every node with this model."""
+    held: int = 0
+    """What counts; more than ``amount`` while devices are on their way back."""
+    deadline: datetime | None = None
+    """When pods that hold more than ``amount`` are ended; ``None``: they may run as long as they like."""
+    rungs: dict[str, Any] = field(default_factory=dict)
+    """Steps of the ladder that were seen done."""
 
 
 @dataclass(frozen=True)
@@ -162,6 +183,10 @@ class DesiredCluster:
     """What was seen in place in the host's namespace, by kind and name."""
     drifted: frozenset[str] = frozenset()
     """Those of them with an open finding."""
+    devices: tuple[DeviceShare, ...] = ()
+    """By class; one with amount 0 is on its way back."""
+    awaiting_approval: bool = False
+    """It asks for more devices than it has."""
 
 
 @dataclass(frozen=True)

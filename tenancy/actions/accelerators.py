@@ -1,0 +1,135 @@
+"""What admins do to the catalogue: name classes, set the policy for requests, limit tenants, reserve devices."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from django.db import transaction
+
+from tenancy import policy
+from tenancy.actions import audit, balances
+from tenancy.enums import AcceleratorKind, Permission
+from tenancy.errors import Conflict, FieldError, Invalid
+from tenancy.models import AcceleratorClass, AcceleratorLimit, NodePool
+from tenancy.queries import accelerators, tenants
+from tenancy.rules.accelerators import KEY_MAX
+from tenancy.rules.names import name_errors
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tenancy.policy import Actor
+
+_RESOURCE: Final = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?/[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?")
+_DEVICE_CLASS: Final = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
+
+
+@dataclass(frozen=True)
+class ClassWish:
+    """A class as an admin writes it; see ``AcceleratorClass`` for each field."""
+
+    resource: str
+    kind: AcceleratorKind = AcceleratorKind.EXTENDED_RESOURCE
+    title: str = ""
+    labels: dict[str, str] = field(default_factory=dict)
+    weight: int = 1
+    offered: bool = True
+    auto_approve_up_to: int = 0
+    two_approvers_from: int = 0
+    default_days: int = 30
+    longest_days: int = 365
+    grace_seconds: int = 900
+
+
+@transaction.atomic
+def put(*, by: Actor, key: str, wish: ClassWish) -> tuple[AcceleratorClass, bool]:
+    """Names a class or changes it; True when it is new. What it is on a host stays while it is granted."""
+    policy.check(by, Permission.GPU_MANAGE)
+    old = AcceleratorClass.objects.select_for_update().filter(key=key).first()
+    faults = tuple(_faults(key, wish, old))
+    if faults:
+        raise Invalid("; ".join(f"{e.path}: {e.detail}" for e in faults), errors=faults)
+    values = {**asdict(wish), "kind": wish.kind.value}
+    if old is None:
+        made = AcceleratorClass.objects.create(key=key, created_by=by.name, **values)
+        _note(by, "accelerator.create", key, **values)
+        _recount(made)
+        return made, True
+    changed = {k: v for k, v in values.items() if getattr(old, k) != v}
+    if changed:
+        before = {k: getattr(old, k) for k in changed}
+        for k, v in changed.items():
+            setattr(old, k, v)
+        old.save(update_fields=list(changed))
+        _note(by, "accelerator.update", key, before=before, after=changed)
+        _recount(old)
+    return old, False
+
+
+@transaction.atomic
+def delete(*, by: Actor, key: str) -> None:
+    """Removes a class that nobody ever asked for; one that was used is only offered no more."""
+    policy.check(by, Permission.GPU_MANAGE)
+    found = accelerators.get(key)
+    if found.requests.exists() or found.grants.exists():
+        msg = f"{key!r} has requests or grants, which name it: set offered to false instead"
+        raise Conflict(msg)
+    found.limits.all().delete()
+    found.delete()
+    _note(by, "accelerator.delete", key)
+
+
+@transaction.atomic
+def set_limit(*, by: Actor, tenant_name: str, key: str, amount: int | None) -> None:
+    """The most that a tenant may be granted of a class; ``None`` takes the limit away. Takes nothing back."""
+    policy.check(by, Permission.GPU_MANAGE)
+    tenant, found = tenants.get(by, tenant_name), accelerators.get(key)
+    rows = AcceleratorLimit.objects.filter(tenant=tenant, accelerator=found)
+    before = rows.values_list("amount", flat=True).first()
+    if before == amount:
+        return
+    if amount is None:
+        rows.delete()
+    else:
+        AcceleratorLimit.objects.update_or_create(
+            tenant=tenant, accelerator=found, defaults={"amount": amount}
+        )
+    audit.note(
+        actor=by.name,
+        action="accelerator.limit",
+        target=f"tenant/{tenant.name}/accelerator/{key}",
+        tenant=tenant.name,
+        before=before,
+        after=amount,
+    )
+
+
+def _recount(made: AcceleratorClass) -> None:
+    for pool in NodePool.objects.select_related("host").order_by("pk"):
+        balances.recount(pool, [made])
+
+
+def _faults(key: str, wish: ClassWish, old: AcceleratorClass | None) -> Iterator[FieldError]:
+    yield from name_errors("metadata.name", key, longest=KEY_MAX)
+    shape, example = (
+        (_DEVICE_CLASS, "gpu.nvidia.com")
+        if wish.kind is AcceleratorKind.DEVICE_CLASS
+        else (_RESOURCE, "nvidia.com/gpu")
+    )
+    if not shape.fullmatch(wish.resource):
+        yield FieldError("spec.resource", "malformed", f"give the name on the host, such as {example!r}")
+    if wish.weight < 1:
+        yield FieldError("spec.weight", "out-of-range", "give at least 1")
+    if not 1 <= wish.default_days <= wish.longest_days:
+        detail = f"give 1 to {wish.longest_days} (longestDays)"
+        yield FieldError("spec.defaultDays", "out-of-range", detail)
+    same = old is None or (old.kind, old.resource, old.labels) == (wish.kind, wish.resource, wish.labels)
+    if old is not None and not same and old.grants.filter(closed_at=None).exists():
+        detail = "it is granted now: make another class, and stop offering this one"
+        yield FieldError("spec.resource", "immutable", detail)
+
+
+def _note(by: Actor, action: str, key: str, **facts: Any) -> None:  # noqa: ANN401 - facts are JSON
+    audit.note(actor=by.name, action=action, target=f"accelerator/{key}", **facts)

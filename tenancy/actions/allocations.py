@@ -1,0 +1,283 @@
+"""Which clusters have which of a tenant's devices: taken anew from grants and specs, under the tenant's lock."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from tenancy.actions import audit, balances, work
+from tenancy.enums import ConditionStatus, ConditionType, FindingKind, Reason, Rung, WorkKind
+from tenancy.models import Allocation, ClusterCondition, Finding, Grant, VirtualCluster
+from tenancy.queries import accelerators, clusters
+from tenancy.rules.allocations import Share, Want, assign
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+    from uuid import UUID
+
+    from tenancy.actions.work import Lease
+    from tenancy.models import AcceleratorClass, Tenant
+
+PROVISIONER = "provisioner"
+HOLDING_BACK = (FindingKind.DEVICES_OVER, FindingKind.DEVICES_MISPLACED)
+"""While one of these is open, a tenant's clusters get nothing more."""
+
+
+@dataclass(frozen=True)
+class Account:
+    """One class in one pool of one tenant."""
+
+    pool: UUID
+    accelerator: UUID
+
+
+@dataclass
+class Books:
+    """What was read of a tenant, and what each cluster lacks afterwards."""
+
+    tenant: Tenant
+    clusters: dict[UUID, VirtualCluster]
+    asked: dict[UUID, dict[UUID, int]]
+    """Cluster → class → devices."""
+    open: dict[tuple[UUID, UUID], Allocation]
+    """Cluster and class → its allocation."""
+    grants: list[Grant]
+    classes: dict[UUID, AcceleratorClass]
+    lacking: dict[Account, int] = field(default_factory=lambda: defaultdict(int))
+
+
+def settle(tenant: Tenant) -> Books:
+    """Gives clusters what grants cover, takes what they cover no more; the caller holds the tenant's lock.
+
+    Nothing on a host has changed by this: raises count at once, lowerings when the host was seen to follow.
+    """
+    books = _read(tenant)
+    touched: set[UUID] = set()
+    frozen = Finding.objects.filter(
+        tenant=tenant.name, kind__in=[kind.value for kind in HOLDING_BACK], restored_at=None
+    ).exists()
+    for account in sorted(_accounts(books), key=str):
+        wants = _wants(books, account)
+        for share in assign(_entitled(books, account), wants, frozen=frozen):
+            books.lacking[account] += share.lacking
+            if _write(books, account, share):
+                touched.add(share.cluster)
+    for cluster in books.clusters.values():
+        _tell(books, cluster, changed=cluster.uid in touched, frozen=frozen)
+    return books
+
+
+@transaction.atomic
+def stepped(lease: Lease, uid: UUID, key: str, rung: Rung, evidence: Mapping[str, Any]) -> bool:
+    """A step of the ladder was seen done on the host; the last one gives the devices back. False: lease lost."""
+    cluster = VirtualCluster.objects.filter(uid=uid).first()
+    if cluster is None:
+        return work.holds(lease)
+    balances.lock([], cluster.tenant_id)
+    if not work.holds(lease):
+        return False
+    row = Allocation.objects.filter(cluster=cluster, accelerator__key=key, released_at=None).first()
+    if row is None or rung.value in row.rungs:
+        return True
+    row.rungs = {**row.rungs, rung.value: {"at": timezone.now().isoformat(), **evidence}}
+    row.save(update_fields=["rungs"])
+    _note(row, cluster, f"allocation.{rung.value}", **evidence)
+    if rung is Rung.CONFIRM:
+        _give_back(row)
+        settle(cluster.tenant)
+    return True
+
+
+@transaction.atomic
+def seen(lease: Lease, used: Mapping[UUID, Mapping[str, Mapping[str, int]]]) -> bool:
+    """What pods held at a look at a host: cluster → class → node → devices. False: lease lost."""
+    if not work.holds(lease):
+        return False
+    rows = Allocation.objects.filter(cluster__in=list(used), released_at=None).select_related("accelerator")
+    for row in rows:
+        now = dict(used[row.cluster_id].get(row.accelerator.key, {})) if row.cluster_id else {}
+        if row.used != now:
+            Allocation.objects.filter(pk=row.pk).update(used=now)
+    return True
+
+
+def needs_none(cluster: VirtualCluster) -> None:
+    """A cluster without accelerators is approved as it is."""
+    row = ClusterCondition.objects.filter(cluster=cluster, type=ConditionType.APPROVED).first()
+    _condition(cluster, row, ConditionStatus.TRUE, Reason.AS_WANTED, "")
+
+
+def release_all(cluster: VirtualCluster) -> bool:
+    """The cluster's end was proved on the host: whether it had any; the caller holds the tenant's lock."""
+    rows = list(Allocation.objects.filter(cluster=cluster, released_at=None).select_related("accelerator"))
+    for row in rows:
+        _note(row, cluster, "allocation.released", cause="the cluster is gone")
+        row.target = 0
+        _give_back(row)
+    return bool(rows)
+
+
+def _read(tenant: Tenant) -> Books:
+    rows = VirtualCluster.objects.filter(tenant=tenant).order_by("created_at", "uid")
+    known = {row.uid: row for row in accelerators.all_()}
+    by_key = {row.key: uid for uid, row in known.items()}
+    opened = Allocation.objects.filter(tenant=tenant, released_at=None, cluster__isnull=False)
+    found: dict[tuple[UUID, UUID], Allocation] = {}
+    for row in opened:
+        if row.cluster_id is not None:
+            found[(row.cluster_id, row.accelerator_id)] = row
+    asked: dict[UUID, dict[UUID, int]] = {}
+    for cluster in rows.prefetch_related("conditions"):
+        wish = {} if cluster.deleting else clusters.spec(cluster).accelerators
+        asked[cluster.uid] = {by_key[key]: n for key, n in wish.items() if key in by_key}
+    counted = Grant.objects.filter(tenant=tenant, closed_at=None)
+    return Books(tenant, {c.uid: c for c in rows}, asked, found, list(counted), known)
+
+
+def _accounts(books: Books) -> set[Account]:
+    """All that somebody asks for or has, or that is granted."""
+    wanted = {
+        Account(pool, accelerator)
+        for cluster, wish in books.asked.items()
+        for accelerator in wish
+        if (pool := books.clusters[cluster].pool_id) is not None
+    }
+    return wanted | {Account(row.pool_id, row.accelerator_id) for row in books.open.values()}
+
+
+def _entitled(books: Books, account: Account) -> int:
+    return sum(
+        grant.amount
+        for grant in books.grants
+        if (grant.pool_id, grant.accelerator_id) == (account.pool, account.accelerator)
+        and grant.activated_at is not None
+        and grant.ended_at is None
+    )
+
+
+def _wants(books: Books, account: Account) -> list[Want[UUID]]:
+    found = []
+    for uid, cluster in books.clusters.items():
+        row = books.open.get((uid, account.accelerator))
+        asked = books.asked[uid].get(account.accelerator, 0) if cluster.pool_id == account.pool else 0
+        if asked or (row is not None and row.pool_id == account.pool):
+            found.append(Want(uid, asked, row.target if row else 0, row.held if row else 0))
+    return found
+
+
+def _write(books: Books, account: Account, share: Share[UUID]) -> bool:
+    """Whether anything changed."""
+    row = books.open.get((share.cluster, account.accelerator))
+    if row is None:
+        if share.target:
+            made = Allocation.objects.create(
+                tenant=books.tenant,
+                accelerator_id=account.accelerator,
+                pool_id=account.pool,
+                cluster_id=share.cluster,
+                target=share.target,
+                held=share.target,
+            )
+            books.open[(share.cluster, account.accelerator)] = made
+        return bool(share.target)
+    asked = books.asked[share.cluster].get(account.accelerator, 0)
+    deadline = _deadline(books, account) if share.target < min(row.held, asked) else None
+    if (row.target, row.deadline) == (share.target, deadline):
+        return False
+    row.target, row.held, row.deadline = share.target, max(row.held, share.target), deadline
+    row.rungs = {}
+    row.save(update_fields=["target", "held", "deadline", "rungs"])
+    return True
+
+
+def _deadline(books: Books, account: Account) -> datetime | None:
+    """Of the grants that are over; a tenant that itself wants less may let its pods run."""
+    return max(
+        (
+            grant.deadline
+            for grant in books.grants
+            if (grant.pool_id, grant.accelerator_id) == (account.pool, account.accelerator)
+            and grant.deadline is not None
+        ),
+        default=None,
+    )
+
+
+def _tell(books: Books, cluster: VirtualCluster, *, changed: bool, frozen: bool) -> None:
+    """Whether the cluster has all it asks for, as its condition and phase."""
+    lacks = {
+        books.classes[one].key: (n, has.target if (has := books.open.get((cluster.uid, one))) else 0)
+        for one, n in books.asked[cluster.uid].items()
+    }
+    short = {key: pair for key, pair in lacks.items() if pair[1] < pair[0]}
+    status = ConditionStatus.FALSE if short else ConditionStatus.TRUE
+    reason = Reason.AWAITING_APPROVAL if short else Reason.AS_WANTED
+    message = "; ".join(f"{key}: {n} asked for, {given} granted" for key, (n, given) in short.items())
+    if message:
+        message += (
+            ": nothing more is given while devices are held beyond the ledger (see findings)"
+            if frozen
+            else ": it goes on by itself once an admin approves the request; or ask for less"
+        )
+    row = next((c for c in cluster.conditions.all() if c.type == ConditionType.APPROVED), None)
+    current = (status.value, reason.value, message, cluster.generation)
+    known = row and (row.status, row.reason, row.message, row.observed_generation)
+    if known != current:
+        _condition(cluster, row, status, reason, message)
+    if changed or known != current:
+        _rephase(cluster)
+        work.request(WorkKind.CLUSTER, cluster.uid)
+
+
+def _condition(
+    cluster: VirtualCluster,
+    row: ClusterCondition | None,
+    status: ConditionStatus,
+    reason: Reason,
+    message: str,
+) -> None:
+    values = {
+        "status": status,
+        "reason": reason,
+        "message": message,
+        "observed_generation": cluster.generation,
+    }
+    rows = ClusterCondition.objects.filter(cluster=cluster, type=ConditionType.APPROVED)
+    if row is None or row.status != status:
+        rows.update_or_create(
+            cluster=cluster, type=ConditionType.APPROVED, defaults={**values, "changed_at": timezone.now()}
+        )
+    else:
+        rows.update(**values)
+
+
+def _rephase(cluster: VirtualCluster) -> None:
+    """The phase as the conditions now have it."""
+    fresh = VirtualCluster.objects.prefetch_related("conditions").get(pk=cluster.pk)
+    VirtualCluster.objects.filter(pk=cluster.pk).update(phase=clusters.phase(fresh))
+
+
+def _give_back(row: Allocation) -> None:
+    """Counts no more than the host was seen to allow."""
+    row.held = row.target
+    row.deadline = None
+    row.released_at = None if row.target else timezone.now()
+    row.save(update_fields=["held", "target", "deadline", "released_at"])
+
+
+def _note(row: Allocation, cluster: VirtualCluster, action: str, **facts: Any) -> None:  # noqa: ANN401 - facts are JSON
+    audit.note(
+        actor=PROVISIONER,
+        action=action,
+        tenant=cluster.tenant.name,
+        target=f"cluster/{cluster.tenant.name}/{cluster.name}",
+        accelerator=row.accelerator.key,
+        held=row.held,
+        to=row.target,
+        **facts,
+    )

@@ -1,0 +1,69 @@
+"""The ledger's sums, taken anew under the pool's lock: capacity from the inventory, promises from the grants."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tenancy.models import AcceleratorClass, Grant, NodePool, PoolBalance, Tenant
+from tenancy.queries import accelerators, calendar, grants
+from tenancy.rules import accelerators as rules
+from tenancy.rules import ledger
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from uuid import UUID
+
+    from tenancy.models import HostCluster
+
+
+def lock(pools: Iterable[UUID], tenant: UUID | None = None) -> None:
+    """Pools first, then the tenant, each in the order of their keys; clusters come after, the audit log last.
+
+    Whoever changes what is promised holds these; ``no_key`` lets rows that only refer to them be made meanwhile.
+    """
+    wanted = sorted(set(pools))
+    if wanted:
+        list(NodePool.objects.select_for_update(no_key=True).filter(pk__in=wanted).order_by("pk"))
+    if tenant is not None:
+        Tenant.objects.select_for_update(no_key=True).get(pk=tenant)
+
+
+def recount_host(host: HostCluster) -> None:
+    """After a look at a host: what its pools have now."""
+    known = list(accelerators.all_())
+    for pool in host.pools.select_related("host").order_by("pk") if known else ():
+        recount(pool, known)
+
+
+def recount(pool: NodePool, known: Sequence[AcceleratorClass]) -> None:
+    """Takes capacity, promises and deficit of a pool anew."""
+    lock([pool.pk])
+    nodes = accelerators.nodes_of(pool)
+    for one in known:
+        reserved = int(pool.reserved.get(one.key, 0))
+        here = not pool.accelerators or one.key in pool.accelerators
+        capacity = rules.capacity(accelerators.to_rule(one), nodes, reserved) if here else 0
+        held = _held(pool, one)
+        row = PoolBalance.objects.filter(pool=pool, accelerator=one).first()
+        values = {"capacity": capacity, "held": held, "deficit": max(0, held - capacity)}
+        if row is None and (capacity or held):
+            PoolBalance.objects.create(pool=pool, accelerator=one, **values)
+        elif row is not None and {k: getattr(row, k) for k in values} != values:
+            PoolBalance.objects.filter(pk=row.pk).update(**values)
+
+
+def promised(pool: NodePool, accelerator: AcceleratorClass) -> None:
+    """After a change of grants, under the pool's lock: the database refuses more than there is."""
+    rows = PoolBalance.objects.filter(pool=pool, accelerator=accelerator)
+    held = _held(pool, accelerator)
+    row = rows.first()
+    if row is None:
+        PoolBalance.objects.create(pool=pool, accelerator=accelerator, held=held)
+        return
+    rows.update(held=held, deficit=min(row.deficit, max(0, held - row.capacity)))
+
+
+def _held(pool: NodePool, accelerator: AcceleratorClass) -> int:
+    today = calendar.today()
+    counted = Grant.objects.filter(pool=pool, accelerator=accelerator, closed_at=None)
+    return ledger.peak([grants.promise(grant, today) for grant in counted], today, None)

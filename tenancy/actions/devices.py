@@ -1,0 +1,103 @@
+"""What accelerators mean for a cluster that is made, changed or deleted: locks, place, refusals, and what follows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tenancy.actions import allocations, balances, requests
+from tenancy.enums import Trust
+from tenancy.errors import FieldError
+from tenancy.models import Allocation, Grant
+from tenancy.queries import accelerators, advisories, pools
+from tenancy.rules import accelerators as rules
+from tenancy.rules import gpu
+from tenancy.rules import pools as pool_rules
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tenancy.enums import GpuVerdict, Sandbox
+    from tenancy.models import HostCluster, NodePool, Tenant, VirtualCluster
+    from tenancy.policy import Actor
+    from tenancy.rules.specs import ClusterSpec, HostFacts
+
+
+def lock(tenant: Tenant, spec: ClusterSpec | None, cluster: VirtualCluster | None) -> bool:
+    """Locks what devices are decided under, before any cluster's row; whether devices are in question at all."""
+    concerned = bool(spec and spec.accelerators) or (
+        cluster is not None and Allocation.objects.filter(cluster=cluster, released_at=None).exists()
+    )
+    if concerned:
+        balances.lock(pools.of_tenant(tenant).values_list("pk", flat=True), tenant.pk)
+    return concerned
+
+
+def place(spec: ClusterSpec, tenant: Tenant) -> NodePool | None:
+    """The shared pool for a cluster with accelerators: one that has them all, best one with a grant; ``None`` for none."""
+    if not spec.accelerators or pool_rules.is_dedicated(spec):
+        return None
+    wanted = list(accelerators.all_().filter(key__in=spec.accelerators))
+    if len(wanted) < len(spec.accelerators):
+        return None
+    able = [
+        pool
+        for pool in accelerators.pools_with(wanted[0], tenant)
+        if pool.host.accepts_clusters
+        and pool.tenant_id is None
+        and all(accelerators.has(pool, one) for one in wanted)
+    ]
+    granted = set(
+        Grant.objects.filter(tenant=tenant, accelerator__in=wanted, ended_at=None).values_list(
+            "pool", flat=True
+        )
+    )
+    return min(able, key=lambda pool: pool.pk not in granted, default=None)
+
+
+def refusals(
+    spec: ClusterSpec,
+    pool: NodePool | None,
+    facts: HostFacts | None,
+    sandbox: Sandbox | None,
+    tenant: Tenant,
+    host: HostCluster,
+) -> Iterator[FieldError]:
+    """Why this tenant cannot have these accelerators there, whatever were granted; each with the fix."""
+    known = accelerators.catalogue()
+    faults = list(rules.refusals(spec.accelerators, known, facts, sandbox, host.name))
+    yield from faults
+    if not spec.accelerators or faults:
+        return
+    rows = {row.key: row for row in accelerators.all_()}
+    absent = [key for key in spec.accelerators if pool is None or not accelerators.has(pool, rows[key])]
+    if pool is None or absent:
+        where = (
+            f"pool {pool.name!r}" if pool else f"a node pool of host {host.name!r} that the cluster may use"
+        )
+        detail = f"{where} has no {', '.join(absent)}: leave it out, or ask an admin to put such nodes there"
+        yield FieldError("spec.accelerators", "not-offered", detail)
+        return
+    resources = [known[key].resource for key in spec.accelerators]
+    yield from gpu.refusals(resources, _verdicts(pool), Trust(tenant.trust), host.name)
+
+
+def settled(by: Actor, tenant: Tenant, cluster: VirtualCluster, *, concerned: bool) -> None:
+    """Gives what is granted, and asks for what is not; a cluster without accelerators needs nobody's approval."""
+    if not concerned:
+        allocations.needs_none(cluster)
+        return
+    books = allocations.settle(tenant)
+    requests.for_clusters(by, books)
+    cluster.refresh_from_db()
+
+
+def _verdicts(pool: NodePool) -> dict[str, list[GpuVerdict]]:
+    """By resource: what is to be thought of the GPU software of each of the pool's nodes that has it."""
+    found: dict[str, list[GpuVerdict]] = {}
+    known = advisories.load()
+    for node in accelerators.nodes_of(pool):
+        if node.gpu is not None:
+            verdict = gpu.judge(node.gpu, known).verdict
+            for resource in node.resources:
+                found.setdefault(resource, []).append(verdict)
+    return found

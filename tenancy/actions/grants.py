@@ -1,0 +1,212 @@
+"""The life of grants: they begin when their devices are free, are reminded of, end, and are closed with a receipt."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from django.conf import settings
+from django.db import transaction
+
+from tenancy import policy
+from tenancy.actions import allocations, audit, balances, notices
+from tenancy.enums import Permission, ReclaimCause, RequestKind
+from tenancy.errors import Conflict
+from tenancy.models import Allocation, Grant, PoolBalance
+from tenancy.queries import calendar
+from tenancy.queries import grants as known
+from tenancy.rules import attestation
+from tenancy.rules import grants as rules
+
+if TYPE_CHECKING:
+    from datetime import date, datetime
+    from uuid import UUID
+
+    from tenancy.models import GrantRequest, NodePool
+    from tenancy.policy import Actor
+
+CLOCK: Final = "clock"
+"""Who acts when a day has come."""
+RECEIPT: Final = "atoll-reclaim-receipt+jws"
+RECEIPT_FORMAT: Final = "atoll.reclaim-receipt/v1"
+
+
+def make(request: GrantRequest, pool: NodePool) -> Grant:
+    """What an approved request brings: a grant, or more days of one; the caller holds pool and tenant."""
+    if request.kind == RequestKind.EXTENSION and request.extends is not None:
+        grant = Grant.objects.select_related("tenant", "accelerator", "pool__host").get(pk=request.extends.pk)
+        if grant.ended_at is not None:
+            msg = "the grant is over by now and its devices are on their way back: a new request is needed"
+            raise Conflict(msg)
+        grant.ends_on, grant.reminded = request.ends_on, None
+        grant.save(update_fields=["ends_on", "reminded"])
+        return grant
+    return Grant.objects.create(
+        tenant=request.tenant,
+        accelerator=request.accelerator,
+        pool=pool,
+        amount=request.amount,
+        starts_on=request.starts_on,
+        ends_on=request.ends_on,
+    )
+
+
+def activate_locked(grant: Grant, today: date) -> bool:
+    """Gives the grant to the tenant's clusters if its day has come and its devices are back; locked by the caller."""
+    if grant.activated_at is None and grant.ended_at is None and grant.starts_on <= today:
+        out = Grant.objects.filter(
+            pool=grant.pool_id, accelerator=grant.accelerator_id, closed_at=None, activated_at__isnull=False
+        )
+        balance = PoolBalance.objects.filter(pool=grant.pool_id, accelerator=grant.accelerator_id).first()
+        if balance is None or sum(g.amount for g in out) + grant.amount > balance.capacity:
+            return False
+        grant.activated_at = calendar.now()
+        grant.save(update_fields=["activated_at"])
+        _note(grant, "grant.activate", CLOCK)
+    allocations.settle(grant.tenant)
+    return True
+
+
+@transaction.atomic
+def return_early(*, by: Actor, uid: UUID, reason: str = "") -> Grant:
+    """Gives a grant back before its day; pods that hold its devices get the class's grace to finish."""
+    grant = known.get(by, uid)
+    policy.check(by, Permission.GPU_REQUEST, grant.tenant)
+    balances.lock([grant.pool_id], grant.tenant_id)
+    grant.refresh_from_db()
+    if grant.ended_at is not None:
+        msg = "this grant is over already: its devices are on their way back, or were given back"
+        raise Conflict(msg)
+    _end(grant, calendar.now(), by.name, ReclaimCause.RETURNED, reason)
+    return grant
+
+
+def tick() -> None:
+    """What the days bring; each grant in a transaction of its own, so that one in trouble stops no other."""
+    today = calendar.today()
+    for uid in _uids(ended_at=None, ends_on__lte=today):
+        _with(uid, lambda grant: _end(grant, calendar.now(), CLOCK, ReclaimCause.EXPIRED, ""))
+    for uid in _uids(activated_at=None, ended_at=None, starts_on__lte=today):
+        _with(uid, lambda grant: activate_locked(grant, today))
+    for uid in _uids(ended_at__isnull=False):
+        _with(uid, close)
+    soon = today + timedelta(days=max(rules.REMIND_DAYS))
+    for uid in _uids(ended_at=None, ends_on__lte=soon):
+        _with(uid, lambda grant: _remind(grant, today))
+
+
+@transaction.atomic
+def _with(uid: UUID, do: Any) -> None:  # noqa: ANN401 - any of the steps of a tick
+    seen = Grant.objects.filter(pk=uid).values_list("pool_id", "tenant_id").first()
+    if seen is not None:
+        balances.lock([seen[0]], seen[1])
+        do(Grant.objects.select_related("tenant", "accelerator", "pool__host").get(pk=uid))
+
+
+def _uids(**where: Any) -> list[UUID]:  # noqa: ANN401 - columns
+    rows = Grant.objects.filter(closed_at=None, **where).order_by("starts_on", "created_at")
+    return list(rows.values_list("uid", flat=True))
+
+
+def _end(grant: Grant, now: datetime, by: str, cause: ReclaimCause, reason: str) -> None:
+    if grant.ended_at is not None:
+        return
+    grant.ended_at, grant.cause, grant.ended_by = now, cause, by
+    grant.deadline = now + timedelta(seconds=grant.accelerator.grace_seconds)
+    grant.save(update_fields=["ended_at", "cause", "ended_by", "deadline"])
+    _note(grant, "grant.end", by, cause=cause.value, reason=reason)
+    allocations.settle(grant.tenant)
+    balances.recount(grant.pool, [grant.accelerator])
+    _tell(
+        grant,
+        "end",
+        f"{grant.amount} {grant.accelerator} of {grant.tenant} go back",
+        f"Pods that still hold them are ended at {grant.deadline:%Y-%m-%d %H:%M} UTC; save what they have.",
+    )
+
+
+def close(grant: Grant) -> bool:
+    """Closes it once no cluster holds more than the other grants cover; locked by the caller."""
+    if grant.ended_at is None or grant.closed_at is not None:
+        return False
+    same = {"tenant": grant.tenant_id, "accelerator": grant.accelerator_id, "pool": grant.pool_id}
+    rows = list(Allocation.objects.filter(**same, released_at=None).select_related("cluster"))
+    others = Grant.objects.filter(**same, closed_at=None, ended_at=None, activated_at__isnull=False)
+    if sum(row.held for row in rows) > sum(other.amount for other in others):
+        return False
+    now = calendar.now()
+    statement = attestation.canonical(_receipt(grant, now))
+    grant.receipt = attestation.sign(settings.SIGNING_KEYS, statement, kind=RECEIPT).envelope
+    grant.closed_at = now
+    grant.save(update_fields=["receipt", "closed_at"])
+    balances.recount(grant.pool, [grant.accelerator])
+    _note(grant, "grant.close", CLOCK)
+    _tell(
+        grant,
+        "close",
+        f"{grant.amount} {grant.accelerator} of {grant.tenant} are back",
+        "They were seen free on the host; the receipt is with the grant.",
+    )
+    return True
+
+
+def _receipt(grant: Grant, now: datetime) -> dict[str, Any]:
+    """What came back, and what was seen on the host of each cluster that had to give."""
+    touched = Allocation.objects.filter(
+        tenant=grant.tenant_id, accelerator=grant.accelerator_id, pool=grant.pool_id
+    ).exclude(rungs={})
+    began = grant.ended_at.isoformat() if grant.ended_at else ""
+    steps = [
+        {"cluster": row.cluster.name if row.cluster else "", "rungs": row.rungs}
+        for row in touched.select_related("cluster")
+        if max((rung["at"] for rung in row.rungs.values()), default="") >= began
+    ]
+    return {
+        "format": RECEIPT_FORMAT,
+        "grant": str(grant.uid),
+        "tenant": grant.tenant.name,
+        "class": grant.accelerator.key,
+        "pool": f"{grant.pool.host.name}/{grant.pool.name}",
+        "amount": grant.amount,
+        "cause": str(grant.cause),
+        "by": grant.ended_by,
+        "endedAt": began,
+        "closedAt": attestation.stamp(now),
+        "evidence": steps,
+    }
+
+
+def _remind(grant: Grant, today: date) -> None:
+    days = rules.reminder(grant.ends_on, today, grant.reminded)
+    if days is None:
+        return
+    grant.reminded = days
+    grant.save(update_fields=["reminded"])
+    left = (grant.ends_on - today).days
+    _tell(
+        grant,
+        f"remind/{grant.ends_on}/{days}",
+        f"{grant.amount} {grant.accelerator} of {grant.tenant} end in {left} days",
+        f"On {grant.ends_on} (UTC) they go back. To keep them, ask for more days.",
+    )
+
+
+def _tell(grant: Grant, what: str, subject: str, body: str) -> None:
+    people = notices.those_who_ask(grant.tenant)
+    notices.tell(
+        people, key=f"grant/{grant.uid}/{what}", subject=subject, body=body, link=f"/gpu/grants/{grant.uid}"
+    )
+
+
+def _note(grant: Grant, action: str, by: str, **facts: Any) -> None:  # noqa: ANN401 - facts are JSON
+    audit.note(
+        actor=by,
+        action=action,
+        tenant=grant.tenant.name,
+        target=f"grant/{grant.uid}",
+        accelerator=grant.accelerator.key,
+        amount=grant.amount,
+        days=[grant.starts_on.isoformat(), grant.ends_on.isoformat()],
+        pool=f"{grant.pool.host.name}/{grant.pool.name}",
+        **facts,
+    )

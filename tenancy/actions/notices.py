@@ -1,0 +1,61 @@
+"""Telling people: a row in their inbox, in the transaction of what it tells; mail follows from it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+from django.utils import timezone
+
+from tenancy.actions import work
+from tenancy.enums import PlatformRole, Role, WorkKind
+from tenancy.models import Membership, Notice, User
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from uuid import UUID
+
+    from tenancy.models import Tenant
+    from tenancy.policy import Actor
+
+_ASK: tuple[Role, ...] = (Role.MEMBER, Role.OWNER)
+
+
+def tell(users: Iterable[User], *, key: str, subject: str, body: str, link: str = "") -> None:
+    """Once for each person and key; refuses to run outside the transaction of what it tells."""
+    if not transaction.get_connection().in_atomic_block:
+        msg = f"notice {key} outside the change's transaction"
+        raise RuntimeError(msg)
+    rows = [Notice(user=user, key=key, subject=subject[:200], body=body, link=link) for user in users]
+    Notice.objects.bulk_create(rows, ignore_conflicts=True)
+    for row in rows:
+        if row.user.email:
+            work.request(WorkKind.NOTICE, row.uid)
+
+
+def those_who_ask(tenant: Tenant) -> list[User]:
+    """The people of a tenant who may ask for devices."""
+    rows = Membership.objects.filter(
+        tenant=tenant, role__in=[role.value for role in _ASK], user__is_active=True
+    )
+    return [row.user for row in rows.select_related("user")]
+
+
+def approvers(*, but: str = "") -> list[User]:
+    """The people who decide, without one of them."""
+    rows = User.objects.filter(platform_role=PlatformRole.ADMIN, is_active=True)
+    return list(rows.exclude(username=but))
+
+
+@transaction.atomic
+def mark_read(*, by: Actor, uids: Iterable[UUID] | None = None) -> int:
+    """Marks one's own notices as read, all without ``uids``; how many were not."""
+    rows = Notice.objects.filter(user=by.user, read_at=None)
+    rows = rows.filter(uid__in=list(uids)) if uids is not None else rows
+    return rows.update(read_at=timezone.now())
+
+
+@transaction.atomic
+def sent(uid: UUID) -> None:
+    """The mail server took it."""
+    Notice.objects.filter(uid=uid, sent_at=None).update(sent_at=timezone.now())

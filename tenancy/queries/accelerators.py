@@ -1,0 +1,112 @@
+"""Reads of the catalogue of accelerator classes, and of what hosts have of each."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from django.db.models import Q
+
+from tenancy import policy
+from tenancy.enums import AcceleratorKind, Permission, PoolKind
+from tenancy.errors import NotFound
+from tenancy.models import AcceleratorClass, AcceleratorLimit, Node, NodePool
+from tenancy.rules import accelerators, nodes
+from tenancy.rules import pools as pool_rules
+from tenancy.rules.specs import facts_from_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from django.db.models import QuerySet
+
+    from tenancy.models import HostCluster, Tenant
+    from tenancy.policy import Actor
+    from tenancy.rules.accelerators import Accelerator, Discovered
+    from tenancy.rules.nodes import NodeFacts
+
+
+def all_() -> QuerySet[AcceleratorClass]:
+    """The whole catalogue, by key: whoever is signed in may read it."""
+    return AcceleratorClass.objects.order_by("key")
+
+
+def get(key: str) -> AcceleratorClass:
+    """One class."""
+    found = AcceleratorClass.objects.filter(key=key).first()
+    if found is None:
+        names = ", ".join(all_().values_list("key", flat=True)) or "none"
+        msg = f"there is no accelerator class {key!r}: known are {names}"
+        raise NotFound(msg)
+    return found
+
+
+def to_rule(row: AcceleratorClass) -> Accelerator:
+    """The row as rules know it."""
+    return accelerators.Accelerator(
+        key=row.key,
+        resource=row.resource,
+        kind=AcceleratorKind(row.kind),
+        labels=dict(row.labels),
+        offered=row.offered,
+    )
+
+
+def catalogue() -> dict[str, Accelerator]:
+    """Key → class."""
+    return {row.key: to_rule(row) for row in all_()}
+
+
+def limit(tenant: Tenant, accelerator: AcceleratorClass) -> int | None:
+    """The most that a tenant may be granted; ``None`` for no limit."""
+    found = AcceleratorLimit.objects.filter(tenant=tenant, accelerator=accelerator)
+    return found.values_list("amount", flat=True).first()
+
+
+def limits(actor: Actor, tenant: Tenant) -> dict[str, int]:
+    """A tenant's limits by class, for its members."""
+    policy.check(actor, Permission.TENANT_VIEW, tenant)
+    rows = AcceleratorLimit.objects.filter(tenant=tenant).order_by("accelerator__key")
+    return dict(rows.values_list("accelerator__key", "amount"))
+
+
+def pools_with(accelerator: AcceleratorClass, tenant: Tenant | None = None) -> list[NodePool]:
+    """Pools in which the class can be granted to a tenant: shared ones and its own; to anybody without one."""
+    rows = NodePool.objects.select_related("host", "tenant").prefetch_related("nodes")
+    if tenant is not None:
+        rows = rows.filter(Q(kind=PoolKind.SHARED) | Q(tenant=tenant))
+    return [row for row in rows.order_by("host__name", "name") if has(row, accelerator)]
+
+
+def has(pool: NodePool, accelerator: AcceleratorClass) -> bool:
+    """Whether a pool has, or is named to have, devices of a class."""
+    if pool.accelerators:
+        return accelerator.key in pool.accelerators
+    rule = to_rule(accelerator)
+    return any(accelerators.on_node(rule, node) for node in nodes_of(pool))
+
+
+def nodes_of(pool: NodePool) -> list[NodeFacts]:
+    """The nodes that are in a pool: those on their way into it count once they wear its marks."""
+    present = (nodes.from_json(node.facts) for node in pool.nodes.all() if node.present)
+    return [node for node in present if node.labels.get(pool_rules.POOL) == pool.name]
+
+
+def used_on_nodes(accelerator: AcceleratorClass, pools: Iterable[NodePool]) -> dict[str, Counter[str]]:
+    """Pool uid → node → devices that pods held when the host was last looked at."""
+    found: dict[str, Counter[str]] = {}
+    for pool in pools:
+        used: Counter[str] = Counter()
+        for allocation in pool.allocations.filter(accelerator=accelerator, released_at=None):
+            used.update({node: n for node, n in allocation.used.items() if isinstance(n, int)})
+        found[str(pool.uid)] = used
+    return found
+
+
+def discovered(actor: Actor, host: HostCluster) -> tuple[Discovered, ...]:
+    """What a host has that no class names, for admins and auditors."""
+    policy.check(actor, Permission.HOST_VIEW)
+    facts = facts_from_json(host.facts)
+    seen = [nodes.from_json(node.facts) for node in Node.objects.filter(host=host, present=True)]
+    known = list(catalogue().values())
+    return accelerators.discovered(seen, facts.device_classes if facts else (), known)
