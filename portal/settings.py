@@ -129,7 +129,6 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         name: f"tenancy.enums.{name}"
         for name in (
-            "AcceleratorKind",
             "ActorSource",
             "ConditionStatus",
             "ConditionType",
@@ -137,7 +136,6 @@ SPECTACULAR_SETTINGS = {
             "FindingKind",
             "GpuComponent",
             "GpuVerdict",
-            "GrantPhase",
             "IsolationModel",
             "OperationKind",
             "OperationState",
@@ -147,18 +145,25 @@ SPECTACULAR_SETTINGS = {
             "PlatformRole",
             "ClaimResult",
             "Reason",
-            "ReclaimCause",
             "ReportState",
-            "RequestKind",
-            "RequestState",
-            "RequestVerb",
             "Role",
-            "Rung",
             "Sandbox",
             "Severity",
             "StepState",
             "Trust",
             "VersionSource",
+        )
+    }
+    | {
+        name: f"tenancy.grant_enums.{name}"
+        for name in (
+            "AcceleratorKind",
+            "RequestState",
+            "RequestVerb",
+            "RequestKind",
+            "GrantPhase",
+            "Rung",
+            "ReclaimCause",
         )
     },
     "PREPROCESSING_HOOKS": ["portal.api.schema.without_twins"],

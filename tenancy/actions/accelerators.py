@@ -10,8 +10,9 @@ from django.db import transaction
 
 from tenancy import policy
 from tenancy.actions import audit, balances
-from tenancy.enums import AcceleratorKind, Permission
+from tenancy.enums import Permission
 from tenancy.errors import Conflict, FieldError, Invalid
+from tenancy.grant_enums import AcceleratorKind
 from tenancy.models import AcceleratorClass, AcceleratorLimit, NodePool
 from tenancy.queries import accelerators, tenants
 from tenancy.rules.accelerators import KEY_MAX

@@ -10,7 +10,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from tenancy.actions import audit, balances, work
-from tenancy.enums import ConditionStatus, ConditionType, FindingKind, Reason, Rung, WorkKind
+from tenancy.enums import ConditionStatus, ConditionType, FindingKind, Reason, WorkKind
+from tenancy.grant_enums import Rung
 from tenancy.models import Allocation, ClusterCondition, Finding, Grant, VirtualCluster
 from tenancy.queries import accelerators, clusters
 from tenancy.rules.allocations import Share, Want, assign

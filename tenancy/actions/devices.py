@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tenancy.actions import allocations, balances, requests
+from tenancy.actions import allocations, balances, cluster_requests
 from tenancy.enums import Trust
 from tenancy.errors import FieldError
 from tenancy.models import Allocation, Grant
@@ -87,7 +87,7 @@ def settled(by: Actor, tenant: Tenant, cluster: VirtualCluster, *, concerned: bo
         allocations.needs_none(cluster)
         return
     books = allocations.settle(tenant)
-    requests.for_clusters(by, books)
+    cluster_requests.for_clusters(by, books)
     cluster.refresh_from_db()
 
 

@@ -10,8 +10,9 @@ from django.db import transaction
 
 from tenancy import policy
 from tenancy.actions import allocations, audit, balances, notices
-from tenancy.enums import Permission, ReclaimCause, RequestKind
+from tenancy.enums import Permission
 from tenancy.errors import Conflict
+from tenancy.grant_enums import ReclaimCause, RequestKind
 from tenancy.models import Allocation, Grant, PoolBalance
 from tenancy.queries import calendar
 from tenancy.queries import grants as known

@@ -6,7 +6,7 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import F, Q
 
-from tenancy.enums import AcceleratorKind
+from tenancy.grant_enums import AcceleratorKind
 from tenancy.models.columns import choice_field, one_of
 from tenancy.models.pool import NodePool
 from tenancy.models.tenant import Tenant

@@ -6,7 +6,7 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import F, Q
 
-from tenancy.enums import ReclaimCause, RequestKind, RequestState
+from tenancy.grant_enums import ReclaimCause, RequestKind, RequestState
 from tenancy.models.accelerator import AcceleratorClass
 from tenancy.models.cluster import VirtualCluster
 from tenancy.models.columns import choice_field, one_of

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from django.db.models import Q
 
 from tenancy import policy
-from tenancy.enums import AcceleratorKind, Permission, PoolKind
+from tenancy.enums import Permission, PoolKind
 from tenancy.errors import NotFound
+from tenancy.grant_enums import AcceleratorKind
 from tenancy.models import AcceleratorClass, AcceleratorLimit, Node, NodePool
 from tenancy.rules import accelerators, nodes
 from tenancy.rules import pools as pool_rules

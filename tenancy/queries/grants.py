@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tenancy import policy
-from tenancy.enums import Permission, RequestKind
+from tenancy.enums import Permission
 from tenancy.errors import NotFound
+from tenancy.grant_enums import RequestKind
 from tenancy.models import Allocation, Grant, GrantRequest, PoolBalance
 from tenancy.queries import accelerators, tenants
 from tenancy.rules import accelerators as rules
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from django.db.models import QuerySet
 
-    from tenancy.enums import GrantPhase
+    from tenancy.grant_enums import GrantPhase
     from tenancy.models import AcceleratorClass, NodePool, Tenant, VirtualCluster
     from tenancy.policy import Actor
     from tenancy.rules.ledger import Account, Room, Verdict

@@ -6,8 +6,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from tenancy.enums import AcceleratorKind
 from tenancy.errors import FieldError
+from tenancy.grant_enums import AcceleratorKind
 from tenancy.rules.ledger import NodeRoom
 from tenancy.rules.profiles import PROFILES
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from tenancy.enums import GrantPhase, Rung
+from tenancy.grant_enums import GrantPhase, Rung
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from tenancy.enums import RequestParty, RequestState, RequestVerb
 from tenancy.errors import FieldError, InvalidTransition, NotAllowed
+from tenancy.grant_enums import RequestParty, RequestState, RequestVerb
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -15,9 +15,18 @@ from provisioner.reconcile.memory import Memory
 from provisioner.reconcile.scope import Scope
 from provisioner.release.state import SELECTOR, revisions
 from provisioner.wiring import BUILD, QUARANTINE, TEARDOWN
-from tenancy.enums import ConditionType, Exposure, IsolationModel, Persistence, Reason, Sandbox
+from tenancy.enums import (
+    ConditionStatus,
+    ConditionType,
+    Exposure,
+    IsolationModel,
+    Persistence,
+    Reason,
+    Sandbox,
+)
 from tenancy.queries.advisories import SHIPPED
 from tenancy.rules.advisories import Advisories, parse
+from tenancy.rules.conditions import Condition
 from tenancy.rules.lifecycle import summary
 from tenancy.rules.names import host_namespace
 from tenancy.rules.runtimes import RuntimeClass, SandboxFacts
@@ -28,7 +37,6 @@ from tests.fakes.world import FakeGuard, World
 if TYPE_CHECKING:
     from provisioner.outcomes import Outcome
     from provisioner.release.state import Revision
-    from tenancy.rules.conditions import Condition
     from tenancy.rules.specs import Observation, StepReport
 
 ADVISORIES = Advisories(*parse(json.loads(SHIPPED.read_text())))
@@ -64,6 +72,8 @@ EFFECTIVE = EffectiveSpec(
     persistence=Persistence.PERSISTENT,
     resources=Resources(cpu=Decimal(4), memory=Decimal(8 * 1024**3), storage=Decimal(20 * 1024**3), pods=50),
 )
+APPROVED = Condition(ConditionType.APPROVED, ConditionStatus.TRUE, Reason.AS_WANTED, "", 1)
+"""The portal writes it together with the wish."""
 WANTED = DesiredCluster(
     uid=UID,
     tenant="demo",
@@ -74,7 +84,7 @@ WANTED = DesiredCluster(
     ever_ready=False,
     host=HOST,
     effective=EFFECTIVE,
-    conditions=(),
+    conditions=(APPROVED,),
     endpoint="",
 )
 
@@ -145,7 +155,11 @@ class Team:
     def change(self, **effective: object) -> None:
         """A new spec."""
         made = replace(EFFECTIVE, **effective)  # type: ignore[arg-type]
-        self.wanted = replace(self.wanted, effective=made, generation=self.wanted.generation + 1)
+        generation = self.wanted.generation + 1
+        others = tuple(c for c in self.wanted.conditions if c.type is not ConditionType.APPROVED)
+        approved = replace(APPROVED, observed_generation=generation)
+        conditions = (approved, *others)
+        self.wanted = replace(self.wanted, effective=made, generation=generation, conditions=conditions)
 
     def condition(self, kind: ConditionType) -> Condition | None:
         if kind is ConditionType.AVAILABLE:

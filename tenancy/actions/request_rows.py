@@ -1,0 +1,131 @@
+"""One request's row: made, moved by compare-and-swap, noted and told; the verbs are in ``requests`` and ``decisions``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from django.utils import timezone
+
+from tenancy.actions import audit, notices
+from tenancy.errors import Conflict, FieldError, Invalid
+from tenancy.grant_enums import RequestKind, RequestState, RequestVerb
+from tenancy.models import Grant, GrantRequest, NodePool
+from tenancy.queries import accelerators, calendar
+from tenancy.rules import requests as rules
+from tenancy.rules.requests import Standing, Terms
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tenancy.models import AcceleratorClass, Tenant
+
+POLICY: Final = "policy"
+"""Who decides where no person has to."""
+_DECIDING: Final = frozenset(
+    {RequestVerb.APPROVE, RequestVerb.AUTO_APPROVE, RequestVerb.ACCEPT, RequestVerb.DENY, RequestVerb.COUNTER}
+)
+
+
+def make(
+    tenant: Tenant,
+    accelerator: AcceleratorClass,
+    terms: Terms,
+    justification: str,
+    by: str,
+    *,
+    pool: NodePool | None = None,
+    extends: Grant | None = None,
+    for_clusters: bool = False,
+) -> GrantRequest:
+    made = GrantRequest.objects.create(
+        tenant=tenant,
+        accelerator=accelerator,
+        kind=RequestKind.EXTENSION if extends else RequestKind.GRANT,
+        pool=pool,
+        extends=extends,
+        justification=justification,
+        for_clusters=for_clusters,
+        requested_by=by,
+        changed_at=timezone.now(),
+        **columns(terms),
+    )
+    _note(made, "request.submit", by, justification=justification)
+    return made
+
+
+def move(request: GrantRequest, verb: RequestVerb, by: str, reason: str, **changes: Any) -> None:  # noqa: ANN401 - columns
+    """Compare-and-swap: what somebody else has changed since it was read is not overwritten."""
+    before = RequestState(request.state)
+    values = {"state": rules.after(before, verb).value, "changed_at": timezone.now(), **changes}
+    if verb in _DECIDING:
+        values |= {"decided_by": by, "decision": reason}
+    same = GrantRequest.objects.filter(pk=request.pk, state=before.value, changed_at=request.changed_at)
+    if same.update(**values) != 1:
+        msg = "somebody else changed this request meanwhile: look at it again, then decide"
+        raise Conflict(msg)
+    for column, value in values.items():
+        setattr(request, column, value)
+    _note(request, f"request.{verb.value}", by, before=before.value, reason=reason)
+    _tell(request, verb, by, reason)
+
+
+def columns(terms: Terms) -> dict[str, Any]:
+    return {"amount": terms.amount, "starts_on": terms.starts_on, "ends_on": terms.ends_on}
+
+
+def standing(request: GrantRequest) -> Standing:
+    return Standing(RequestState(request.state), request.requested_by, request.endorsed_by)
+
+
+def refuse(faults: tuple[FieldError, ...]) -> None:
+    if faults:
+        raise Invalid("; ".join(f"{e.path}: {e.detail}" for e in faults), errors=faults)
+
+
+def term_faults(terms: Terms, accelerator: AcceleratorClass) -> Iterator[FieldError]:
+    return rules.term_faults(terms, calendar.today(), accelerator.longest_days)
+
+
+def pool_named(
+    accelerator: AcceleratorClass, tenant: Tenant, named: tuple[str, str] | None
+) -> tuple[NodePool | None, tuple[FieldError, ...]]:
+    able = accelerators.pools_with(accelerator, tenant)
+    if not able:
+        detail = (
+            f"no node pool has {accelerator.key!r}: an admin puts its nodes into one (Hosts → Node pools)"
+        )
+        return None, (FieldError("spec.class", "not-offered", detail),)
+    if named is None:
+        return None, ()
+    found = next((p for p in able if (p.host.name, p.name) == named), None)
+    if found is None:
+        names = ", ".join(f"{p.host.name}/{p.name}" for p in able)
+        return None, (FieldError("spec.pool", "not-offered", f"choose among {names}, or leave it out"),)
+    return found, ()
+
+
+def _tell(request: GrantRequest, verb: RequestVerb, by: str, reason: str) -> None:
+    if verb is RequestVerb.AMEND:
+        return
+    subject = f"{request.amount} {request.accelerator} for {request.tenant}: {request.state}"
+    notices.tell(
+        [user for user in notices.those_who_ask(request.tenant) if user.username != by],
+        key=f"request/{request.uid}/{verb.value}/{request.changed_at.isoformat()}",
+        subject=subject,
+        body=f"{by}: {reason}" if reason else f"by {by}",
+        link=f"/gpu/requests/{request.uid}",
+    )
+
+
+def _note(request: GrantRequest, action: str, by: str, **facts: Any) -> None:  # noqa: ANN401 - facts are JSON
+    audit.note(
+        actor=by,
+        action=action,
+        tenant=request.tenant.name,
+        target=f"request/{request.uid}",
+        accelerator=request.accelerator.key,
+        amount=request.amount,
+        days=[request.starts_on.isoformat(), request.ends_on.isoformat()],
+        state=RequestState(request.state).value,
+        **facts,
+    )
