@@ -157,7 +157,7 @@ def _settle(lease: Lease, outcome: Outcome) -> None:
 
 def _cluster(lease: Lease, held: Holding) -> Outcome:
     desired = clusters.desired(lease.object_id)
-    if desired is None:
+    if desired is None or desired.waits_for_approval:
         return Done()
     return engine.reconcile(
         _scope(desired, lease, held), build=BUILD, teardown=TEARDOWN, quarantine=QUARANTINE

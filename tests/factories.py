@@ -9,6 +9,8 @@ from typing import Any
 from django.utils import timezone
 
 from tenancy.actions import (
+    accelerators,
+    balances,
     clusters,
     hosts,
     members,
@@ -22,12 +24,34 @@ from tenancy.actions import (
     work,
 )
 from tenancy.actions.unit import atomic
-from tenancy.enums import ClaimResult, ConditionStatus, PlatformRole, PoolKind, Reason, Role, Trust, WorkKind
-from tenancy.models import HostCluster, IsolationReport, Node, NodePool, Tenant, User, VirtualCluster
+from tenancy.enums import (
+    ClaimResult,
+    ConditionStatus,
+    PlatformRole,
+    PoolKind,
+    Reason,
+    Role,
+    Trust,
+    VersionSource,
+    WorkKind,
+)
+from tenancy.models import (
+    AcceleratorClass,
+    HostCluster,
+    IsolationReport,
+    Node,
+    NodePool,
+    Tenant,
+    User,
+    VirtualCluster,
+)
 from tenancy.policy import Actor
+from tenancy.queries import pools as pool_queries
 from tenancy.rules.attestation import Claim
 from tenancy.rules.conditions import BUILD_ORDER, Condition
+from tenancy.rules.gpu import Found, GpuFacts
 from tenancy.rules.nodes import NodeFacts, from_json
+from tenancy.rules.pools import marks
 from tenancy.rules.runtimes import RuntimeClass
 from tenancy.rules.specs import HostFacts, HostObservation, Observation
 from tenancy.rules.survey import survey
@@ -109,6 +133,55 @@ def pool(name: str, tenant_name: str = "", host_name: str = "lab") -> NodePool:
     """A dedicated pool."""
     wish = pools.PoolWish(kind=PoolKind.DEDICATED, tenant=tenant_name)
     return pools.put(by=admin(), host_name=host_name, name=name, wish=wish)[0]
+
+
+GPU = "nvidia.com/gpu"
+CLEAN_GPU = GpuFacts(
+    toolkit=Found("none", VersionSource.NODE_LABEL, "label"),
+    driver=Found("580.126.20", VersionSource.NODE_LABEL, "label"),
+)
+"""Of a node whose accelerators need no toolkit: nothing lets containers out."""
+
+
+def accelerator(key: str = "gpu", resource: str = GPU, **wish: Any) -> AcceleratorClass:
+    """A class of the catalogue."""
+    return accelerators.put(by=admin(), key=key, wish=accelerators.ClassWish(resource=resource, **wish))[0]
+
+
+def gpu_pool(
+    devices: int = 4, name: str = "gpus", tenant_name: str = "", host_name: str = "lab", resource: str = GPU
+) -> NodePool:
+    """A pool with one settled node that has so many devices; a shared one unless it is a tenant's."""
+    if not HostCluster.objects.filter(name=host_name).exists():
+        host(host_name)
+    kind = PoolKind.DEDICATED if tenant_name else PoolKind.SHARED
+    wish = pools.PoolWish(kind=kind, tenant=tenant_name)
+    made, _ = pools.put(by=admin(), host_name=host_name, name=name, wish=wish)
+    gpu_node(f"{name}-1", made, devices, resource)
+    return NodePool.objects.get(pk=made.pk)
+
+
+def gpu_node(name: str, into: NodePool, devices: int, resource: str = GPU, **facts: Any) -> Node:
+    """A node that wears its pool's marks; nobody moves it, for there is no host."""
+    worn = marks(pool_queries.to_pool(into))
+    runs = {k: getattr(NODE, k) for k in ("kernel", "runtime", "kubelet", "handlers")}
+    labels = {**facts.pop("labels", {}), **worn.labels}
+    made = node(
+        name,
+        into.host.name,
+        **{
+            "labels": labels,
+            "taints": worn.taints,
+            "resources": {resource: devices},
+            "gpu": CLEAN_GPU,
+            **runs,
+            **facts,
+        },
+    )
+    Node.objects.filter(pk=made.pk).update(pool=into)
+    with atomic():
+        balances.recount_host(into.host)
+    return Node.objects.get(pk=made.pk)
 
 
 def cluster(

@@ -17,7 +17,7 @@ from tenancy.enums import (
     Reason,
     StepState,
 )
-from tenancy.rules.conditions import BUILD_ORDER
+from tenancy.rules.conditions import BUILD_ORDER, BY_STEPS
 
 if TYPE_CHECKING:
     from tenancy.models import ClusterCondition, Operation, VirtualCluster
@@ -206,7 +206,7 @@ def _steps(operation: Operation | None) -> tuple[Step, ...]:
         return tuple(_step(step) for step in operation.steps)
     if operation is not None and operation.kind == OperationKind.DELETE:
         return ()
-    return tuple(_ahead(kind) for kind in BUILD_ORDER)
+    return tuple(_ahead(kind) for kind in BY_STEPS)
 
 
 def _step(step: dict[str, Any]) -> Step:

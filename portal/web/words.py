@@ -33,6 +33,7 @@ class Tone(StrEnum):
 
 PHASES: Final[Mapping[Phase, tuple[Tone, str]]] = {
     Phase.PENDING: (Tone.IDLE, "Waiting for its host"),
+    Phase.AWAITING_APPROVAL: (Tone.IDLE, "Waiting for an admin to grant its accelerators"),
     Phase.PROVISIONING: (Tone.BUSY, "Being created"),
     Phase.READY: (Tone.GOOD, "Ready to use"),
     Phase.UPDATING: (Tone.BUSY, "Being changed"),
@@ -43,6 +44,7 @@ PHASES: Final[Mapping[Phase, tuple[Tone, str]]] = {
 }
 
 CONDITIONS: Final[Mapping[ConditionType, str]] = {
+    ConditionType.APPROVED: "Accelerators granted",
     ConditionType.HOST_REACHABLE: "Host",
     ConditionType.NAMESPACE_READY: "Namespace",
     ConditionType.LIMITS_APPLIED: "Limits",
@@ -60,7 +62,7 @@ CONDITIONS: Final[Mapping[ConditionType, str]] = {
     ConditionType.STALLED: "Stopped until somebody acts",
     ConditionType.AVAILABLE: "All in all",
 }
-"""The first ten are also the names of the steps that bring them about."""
+"""Those from the host to access are also the names of the steps that bring them about."""
 
 DOING: Final[Mapping[str, str]] = {
     "Host": "asking the host cluster what it offers",
@@ -96,6 +98,7 @@ REASONS: Final[Mapping[Reason, str]] = {
     Reason.HOST_MISCONFIGURED: "The host cluster lacks something. An admin must act; then it goes on by itself.",
     Reason.FORBIDDEN: "The host refused Atoll's rights. An admin installs helm/host there anew.",
     Reason.CONFLICT: "The host has an object of that name which is not Atoll's. An admin removes it; then it goes on.",
+    Reason.AWAITING_APPROVAL: "More accelerators are asked for than are granted. It goes on by itself once an admin approves.",
     Reason.WAITING: "The host is at work. It is looked at again within seconds.",
     Reason.INSTALLING: "Helm is installing the control plane. This takes some seconds.",
     Reason.CHART_INVALID: "An admin must look at the chart and its values.",
@@ -151,6 +154,9 @@ FINDINGS: Final[Mapping[FindingKind, str]] = {
     FindingKind.GUARD_RAIL_CHANGED: "{} was changed",
     FindingKind.GUARD_RAIL_REMOVED: "{} was removed",
     FindingKind.GUARD_RAIL_ADDED: "{} was added",
+    FindingKind.DEVICES_OVER: "{}: more devices are held than granted",
+    FindingKind.DEVICES_MISPLACED: "{}: devices are held on nodes that are not its own",
+    FindingKind.DEVICES_SHORT: "{}: fewer devices than are granted",
 }
 
 SOURCES: Final[Mapping[ActorSource, str]] = {

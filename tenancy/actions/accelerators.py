@@ -6,10 +6,9 @@ import re
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from django.db import transaction
-
 from tenancy import policy
 from tenancy.actions import audit, balances
+from tenancy.actions.unit import atomic
 from tenancy.enums import Permission
 from tenancy.errors import Conflict, FieldError, Invalid
 from tenancy.grant_enums import AcceleratorKind
@@ -44,7 +43,7 @@ class ClassWish:
     grace_seconds: int = 900
 
 
-@transaction.atomic
+@atomic
 def put(*, by: Actor, key: str, wish: ClassWish) -> tuple[AcceleratorClass, bool]:
     """Names a class or changes it; True when it is new. What it is on a host stays while it is granted."""
     policy.check(by, Permission.GPU_MANAGE)
@@ -69,7 +68,7 @@ def put(*, by: Actor, key: str, wish: ClassWish) -> tuple[AcceleratorClass, bool
     return old, False
 
 
-@transaction.atomic
+@atomic
 def delete(*, by: Actor, key: str) -> None:
     """Removes a class that nobody ever asked for; one that was used is only offered no more."""
     policy.check(by, Permission.GPU_MANAGE)
@@ -82,7 +81,7 @@ def delete(*, by: Actor, key: str) -> None:
     _note(by, "accelerator.delete", key)
 
 
-@transaction.atomic
+@atomic
 def set_limit(*, by: Actor, tenant_name: str, key: str, amount: int | None) -> None:
     """The most that a tenant may be granted of a class; ``None`` takes the limit away. Takes nothing back."""
     policy.check(by, Permission.GPU_MANAGE)

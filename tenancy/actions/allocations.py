@@ -6,10 +6,10 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from django.db import transaction
 from django.utils import timezone
 
 from tenancy.actions import audit, balances, work
+from tenancy.actions.unit import atomic
 from tenancy.enums import ConditionStatus, ConditionType, FindingKind, Reason, WorkKind
 from tenancy.grant_enums import Rung
 from tenancy.models import Allocation, ClusterCondition, Finding, Grant, VirtualCluster
@@ -73,7 +73,7 @@ def settle(tenant: Tenant) -> Books:
     return books
 
 
-@transaction.atomic
+@atomic
 def stepped(lease: Lease, uid: UUID, key: str, rung: Rung, evidence: Mapping[str, Any]) -> bool:
     """A step of the ladder was seen done on the host; the last one gives the devices back. False: lease lost."""
     cluster = VirtualCluster.objects.filter(uid=uid).first()
@@ -94,7 +94,7 @@ def stepped(lease: Lease, uid: UUID, key: str, rung: Rung, evidence: Mapping[str
     return True
 
 
-@transaction.atomic
+@atomic
 def seen(lease: Lease, used: Mapping[UUID, Mapping[str, Mapping[str, int]]]) -> bool:
     """What pods held at a look at a host: cluster → class → node → devices. False: lease lost."""
     if not work.holds(lease):

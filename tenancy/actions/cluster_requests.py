@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from tenancy.actions import decisions
 from tenancy.actions import request_rows as rows
+from tenancy.actions.allocations import Account
 from tenancy.grant_enums import RequestVerb
 from tenancy.models import GrantRequest, NodePool
 from tenancy.queries import calendar
@@ -16,27 +17,40 @@ from tenancy.rules.requests import Terms
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from django.db.models import QuerySet
+
     from tenancy.actions import allocations
     from tenancy.policy import Actor
 
 
 def for_clusters(by: Actor, books: allocations.Books) -> None:
-    """One request for all that a tenant's clusters lack of a class; follows what they lack. Locked by the caller."""
+    """One request for all that a tenant's clusters lack of a class; it follows what they lack. Locked by the caller."""
+    waiting = {row.accelerator_id: row for row in _open(books)}
     for account, lacking in sorted(books.lacking.items(), key=lambda item: str(item[0])):
-        accelerator = books.classes[account.accelerator]
-        open_ = GrantRequest.objects.filter(
-            tenant=books.tenant, accelerator=accelerator, state__in=[s.value for s in rules.OPEN]
-        ).first()
-        if open_ is None and lacking:
-            today = calendar.today()
-            terms = Terms(lacking, today, today + timedelta(days=accelerator.default_days))
-            names = ", ".join(sorted(_lacking(books, account)))
-            text = f"{names} asks for more than is granted"
-            pool = NodePool.objects.select_related("host").get(pk=account.pool)
-            made = rows.make(books.tenant, accelerator, terms, text, by.name, pool=pool, for_clusters=True)
-            decisions.at_once(made)
-        elif open_ is not None and open_.for_clusters and open_.pool_id == account.pool:
-            _follow(open_, lacking, by)
+        if lacking and account.accelerator not in waiting:
+            _ask(by, books, account, lacking)
+    for row in waiting.values():
+        if row.for_clusters and row.pool_id is not None:
+            _follow(row, books.lacking.get(Account(row.pool_id, row.accelerator_id), 0), by)
+
+
+def _open(books: allocations.Books) -> QuerySet[GrantRequest]:
+    rows = GrantRequest.objects.filter(tenant=books.tenant, state__in=[s.value for s in rules.OPEN])
+    return rows.select_related("tenant", "accelerator", "pool")
+
+
+def _ask(by: Actor, books: allocations.Books, account: Account, lacking: int) -> None:
+    accelerator, today = books.classes[account.accelerator], calendar.today()
+    made = rows.make(
+        books.tenant,
+        accelerator,
+        Terms(lacking, today, today + timedelta(days=accelerator.default_days)),
+        f"{', '.join(sorted(_lacking(books, account)))} asks for more than is granted",
+        by.name,
+        pool=NodePool.objects.select_related("host").get(pk=account.pool),
+        for_clusters=True,
+    )
+    decisions.at_once(made)
 
 
 def _follow(request: GrantRequest, lacking: int, by: Actor) -> None:
@@ -48,7 +62,7 @@ def _follow(request: GrantRequest, lacking: int, by: Actor) -> None:
         decisions.at_once(request)
 
 
-def _lacking(books: allocations.Books, account: allocations.Account) -> Iterator[str]:
+def _lacking(books: allocations.Books, account: Account) -> Iterator[str]:
     for uid, wish in books.asked.items():
         row = books.open.get((uid, account.accelerator))
         cluster = books.clusters[uid]

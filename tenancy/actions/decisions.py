@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from django.db import transaction
-
 from tenancy import policy
 from tenancy.actions import balances, grants, notices
 from tenancy.actions import request_rows as rows
+from tenancy.actions.unit import atomic
 from tenancy.enums import Permission
 from tenancy.errors import DoesNotFit, FieldError
 from tenancy.grant_enums import RequestKind, RequestState, RequestVerb
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
     from tenancy.rules.requests import Terms
 
 
-@transaction.atomic
+@atomic
 def approve(*, by: Actor, uid: UUID, reason: str, pool: tuple[str, str] | None = None) -> GrantRequest:
     """Agrees to the terms as they stand: the first of two approvers, or the grant; looked at anew under the lock."""
     request = _decidable(by, uid, RequestVerb.APPROVE, reason)
@@ -42,7 +41,7 @@ def approve(*, by: Actor, uid: UUID, reason: str, pool: tuple[str, str] | None =
     return request
 
 
-@transaction.atomic
+@atomic
 def counter(*, by: Actor, uid: UUID, terms: Terms, reason: str) -> GrantRequest:
     """Offers something else, which the tenant accepts or declines."""
     request = _decidable(by, uid, RequestVerb.COUNTER, reason)
@@ -54,7 +53,7 @@ def counter(*, by: Actor, uid: UUID, terms: Terms, reason: str) -> GrantRequest:
     return request
 
 
-@transaction.atomic
+@atomic
 def deny(*, by: Actor, uid: UUID, reason: str) -> GrantRequest:
     """Says no; clusters that wait for it go on waiting, with their two ways on."""
     request = _decidable(by, uid, RequestVerb.DENY, reason)

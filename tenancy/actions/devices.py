@@ -8,7 +8,7 @@ from tenancy.actions import allocations, balances, cluster_requests
 from tenancy.enums import Trust
 from tenancy.errors import FieldError
 from tenancy.models import Allocation, Grant
-from tenancy.queries import accelerators, advisories, pools
+from tenancy.queries import accelerators, advisories, clusters, pools
 from tenancy.rules import accelerators as rules
 from tenancy.rules import gpu
 from tenancy.rules import pools as pool_rules
@@ -24,9 +24,7 @@ if TYPE_CHECKING:
 
 def lock(tenant: Tenant, spec: ClusterSpec | None, cluster: VirtualCluster | None) -> bool:
     """Locks what devices are decided under, before any cluster's row; whether devices are in question at all."""
-    concerned = bool(spec and spec.accelerators) or (
-        cluster is not None and Allocation.objects.filter(cluster=cluster, released_at=None).exists()
-    )
+    concerned = bool(spec and spec.accelerators) or (cluster is not None and _involved(cluster))
     if concerned:
         balances.lock(pools.of_tenant(tenant).values_list("pk", flat=True), tenant.pk)
     return concerned
@@ -89,6 +87,12 @@ def settled(by: Actor, tenant: Tenant, cluster: VirtualCluster, *, concerned: bo
     books = allocations.settle(tenant)
     cluster_requests.for_clusters(by, books)
     cluster.refresh_from_db()
+
+
+def _involved(cluster: VirtualCluster) -> bool:
+    """Whether it asks for devices, or has any."""
+    asks = bool(clusters.spec(cluster).accelerators)
+    return asks or Allocation.objects.filter(cluster=cluster, released_at=None).exists()
 
 
 def _verdicts(pool: NodePool) -> dict[str, list[GpuVerdict]]:

@@ -6,10 +6,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from django.conf import settings
-from django.db import transaction
 
 from tenancy import policy
 from tenancy.actions import allocations, audit, balances, notices
+from tenancy.actions.unit import atomic
 from tenancy.enums import Permission
 from tenancy.errors import Conflict
 from tenancy.grant_enums import ReclaimCause, RequestKind
@@ -68,7 +68,7 @@ def activate_locked(grant: Grant, today: date) -> bool:
     return True
 
 
-@transaction.atomic
+@atomic
 def return_early(*, by: Actor, uid: UUID, reason: str = "") -> Grant:
     """Gives a grant back before its day; pods that hold its devices get the class's grace to finish."""
     grant = known.get(by, uid)
@@ -96,7 +96,7 @@ def tick() -> None:
         _with(uid, lambda grant: _remind(grant, today))
 
 
-@transaction.atomic
+@atomic
 def _with(uid: UUID, do: Any) -> None:  # noqa: ANN401 - any of the steps of a tick
     seen = Grant.objects.filter(pk=uid).values_list("pool_id", "tenant_id").first()
     if seen is not None:

@@ -8,6 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from tenancy.actions import work
+from tenancy.actions.unit import atomic
 from tenancy.enums import PlatformRole, Role, WorkKind
 from tenancy.models import Membership, Notice, User
 
@@ -47,7 +48,7 @@ def approvers(*, but: str = "") -> list[User]:
     return list(rows.exclude(username=but))
 
 
-@transaction.atomic
+@atomic
 def mark_read(*, by: Actor, uids: Iterable[UUID] | None = None) -> int:
     """Marks one's own notices as read, all without ``uids``; how many were not."""
     rows = Notice.objects.filter(user=by.user, read_at=None)
@@ -55,7 +56,7 @@ def mark_read(*, by: Actor, uids: Iterable[UUID] | None = None) -> int:
     return rows.update(read_at=timezone.now())
 
 
-@transaction.atomic
+@atomic
 def sent(uid: UUID) -> None:
     """The mail server took it."""
     Notice.objects.filter(uid=uid, sent_at=None).update(sent_at=timezone.now())

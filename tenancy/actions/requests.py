@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from django.db import transaction
-
 from tenancy import policy
 from tenancy.actions import balances, decisions
 from tenancy.actions import request_rows as rows
+from tenancy.actions.unit import atomic
 from tenancy.enums import Permission
 from tenancy.errors import AlreadyExists, Conflict, FieldError, Invalid
 from tenancy.grant_enums import RequestState, RequestVerb
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from tenancy.policy import Actor
 
 
-@transaction.atomic
+@atomic
 def submit(
     *,
     by: Actor,
@@ -53,7 +52,7 @@ def submit(
     return made
 
 
-@transaction.atomic
+@atomic
 def extend(*, by: Actor, grant_uid: UUID, ends_on: date, justification: str) -> GrantRequest:
     """Asks for more days of a grant that is not over."""
     grant = known.get(by, grant_uid)
@@ -78,7 +77,7 @@ def extend(*, by: Actor, grant_uid: UUID, ends_on: date, justification: str) -> 
     return made
 
 
-@transaction.atomic
+@atomic
 def accept(*, by: Actor, uid: UUID) -> GrantRequest:
     """Takes a counter-offer: the grant, or the wait for a second approver."""
     request = _own(by, uid)
@@ -93,7 +92,7 @@ def accept(*, by: Actor, uid: UUID) -> GrantRequest:
     return request
 
 
-@transaction.atomic
+@atomic
 def decline(*, by: Actor, uid: UUID) -> GrantRequest:
     """Refuses a counter-offer."""
     request = _own(by, uid)
@@ -101,7 +100,7 @@ def decline(*, by: Actor, uid: UUID) -> GrantRequest:
     return request
 
 
-@transaction.atomic
+@atomic
 def withdraw(*, by: Actor, uid: UUID) -> GrantRequest:
     """Takes a request back that nobody has decided."""
     request = _own(by, uid)
@@ -109,7 +108,7 @@ def withdraw(*, by: Actor, uid: UUID) -> GrantRequest:
     return request
 
 
-@transaction.atomic
+@atomic
 def lapse_old() -> int:
     """Ends requests that nobody decided in time; how many."""
     today, done = calendar.today(), 0

@@ -25,6 +25,8 @@ BUILD_ORDER: Final[tuple[ConditionType, ...]] = (
     ConditionType.ACCESS_ISSUED,
 )
 """The conditions that make a cluster available, in the order in which they come true."""
+BY_STEPS: Final = BUILD_ORDER[1:]
+"""Those of them that the provisioner's steps bring about; the first is a matter among people."""
 
 
 @dataclass(frozen=True)

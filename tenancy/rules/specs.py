@@ -188,6 +188,11 @@ class DesiredCluster:
     awaiting_approval: bool = False
     """It asks for more devices than it has."""
 
+    @property
+    def waits_for_approval(self) -> bool:
+        """Nothing of it is built yet, and nothing is to be; one that was built goes on with what it has."""
+        return self.awaiting_approval and not self.ever_ready and not self.deleting
+
 
 @dataclass(frozen=True)
 class PlacedCluster:

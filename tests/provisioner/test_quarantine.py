@@ -21,7 +21,7 @@ from tenancy.enums import ConditionStatus, ConditionType, Reason, Role
 from tests.fakes.kube import forbidden
 from tests.fakes.world import Crash, World
 from tests.provisioner.attested import POD, tenant_pod
-from tests.provisioner.harness import NS, Team
+from tests.provisioner.harness import APPROVED, NS, Team
 
 SYSTEM = "atoll-system"
 
@@ -33,7 +33,7 @@ def begin(team: Team) -> None:
 def lift(team: Team) -> None:
     """As the action does: what was seen must be seen anew."""
     team.observed_generation -= 1
-    team.wanted = replace(team.wanted, quarantined=False, conditions=())
+    team.wanted = replace(team.wanted, quarantined=False, conditions=(APPROVED,))
 
 
 def contain(team: Team, passes: int = 10) -> None:

@@ -41,8 +41,8 @@ def test_status_tells_phase_conditions_effective_and_operation(api):
 
     status = body["status"]
     assert (status["phase"], status["observedGeneration"], status["endpoint"]) == ("Pending", 0, "")
-    assert [c["type"] for c in status["conditions"]][:2] == ["HostReachable", "NamespaceReady"]
-    assert status["conditions"][0]["reason"] == "NotYetReported"
+    assert [c["type"] for c in status["conditions"]][:2] == ["Approved", "HostReachable"]
+    assert [c["reason"] for c in status["conditions"]][:2] == ["AsWanted", "NotYetReported"]
     assert status["effective"] == {
         "kubernetesVersion": "1.36",
         "isolation": {"model": "shared", "sandbox": "gvisor", "pool": ""},

@@ -24,7 +24,7 @@ from tenancy.enums import (
     Sandbox,
     WorkKind,
 )
-from tenancy.rules.conditions import BUILD_ORDER, Condition
+from tenancy.rules.conditions import BY_STEPS, Condition
 from tenancy.rules.profiles import PROFILES
 from tests import factories
 
@@ -138,7 +138,7 @@ def test_every_step_of_the_provisioner_has_words() -> None:
 
 def test_steps_not_begun_have_the_names_they_will_have() -> None:
     built = [step.name for stage in wiring.BUILD for step in stage]
-    assert [words.CONDITIONS[kind] for kind in BUILD_ORDER] == built
+    assert [words.CONDITIONS[kind] for kind in BY_STEPS] == built
 
 
 def test_every_sandbox_has_words() -> None:
