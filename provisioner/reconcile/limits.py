@@ -50,6 +50,7 @@ def quota(desired: DesiredCluster, effective: EffectiveSpec) -> Object:
         "limits.memory": quantities.mebibytes(wish.memory + own.memory_limit + extra.memory),
         "requests.storage": quantities.mebibytes(storage),
         "pods": str(wish.pods + len(control_plane.PODS)),
+        **objects(wish.pods),
         **{key: str(n) for key, n in control_plane.SERVICES[desired.host.exposure].items()},
         **devices.closed(desired.host.facts),
     }
@@ -58,6 +59,22 @@ def quota(desired: DesiredCluster, effective: EffectiveSpec) -> Object:
         "kind": "ResourceQuota",
         "metadata": labels.metadata(desired, QUOTA),
         "spec": {"hard": hard},
+    }
+
+
+def objects(pods: int) -> dict[str, str]:
+    """Objects of each kind that the syncer may leave on the host, by the pods that may run at a time.
+
+    They fill the host's database, which all tenants share. vCluster brings over only what pods use: some
+    config maps and Secrets each, and a token. Pods that ended count too; jobs leave theirs behind.
+    """
+    return {
+        "count/configmaps": str(100 + 4 * pods),
+        "count/endpoints": str(100 + 2 * pods),
+        "count/persistentvolumeclaims": str(50 + 2 * pods),
+        "count/pods": str(100 + 10 * pods),
+        "count/secrets": str(100 + 6 * pods),
+        "count/services": str(100 + 2 * pods),
     }
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any, cast
 
 from tests.isolation.image_attacks import DEVICES, IMAGES
+from tests.isolation.indirect_attacks import INDIRECT
 from tests.isolation.metadata_attacks import METADATA
 from tests.isolation.pod_attacks import (
     CONTROL_PLANE,
@@ -383,6 +384,7 @@ ATTACKS = [
     *IMAGES,
     *DEVICES,
     *METADATA,
+    *INDIRECT,
     *FENCE,
     *NAMESPACES,
 ]

@@ -20,7 +20,7 @@ ANYTHING = [
     {"apiGroups": groups, "resources": ["*"], "verbs": ["*"]}
     for groups in (
         ["", "apps", "batch", "networking.k8s.io", "storage.k8s.io", "discovery.k8s.io"],
-        ["rbac.authorization.k8s.io", "resource.k8s.io", "authorization.k8s.io"],
+        ["rbac.authorization.k8s.io", "resource.k8s.io", "authorization.k8s.io", "autoscaling", "policy"],
     )
 ]
 """Far more than anybody has, so that policies are what refuses; but nothing over the policies."""

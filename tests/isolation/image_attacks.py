@@ -25,7 +25,9 @@ def _debug(image: str, path: str = RUNNING_POD) -> Request:
 
 
 def _swap(image: str) -> Request:
-    return Request("PATCH", RUNNING_POD, {"spec": {"containers": [{"name": "web", "image": image}]}})
+    """The list is replaced as a whole, with what the host filled in."""
+    web = {"name": "web", "image": image, "securityContext": {"capabilities": {"drop": ["NET_RAW"]}}}
+    return Request("PATCH", RUNNING_POD, {"spec": {"containers": [web]}})
 
 
 IMAGES = [

@@ -6,7 +6,7 @@ import pytest
 
 from tests.isolation.host import eventually
 from tests.isolation.pod_attacks import GATE
-from tests.isolation.shapes import SYNCER, bare, merged, pod, toleration
+from tests.isolation.shapes import SYNCER, WEB, bare, context, merged, pod, toleration
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
 
@@ -50,6 +50,37 @@ def test_a_bare_pod_gets_sandbox_nodes_and_tolerations(settled):
     assert spec["nodeSelector"] == {"pool": "blue", "zone": "a"}
     assert spec["tolerations"].count(POOL) == 1
     assert "hostUsers" not in spec
+
+
+def test_no_container_may_send_raw_packets(settled):
+    """Runtimes let it unless it is said otherwise; what a container says besides stays."""
+    adds = {"capabilities": {"add": ["NET_BIND_SERVICE"], "drop": ["KILL"]}, "runAsUser": 5}
+    first = {"name": "first", "image": WEB, "securityContext": {"runAsUser": 6}}
+    body = pod({"initContainers": [first]}, container={"securityContext": adds})
+    spec = made(settled, body).spec
+    capabilities = {"add": ["NET_BIND_SERVICE"], "drop": ["KILL", "NET_RAW"]}
+    assert spec["containers"][0]["securityContext"] == {"capabilities": capabilities, "runAsUser": 5}
+    assert spec["initContainers"][0]["securityContext"] == {
+        "capabilities": {"drop": ["NET_RAW"]},
+        "runAsUser": 6,
+    }
+    confined = made(settled, context(capabilities={"drop": ["ALL"]})).spec
+    assert confined["containers"][0]["securityContext"] == {"capabilities": {"drop": ["ALL"]}}
+
+
+def test_nor_may_one_that_is_added_for_debugging(settled):
+    debug = {"name": "debug", "image": WEB}
+    path = f"/api/v1/namespaces/{settled.tenant}/pods/running/ephemeralcontainers"
+    answer = settled.send(
+        "PATCH",
+        path,
+        {"spec": {"ephemeralContainers": [debug]}},
+        who=SYNCER.replace("{ns}", settled.tenant),
+        dry=True,
+    )
+    assert answer.status == 200, answer
+    (added,) = answer.spec["ephemeralContainers"]
+    assert added["securityContext"] == {"capabilities": {"drop": ["NET_RAW"]}}
 
 
 def gpu(body):
@@ -96,12 +127,14 @@ def test_user_namespaces_are_given_where_they_are_required(settled):
 
 
 def test_without_injection_the_validating_policy_still_holds(without_inject):
-    host = without_inject
-    for body in (bare(), pod({"nodeSelector": {"zone": None}})):
+    host, quiet = without_inject, context(capabilities={"drop": ["NET_RAW"]})
+    for unset in ({"runtimeClassName": None, "nodeSelector": None}, {"nodeSelector": {"zone": None}}):
+        body = merged(quiet, {"spec": unset})
         eventually(
             lambda b=body: made(host, b).refused_by(host.names("placement")), f"refused: {made(host, body)}"
         )
-    assert made(host, pod()).status == 201
-    assert made(host, gpu(pod())).refused_by(host.names("gpu-gate"))
-    unmapped = made(host, pod(), namespace=host.mapped)
+    assert made(host, quiet).status == 201
+    assert made(host, pod()).refused_by(host.names("hardening"))
+    assert made(host, gpu(quiet)).refused_by(host.names("gpu-gate"))
+    unmapped = made(host, quiet, namespace=host.mapped)
     assert unmapped.refused_by(host.names("placement")), unmapped

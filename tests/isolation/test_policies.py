@@ -9,6 +9,7 @@ import pytest
 
 from tests.isolation.attacks import ATTACKS
 from tests.isolation.host import eventually
+from tests.isolation.shapes import SYNCER, named, pod
 
 if TYPE_CHECKING:
     from tests.isolation.shapes import Request
@@ -90,6 +91,24 @@ def test_without_a_policy_its_attacks_get_through(settled, topic):
         ),
         f"{topic} is in force again",
     )
+
+
+def test_whoever_deletes_a_pod_gives_it_an_hour_at_most(settled):
+    """The host shortens the grace of a pod without a node to none: this one has one, which does not exist."""
+    pods = f"/api/v1/namespaces/{settled.tenant}/pods"
+    settled.make(pods, pod(meta={"name": "bound"}))
+    target = named("Binding", "bound", target={"apiVersion": "v1", "kind": "Node", "name": settled.mark})
+    settled.make(f"{pods}/bound/binding", target)
+
+    def ended(seconds):
+        # Options in a body are the only ones: those of the query are not read.
+        options = {"gracePeriodSeconds": seconds, "dryRun": ["All"]}
+        body = {"kind": "DeleteOptions", "apiVersion": "v1", **options}
+        return settled.send("DELETE", f"{pods}/bound", body, who=SYNCER.replace("{ns}", settled.tenant))
+
+    assert ended(3601).refused_by(settled.names("frozen"))
+    assert ended(3600).status == 200
+    assert ended(0).status == 200
 
 
 def test_the_api_server_finds_no_fault_in_the_expressions(settled):

@@ -108,3 +108,20 @@ object.spec.?nodeSelector[?pair.split('=')[0]].orValue('') == pair.split('=')[1]
 amounts.exists(name, name.contains('/') && !name.split('/')[0].endsWith('kubernetes.io')))) ||
 object.spec.?resourceClaims.orValue([]).size() > 0)
 {{- end -}}
+
+{{- /* Takes the right to raw packets from the containers of one kind that do not give it up themselves; of those for
+       debugging, from new ones. */ -}}
+{{- define "host.policy.quiet" -}}
+object.spec.?{{ . }}.orValue([]).transformList(i, c,
+{{- if eq . "ephemeralContainers" }}
+!oldObject.spec.?ephemeralContainers.orValue([]).exists(o, o.name == c.name) &&
+{{- end }}
+!c.?securityContext.?capabilities.?drop.orValue([]).exists(d, d in ['ALL', 'NET_RAW']),
+(c.?securityContext.hasValue() ? [] :
+[JSONPatch{op: 'add', path: '/spec/{{ . }}/' + string(i) + '/securityContext', value: {}}]) +
+(c.?securityContext.?capabilities.hasValue() ? [] :
+[JSONPatch{op: 'add', path: '/spec/{{ . }}/' + string(i) + '/securityContext/capabilities', value: {}}]) +
+(c.?securityContext.?capabilities.?drop.hasValue() ? [] :
+[JSONPatch{op: 'add', path: '/spec/{{ . }}/' + string(i) + '/securityContext/capabilities/drop', value: []}]) +
+[JSONPatch{op: 'add', path: '/spec/{{ . }}/' + string(i) + '/securityContext/capabilities/drop/-', value: 'NET_RAW'}]).flatten()
+{{- end -}}
