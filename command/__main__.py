@@ -18,7 +18,7 @@ MODULES: Final = {
     "logs": "command.logs",
     "lab": "command.lab",
     "admin": "command.admin",
-    "host": "command.add_host",
+    "host": "command.hosts",
     "attest": "command.attest",
     "test": "command.testing",
     "bench": "command.bench.create",

@@ -78,13 +78,23 @@ def _administration(commands: argparse._SubParsersAction[argparse.ArgumentParser
         "create", help="make one; the password is asked for, or read from standard input"
     )
     create.add_argument("username")
+    _hosts(commands)
+
+
+def _hosts(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     host = commands.add_parser("host", help="host clusters")
-    add = host.add_subparsers(dest="verb", required=True, metavar="VERB").add_parser(
-        "add", help="prepare a cluster by Helm and register it"
-    )
+    verbs = host.add_subparsers(dest="verb", required=True, metavar="VERB")
+    add = verbs.add_parser("add", help="prepare a cluster by Helm and register it")
     add.add_argument("name")
     add.add_argument("--kubeconfig", type=Path, required=True, help="cluster-admin; used once, never kept")
     _exposure(add)
+    keep = verbs.add_parser("keep", help="put back what of helm/host somebody changes, until Ctrl-C")
+    keep.add_argument("name")
+    keep.add_argument("--kubeconfig", type=Path, required=True, help="cluster-admin; read when it is needed")
+    keep.add_argument("--url", help="of Atoll (default: the one that runs here)")
+    keep.add_argument(
+        "--token", type=Path, help="file with an auditor's API token (default: this home's admin.token)"
+    )
 
 
 def _attestation(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

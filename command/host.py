@@ -61,7 +61,17 @@ class Admin:
 
 
 def prepare(admin: Admin, name: str, values: dict[str, Any] | None = None) -> datetime:
-    """Installs helm/host and writes the provisioner's kubeconfig; gives the time at which that ends.
+    """Installs helm/host and writes the provisioner's kubeconfig; gives the time at which that ends."""
+    install(admin, values)
+    token, ends = _mint(admin.kubeconfig)
+    _wait_for_rights(kubeconfig(admin.kubeconfig, token))
+    text = yaml.safe_dump(kubeconfig(admin.kubeconfig, token), sort_keys=False)
+    homes.write(admin.home.host_kubeconfig(name), text)
+    return ends
+
+
+def install(admin: Admin, values: dict[str, Any] | None = None) -> None:
+    """Makes what is missing of helm/host and puts right what it says and is otherwise.
 
     ``values`` is what this host has otherwise than the chart's defaults; ``None`` keeps what it
     was installed with.
@@ -70,11 +80,25 @@ def prepare(admin: Admin, name: str, values: dict[str, Any] | None = None) -> da
     given = ["--reset-then-reuse-values"] if values is None else ["--set-json", json.dumps(values)]
     # The provisioner keeps the policies too, and may have written fields that this chart changes.
     admin.run_helm("upgrade", "--install", RELEASE, str(CHART), "--force-conflicts", *given)
-    token, ends = _mint(admin.kubeconfig)
-    _wait_for_rights(kubeconfig(admin.kubeconfig, token))
-    text = yaml.safe_dump(kubeconfig(admin.kubeconfig, token), sort_keys=False)
-    homes.write(admin.home.host_kubeconfig(name), text)
-    return ends
+
+
+def installed(admin: Admin) -> list[dict[str, Any]]:
+    """The objects of helm/host as they were installed last, with the marks by which Helm knows them."""
+    text = admin.run_helm("get", "manifest", RELEASE)
+    return [_helms(found) for found in yaml.safe_load_all(text) if found]
+
+
+def _helms(body: dict[str, Any]) -> dict[str, Any]:
+    metadata = body["metadata"]
+    owner = {
+        "meta.helm.sh/release-name": RELEASE,
+        "meta.helm.sh/release-namespace": RELEASE_NAMESPACE,
+    }
+    marks = {
+        "labels": {**metadata.get("labels", {}), "app.kubernetes.io/managed-by": "Helm"},
+        "annotations": {**metadata.get("annotations", {}), **owner},
+    }
+    return {**body, "metadata": {**metadata, **marks}}
 
 
 def _clear_unfinished(admin: Admin) -> None:

@@ -1,4 +1,7 @@
-"""Brings the host cluster into Atoll while everything else starts: helm/host, credential, registration."""
+"""Brings the host cluster into Atoll while everything else starts: helm/host, credential, registration.
+
+From then on it sees to it that helm/host stays as it is (``command.keeping``).
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from command import database, host
+from command import database, host, keeping
 from command.home import LAB_HOST
 from command.terminal import CommandError, elapsed, say, since_start
 from lab import api as lab_api
@@ -34,6 +37,8 @@ class HostKeeper:
     home: Home
     choice: HostChoice
     environment: dict[str, str]
+    url: str
+    """Of the portal, which is asked what is amiss."""
     registered: list[str]
     """What Atoll was told of the host before the host was there."""
     done: threading.Event
@@ -45,7 +50,7 @@ class HostKeeper:
         told = ""
         while not self.stop.is_set():
             try:
-                self._prepare()
+                admin = self._prepare()
             except (CommandError, LabError, OSError) as error:
                 if not self.stop.is_set() and str(error) != told:
                     told = str(error)
@@ -53,16 +58,17 @@ class HostKeeper:
                 self.stop.wait(PAUSE_SECONDS)
             else:
                 self.done.set()
+                if admin:
+                    self._keep(admin)
                 return
 
-    def _prepare(self) -> None:
+    def _prepare(self) -> host.Admin | None:
         kubeconfig = self.choice.kubeconfig or self._wait_for_lab()
         if kubeconfig is None:
-            return
+            return None
         began = since_start()
         admin = host.Admin(kubeconfig, helm(self.home, self.choice), self.home)
-        values = lab_values(self.home) if self.choice.name == LAB_HOST else None
-        ends = host.prepare(admin, self.choice.name, values)
+        ends = host.prepare(admin, self.choice.name, self._values())
         known = registration(self.home, self.choice)
         if known != self.registered:
             database.manage(self.environment, "register_host", *known)
@@ -70,6 +76,14 @@ class HostKeeper:
         say(
             f"host {name}: helm/host installed, credential until {ends:%Y-%m-%d} ({elapsed(since_start() - began)})"
         )
+        return admin
+
+    def _keep(self, admin: host.Admin) -> None:
+        atoll = keeping.Atoll(self.url, self.home.token("admin"))
+        keeping.Keeper(atoll, admin, self.choice.name, self._values(), self.stop).run()
+
+    def _values(self) -> dict[str, Any] | None:
+        return lab_values(self.home) if self.choice.name == LAB_HOST else None
 
     def _wait_for_lab(self) -> Path | None:
         """The lab's kubeconfig is there once its API server has answered; ``None`` when stopped meanwhile."""

@@ -85,7 +85,7 @@ def _start(
         say(line)
     supervisor.start(services.portal(asked.port))  # once it answers, scripts find their tokens
     guide.follow_portal()
-    keeper = HostKeeper(home, choice, environment, registered, host_ready, stop)
+    keeper = HostKeeper(home, choice, environment, url, registered, host_ready, stop)
     threading.Thread(target=keeper.run, daemon=True).start()
 
 

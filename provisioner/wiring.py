@@ -44,7 +44,7 @@ from provisioner.reconcile.watch import Watch
 from tenancy.actions import access as kubeconfigs
 from tenancy.actions import findings, observations, reports, work
 from tenancy.actions import nodes as node_records
-from tenancy.enums import ConditionType, WorkKind
+from tenancy.enums import ConditionType, Reason, WorkKind
 from tenancy.queries import access as wishes
 from tenancy.queries import advisories, clusters
 from tenancy.queries import findings as findings_of
@@ -210,6 +210,8 @@ def _host(lease: Lease, held: Holding) -> Outcome:
         return Done()
     seen, again = discovery.look(known, _hosts(), held, advisories.load(), clusters.placed(known.uid))
     if seen.facts is None:
+        if seen.reason is Reason.FORBIDDEN:
+            _tell_lost_rights(known, _hosts().open(known, held), lease)
         observations.record_host(lease, known.uid, seen)
         return again
     opened = _hosts().open(known, held)
@@ -227,21 +229,34 @@ def _keep_host(
     try:
         identity = opened.kube.whoami()
         rails = host_rails.render(opened, config.HOST_CHART, identity, version, _memory())
-        watch = Watch(
-            place=Place(known.name),
-            kube=opened.kube,
-            audit=opened.audit,
-            whoami=lambda: identity,
-            findings=LeasedFindings(lease),
-            now=timezone.now,
-            known=known.guard_rails,
-            drifted=findings_of.open_subjects(known.name),
-            lists=host_rails.LISTED,
-        )
+        watch = _watch(known, opened, identity, lease)
         message = host_rails.keep(watch, rails)
     except (Transient, Permanent) as fault:
         return None, f"its policies could not be looked at: {fault.message}"
     return (None if watch.found == known.guard_rails else watch.found), message
+
+
+def _watch(known: HostAccess, opened: Host, identity: str, lease: Lease) -> Watch:
+    return Watch(
+        place=Place(known.name),
+        kube=opened.kube,
+        audit=opened.audit,
+        whoami=lambda: identity,
+        findings=LeasedFindings(lease),
+        now=timezone.now,
+        known=known.guard_rails,
+        drifted=findings_of.open_subjects(known.name),
+        lists=host_rails.LISTED,
+    )
+
+
+def _tell_lost_rights(known: HostAccess, opened: Host, lease: Lease) -> None:
+    """A host that knows us no more says so; one that does, and refuses us, lost the rights that helm/host gives us."""
+    try:
+        identity = opened.kube.whoami()
+    except (Transient, Permanent):
+        return
+    host_rails.shut_out(_watch(known, opened, identity, lease))
 
 
 def _node(lease: Lease, held: Holding) -> Outcome:
@@ -278,7 +293,8 @@ def _report(lease: Lease, held: Holding) -> Outcome:
     if wish is None:
         return Done()
     reports.begin(lease, wish.uid)
-    made = report.make(wish, _hosts(), _tenants(), held, charts=config.CHART.parent, now=timezone.now)
+    charts = config.CHART.parent
+    made = report.make(wish, _hosts(), _tenants(), held, charts=charts, memory=_memory(), now=timezone.now)
     if isinstance(made, Wait):
         return made
     if isinstance(made, report.NotMade):

@@ -1,6 +1,6 @@
-"""What in a tenant's namespace is not ours: which of it opens what the guard rails close.
+"""What is not ours: which of it opens what the guard rails close, in a tenant's namespace or on the whole host.
 
-Pure. Role bindings add up and so do network policies: one more is enough.
+Pure. Bindings add up and so do network policies: one more is enough.
 """
 
 from __future__ import annotations
@@ -12,12 +12,32 @@ from provisioner.reconcile import labels
 from tenancy.rules.names import RELEASE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from provisioner.ports import Object
 
 SYNCER_BINDING: Final = f"vc-{RELEASE}"
+FOR_EVERYBODY: Final = (
+    "system:basic-user",
+    "system:discovery",
+    "system:public-info-viewer",
+    "system:service-account-issuer-discovery",
+)
+"""Kubernetes' own roles that it binds to everybody; they are read, for anybody could write more into them."""
 _EVERYBODY: Final = ("system:serviceaccounts", "system:authenticated", "system:unauthenticated")
+_ALL: Final = "*"
+"""In place of a namespace: the accounts of every one."""
+_ABOUT_ONESELF: Final = frozenset(
+    {"selfsubjectaccessreviews", "selfsubjectrulesreviews", "selfsubjectreviews"}
+)
+_PUBLIC: Final = frozenset(
+    {
+        *("/api", "/api/*", "/apis", "/apis/*", "/openapi", "/openapi/*", "/version", "/version/"),
+        *("/healthz", "/livez", "/readyz", "/.well-known/openid-configuration", "/openid/v1/jwks"),
+        *("/.well-known/openid-configuration/", "/openid/v1/jwks/"),
+    }
+)
+"""What all may read: which APIs there are, in which version, whether they are well, and public keys."""
 
 
 class Foreign(Enum):
@@ -46,18 +66,51 @@ def role_binding(seen: Object) -> Foreign:
     return Foreign.TAKEN if any(map(tenants, seen.get("subjects") or [])) else Foreign.TOLD
 
 
+def cluster_role_binding(seen: Object, harmless: Collection[str]) -> Foreign:
+    """Rights on the whole host for tenants' accounts or for everybody; ``harmless`` are roles that anybody may have.
+
+    Never taken away: distributions of Kubernetes bring such bindings, and break without them.
+    """
+    given = seen.get("roleRef") or {}
+    if _kept(seen) or not any(map(tenants, seen.get("subjects") or [])) or given.get("name") in harmless:
+        return Foreign.LEFT
+    return Foreign.TOLD
+
+
+def gives_nothing(role: Object) -> bool:
+    """Whether a role lets its holder only read what the API server says to all, and ask about himself."""
+    return "aggregationRule" not in role and all(map(_tells_only, role.get("rules") or []))
+
+
+def _tells_only(rule: Object) -> bool:
+    if rule.get("nonResourceURLs"):
+        return set(rule["verbs"]) <= {"get", "head"} and set(rule["nonResourceURLs"]) <= _PUBLIC
+    return set(rule["verbs"]) <= {"create"} and set(rule.get("resources") or ["*"]) <= _ABOUT_ONESELF
+
+
 def tenants(subject: Object) -> bool:
     """Whether a subject is, or includes, a service account of a tenant's namespace."""
+    whose = _whose(subject)
+    return whose == _ALL or _tenants_namespace(whose)
+
+
+def reaches(subject: Object, namespace: str) -> bool:
+    """Whether a subject is, or includes, a service account of this namespace."""
+    return _whose(subject) in {_ALL, namespace}
+
+
+def _whose(subject: Object) -> str:
+    """The namespace whose service accounts a subject is or includes; ``_ALL``, or empty for others."""
     name = str(subject.get("name", ""))
     if subject.get("kind") == "ServiceAccount":
-        return _tenants_namespace(str(subject.get("namespace", "")))
+        return str(subject.get("namespace", ""))
     if subject.get("kind") == "Group":
         prefix, _, namespace = name.rpartition(":")
-        return name in _EVERYBODY or (prefix == "system:serviceaccounts" and _tenants_namespace(namespace))
+        return _ALL if name in _EVERYBODY else namespace if prefix == "system:serviceaccounts" else ""
     parts = name.split(":")
-    return name == "system:anonymous" or (
-        parts[:2] == ["system", "serviceaccount"] and _tenants_namespace("".join(parts[2:3]))
-    )
+    if name == "system:anonymous":
+        return _ALL
+    return "".join(parts[2:3]) if parts[:2] == ["system", "serviceaccount"] else ""
 
 
 def _tenants_namespace(name: str) -> bool:

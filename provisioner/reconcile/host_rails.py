@@ -26,13 +26,14 @@ from provisioner.ports import (
     ROLE_BINDINGS,
     ROLES,
 )
-from provisioner.reconcile import labels
+from provisioner.reconcile import foreign, labels
+from provisioner.release import host_chart
 from provisioner.release.digest import of_release
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from provisioner.ports import Host, Kind, Object
+    from provisioner.ports import Host, Kind, Kube, Object
     from provisioner.reconcile.memory import Memory
     from provisioner.reconcile.watch import Watch
 
@@ -49,7 +50,9 @@ _KEPT: Final = {kind.name: kind for kind in (POLICIES, POLICY_BINDINGS, MUTATION
 _TOLD: Final = {
     kind.name: kind for kind in (MUTATIONS, CLUSTER_ROLES, CLUSTER_ROLE_BINDINGS, ROLES, ROLE_BINDINGS)
 }
-LISTED: Final = frozenset({POLICIES, POLICY_BINDINGS, MUTATIONS, MUTATION_BINDINGS})
+LISTED: Final = frozenset({POLICIES, POLICY_BINDINGS, MUTATIONS, MUTATION_BINDINGS, CLUSTER_ROLE_BINDINGS})
+_OWN_RIGHTS: Final = (CLUSTER_ROLES, CLUSTER_ROLE_BINDINGS)
+_OURS: Final = "atoll-provisioner"
 _RENDERED: Final = 3600.0
 """Seconds for which a rendering is kept; it changes only with the program."""
 
@@ -61,6 +64,15 @@ class Rails:
     version: semver.Version
     bodies: tuple[tuple[Kind, Object], ...]
 
+    def body(self, kind: Kind, name: str) -> Object:
+        """One of them; raises ``LookupError`` for one that the chart does not make."""
+        found = (body for of, body in self.bodies if of is kind and body["metadata"]["name"] == name)
+        one = next(found, None)
+        if one is None:
+            msg = f"helm/host makes no {kind.name} {name}"
+            raise LookupError(msg)
+        return one
+
 
 def render(host: Host, chart: Path, identity: str, version: str, memory: Memory) -> Rails:
     """With the values that an admin installed it with, as far as they follow from who we are."""
@@ -70,7 +82,8 @@ def render(host: Host, chart: Path, identity: str, version: str, memory: Memory)
     if known is None:
         mutating = _MUTATING if semver.Version.parse(version.removeprefix("v")) >= _MUTATES else ()
         documents = host.helm.render(chart, values, version, mutating)
-        known = _rails([d for d in documents if mutating or not d["kind"].startswith("Mutating")])
+        made = [d for d in documents if mutating or not d["kind"].startswith("Mutating")]
+        known = _rails(made, host_chart.version(chart))
         memory.remember(*key, value=known)
     return known
 
@@ -85,7 +98,29 @@ def keep(watch: Watch, rails: Rails) -> str:
             " they are left alone; update the workers"
         )
     amiss = [found for kind, body in rails.bodies if (found := _one(watch, kind, body))]
+    try:
+        _tell_of_rights_for_tenants(watch)
+    except (Transient, Permanent) as fault:
+        amiss.append(f"rights of tenants on the host cannot be read ({fault.message})")
     return f"{'; '.join(amiss[:3])}: {INSTALL}" if amiss else ""
+
+
+def shut_out(watch: Watch) -> None:
+    """The host knows us and refuses us everything: our own rights were changed, by whoever wrote them last."""
+    ours = [kind for kind in _OWN_RIGHTS if f"{kind.name} {_OURS}" in watch.known]
+    if ours and not any(f"{kind.name} {_OURS}" in watch.drifted for kind in ours):
+        watch.suspect(_OURS, ours, INSTALL)
+
+
+def harmless_roles(kube: Kube) -> frozenset[str]:
+    """Those of Kubernetes' own roles for everybody that give nothing, as they are now."""
+    found = ((name, kube.get(CLUSTER_ROLES, name)) for name in foreign.FOR_EVERYBODY)
+    return frozenset(name for name, role in found if role and foreign.gives_nothing(role))
+
+
+def _tell_of_rights_for_tenants(watch: Watch) -> None:
+    harmless = harmless_roles(watch.kube)
+    watch.clear(CLUSTER_ROLE_BINDINGS, lambda seen: foreign.cluster_role_binding(seen, harmless))
 
 
 def _one(watch: Watch, kind: Kind, body: Object) -> str:
@@ -113,16 +148,10 @@ def _values(identity: str) -> dict[str, Any]:
     }
 
 
-def _rails(documents: list[Object]) -> Rails:
+def _rails(documents: list[Object], version: str) -> Rails:
     kinds = {**_KEPT, **_TOLD}
-    bodies = tuple((kinds[d["kind"]], _helms(d)) for d in documents if d["kind"] in kinds and _readable(d))
-    versions = [v for v in (_version(body) for _, body in bodies) if v]
-    return Rails(max(versions, default=semver.Version(0)), bodies)
-
-
-def _readable(body: Object) -> bool:
-    """Of what is in a namespace, it may read its own rights in ``default`` only."""
-    return bool(body["metadata"].get("namespace", "default") == "default")
+    bodies = tuple((kinds[d["kind"]], _helms(d)) for d in documents if d["kind"] in kinds)
+    return Rails(semver.Version.parse(version), bodies)
 
 
 def _helms(body: Object) -> Object:

@@ -93,6 +93,11 @@ class Scope:
         """The very namespace that was seen, not only one of its name."""
         return str(self.namespace["metadata"]["uid"]) if self.namespace else ""
 
+    @property
+    def host_chart(self) -> Path:
+        """``helm/host``, which lies beside the chart of a cluster."""
+        return self.chart.parent / "host"
+
     def known(self, kind: ConditionType) -> Condition | None:
         """What earlier passes saw of this fact at the current generation."""
         found = (c for c in self.desired.conditions if c.type is kind)

@@ -22,7 +22,7 @@ from tenancy.enums import FindingKind, Reason
 from tenancy.rules.drift import Drift, Established
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from provisioner.ports import AuditLog, Findings, Kind, Kube, Object
     from tenancy.rules.drift import Culprit, Difference, Place
@@ -86,6 +86,16 @@ class Watch:
             self._tell(drift)
             self.found[drift.subject] = self.known[drift.subject]
         return False
+
+    def suspect(self, name: str, kinds: Sequence[Kind], advice: str) -> None:
+        """Tells of the one of these objects that somebody wrote last, where none of them may be read any more."""
+        since = {kind: datetime.fromisoformat(self.known[f"{kind.name} {name}"].since) for kind in kinds}
+        asked = ((kind, culprit.target(kind, name, "")) for kind in kinds)
+        found = {k: culprit.find(self.audit, t, since[k], self.whoami(), None) for k, t in asked}
+        last = max(found, key=lambda kind: found[kind].at or since[kind])
+        kinds_of_it = FindingKind.GUARD_RAIL_CHANGED, FindingKind.GUARD_RAIL_REMOVED
+        removed = found[last].verb == "delete"
+        self._tell(Drift(kinds_of_it[removed], f"{last.name} {name}", (), found[last], advice))
 
     def clear(self, kind: Kind, judge: Callable[[Object], Foreign]) -> None:
         """Tells of what is not ours and opens what is closed, and takes away what can only do harm."""

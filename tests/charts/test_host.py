@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import yaml
 
-from provisioner.reconcile.attestation.host_claims import HOST_POLICIES
+from provisioner.release import host_chart
 from tests.charts.conftest import CHARTS, one
 from tests.support import rights
 
@@ -57,10 +57,15 @@ def test_the_syncer_may_what_was_read_and_agreed(objects):
     assert given(objects, "ClusterRole/atoll-syncer") == SYNCER
 
 
-def test_isolation_reports_look_for_every_policy_that_refuses(objects):
-    kinds = ("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding")
-    for kind in kinds:
-        assert sorted(o["metadata"]["name"] for o in objects if o["kind"] == kind) == list(HOST_POLICIES)
+@pytest.mark.parametrize("kind", ["ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"])
+def test_every_policy_that_refuses_is_on_the_list_but_the_provisioners_own_fences(objects, kind):
+    """What is on it is looked for before a release, and put back."""
+    there = {o["metadata"]["name"]: o for o in objects if o["kind"] == kind}
+    kept = host_chart.kept(CHARTS / CHART)
+    assert there.keys() - kept == {n for n in there if n.startswith("atoll-provisioner-")}
+    for name in kept:
+        worn = there[name]["metadata"]["labels"]["tenancy.atoll.internal/policies"]
+        assert worn == host_chart.version(CHARTS / CHART)
 
 
 def test_no_role_is_a_back_door(objects):
@@ -90,6 +95,15 @@ def test_the_provisioner_keeps_all_policies_but_its_own_fences_and_what_mutates(
     found = {right.name for right in given if (right.resource, right.verb) == (resource, "patch")}
     assert there
     assert found == ({n for n in there if not n.startswith("atoll-provisioner-")} if kept else set())
+
+
+def test_the_provisioner_may_look_at_all_roles_and_bindings_of_this_chart(objects):
+    """It tells of those that somebody changed; a role added here needs its name there."""
+    given = rights.rights(objects, ["ClusterRole/atoll-provisioner"])
+    read = {(r.resource, r.name) for r in given if r.verb in {"get", "list"}}
+    for made in (o for o in objects if o["kind"].endswith(("Role", "RoleBinding"))):
+        resource = f"{made['kind'].lower()}s"
+        assert {(resource, made["metadata"]["name"]), (resource, "")} & read, made["metadata"]["name"]
 
 
 def test_nothing_cluster_wide_reads_secrets_or_reaches_into_pods(objects):

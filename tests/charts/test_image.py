@@ -60,7 +60,7 @@ def inside(context: Path, home: Path, *words: str) -> subprocess.CompletedProces
 def test_what_goes_into_the_image_is_enough_to_run(context, tmp_path):
     script = (
         "import django; django.setup()\n"
-        "import portal.asgi, provisioner.wiring, provisioner.relay, command.add_host\n"
+        "import portal.asgi, provisioner.wiring, provisioner.relay, command.hosts\n"
         "from provisioner import config; assert (config.CHART / 'Chart.yaml').is_file()\n"
     )
     done = inside(context, tmp_path, "-c", script)

@@ -29,8 +29,9 @@ def test_a_control_that_is_broken_on_the_host_fails_the_report_by_name(stack, de
     report = demo.report(cluster, meanwhile=away)
     if not failed(report):  # one of the schedule's was under way, and had looked at the policies already
         report = demo.report(cluster, meanwhile=away)
-    assert failed(report).keys() == {"host-policies"}
+    assert failed(report).keys() == {"host-policies", "policies-refuse"}
     assert "atoll-placement" in failed(report)["host-policies"]
+    assert "policy atoll-placement does not refuse" in failed(report)["policies-refuse"]
     assert demo.phase(cluster) == "Degraded"
     done = verify(stack, demo, report, tmp_path)
     assert done.returncode == 1

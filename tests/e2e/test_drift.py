@@ -23,6 +23,8 @@ KINDS = {
     "rolebinding": "RoleBinding",
     "validatingadmissionpolicy": "ValidatingAdmissionPolicy",
     "validatingadmissionpolicybinding": "ValidatingAdmissionPolicyBinding",
+    "mutatingadmissionpolicy": "MutatingAdmissionPolicy",
+    "clusterrole": "ClusterRole",
 }
 OF_CLUSTER = [
     "resourcequota/atoll-quota",
@@ -43,7 +45,14 @@ EDITED = {
     },
 }
 BINDING = "validatingadmissionpolicybinding/atoll-hardening"
-ROLE = "clusterrole/atoll-syncer"
+EVERYBODY = "ClusterRoleBinding everybody"
+AN_ADMINS = [
+    "clusterrole/atoll-syncer",
+    "clusterrole/atoll-tenant-manager",
+    "mutatingadmissionpolicy/atoll-inject",
+    "validatingadmissionpolicy/atoll-provisioner-fence",
+]
+"""What the provisioner must not be able to write: the first and third are deleted, the others edited."""
 
 
 @pytest.fixture(scope="module")
@@ -95,10 +104,20 @@ def taken_away(stack, mallory, namespace):
         mallory("delete", one)
     account = f"--serviceaccount={namespace}:vc-cluster"
     mallory("-n", namespace, "create", "rolebinding", "more", "--clusterrole=admin", account)
+    patch(mallory, BINDING, {"spec": {"validationActions": ["Audit"]}})
+    return {**before, **change_what_is_an_admins(stack, mallory)}
+
+
+def change_what_is_an_admins(stack, mallory):
+    before = {one: stack.host("get", one) for one in AN_ADMINS}
+    syncer, manager, inject, fence = AN_ADMINS
+    mallory("delete", syncer, inject)
     more = {"apiGroups": ["apps"], "resources": ["deployments"], "verbs": ["create"]}
-    rules = stack.host("get", ROLE)["rules"]
-    patch(mallory, ROLE, {"rules": [*rules, more]})
-    return {**before, ROLE: {"rules": rules}}
+    patch(mallory, manager, {"rules": [*before[manager]["rules"], more]})
+    never = {"name": "never", "expression": "false"}
+    patch(mallory, fence, {"spec": {"matchConditions": [*before[fence]["spec"]["matchConditions"], never]}})
+    mallory("create", "clusterrolebinding", "everybody", "--clusterrole=view", "--group=system:authenticated")
+    return before
 
 
 @pytest.fixture(scope="module")
@@ -106,11 +125,11 @@ def edited(stack, mallory, namespace, taken_away, findings):
     """Once all that was taken away is back."""
     for one in [*OF_CLUSTER, *OF_HOST]:
         told(findings, subject(one))
-    wait_for("the role is told of", lambda: findings("ClusterRole atoll-syncer"), NOTICED)
-    patch(mallory, ROLE, taken_away[ROLE])
+    # Told and left alone; an admin deletes it.
+    wait_for("the right for everybody is told", lambda: findings(EVERYBODY), NOTICED)
+    mallory("delete", "clusterrolebinding", "everybody")
     for one, change in EDITED.items():
         patch(mallory, one, change, "-n", namespace)
-    patch(mallory, BINDING, {"spec": {"validationActions": ["Audit"]}})
     mallory("label", "ns", namespace, "pod-security.kubernetes.io/enforce=privileged", "--overwrite")
     mallory("annotate", "ns", namespace, "tenancy.atoll.internal/node-selector-")
 
@@ -176,12 +195,20 @@ def test_a_policy_that_only_warns_refuses_again(stack, edited, findings):
     assert stack.host("get", *BINDING.split("/"))["spec"]["validationActions"] == ["Deny", "Audit"]
 
 
-def test_a_role_of_the_host_is_told_with_what_to_do(edited, findings):
-    """The provisioner must not be able to write what it may do itself."""
-    (found,) = findings("ClusterRole atoll-syncer")
-    assert MALLORY in found["actor"]["name"]
+@pytest.mark.parametrize("one", AN_ADMINS)
+def test_what_only_an_admin_may_write_is_put_back_with_an_admins_rights(
+    stack, taken_away, edited, findings, one
+):
+    """By ``./atoll up`` here, by ``./atoll host keep`` elsewhere: helm alone would leave what was added."""
+    found = told(findings, subject(one))
+    assert found["kind"] in {"guard-rail-removed", "guard-rail-changed"}
     assert "helm upgrade --install atoll-host helm/host" in found["nextStep"]
-    wait_for("it is right again", lambda: findings("ClusterRole atoll-syncer")[0]["restoredAt"], NOTICED)
+    now = stack.host("get", one)
+    assert (now.get("spec"), now.get("rules")) == (taken_away[one].get("spec"), taken_away[one].get("rules"))
+
+
+def test_rights_on_the_host_for_everybody_are_told(edited, findings):
+    assert told(findings, EVERYBODY)["kind"] == "guard-rail-added"
 
 
 def test_a_team_reads_what_was_done_to_its_cluster(demo, edited, findings):

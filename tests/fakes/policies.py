@@ -5,11 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import yaml
-
 from provisioner.ports import POLICIES, POLICY_BINDINGS, Rehearsal
 from provisioner.reconcile import labels
-from provisioner.reconcile.attestation.host_claims import HOST_POLICIES
+from provisioner.release import host_chart
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -17,13 +15,14 @@ if TYPE_CHECKING:
     from provisioner.ports import Object
     from tests.fakes.kube import Store
 
-CHART = Path(__file__).resolve().parents[2] / "helm" / "host" / "Chart.yaml"
-VERSION = str(yaml.safe_load(CHART.read_text())["version"])
+CHART = Path(__file__).resolve().parents[2] / "helm" / "host"
+VERSION = host_chart.version(CHART)
+KEPT = host_chart.kept(CHART)
 
 
 def install(host: Store, version: str = VERSION) -> None:
     """As an admin does by helm/host, as far as names and versions go."""
-    for name in HOST_POLICIES:
+    for name in KEPT:
         for kind in (POLICIES, POLICY_BINDINGS):
             worn = {"tenancy.atoll.internal/policies": version}
             host.put(kind, {"metadata": {"name": name, "labels": worn}, "spec": {}})

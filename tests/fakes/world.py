@@ -19,6 +19,7 @@ from provisioner.ports import (
     STATEFUL_SETS,
     Host,
     HostMisconfigured,
+    Rehearsal,
     Unreachable,
 )
 from provisioner.reconcile import labels
@@ -31,7 +32,7 @@ from tests.fakes.helm import FakeHelm
 from tests.fakes.kube import FakeKube, Key, Store
 
 if TYPE_CHECKING:
-    from provisioner.ports import Guard, Object, Rehearsal, TenantCredentials
+    from provisioner.ports import Guard, Object, TenantCredentials
     from tenancy.rules.specs import HostAccess
 
 GVISOR = "Linux probe 4.19.0-gvisor #1 SMP Sun Jan 10 15:06:54 PST 2016 x86_64 GNU/Linux"
@@ -92,6 +93,8 @@ class World:
     """Set by the crash, cleared by whoever starts the worker again."""
     points: int = 0
     helm_fault: Exception | None = None
+    rendered: list[Object] = field(default_factory=list)
+    """What helm/host makes of this host."""
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     def __post_init__(self) -> None:
@@ -204,7 +207,15 @@ class HostKube(FakeKube):
         namespace = self._store.seen(NAMESPACES, body["metadata"]["namespace"])
         if kind is not PODS or plain.made is None or namespace is None:
             return plain
-        return policies.judge(plain.made, namespace, self._store.lenient)
+        judged = policies.judge(plain.made, namespace, self._store.lenient)
+        if judged.made is not None and self._full(namespace["metadata"]["name"]):
+            return Rehearsal(None, "pods is forbidden: exceeded quota: full")
+        return judged
+
+    def _full(self, namespace: str) -> bool:
+        """A quota judges last, as a real API server's does."""
+        quotas = (o for k, o in self._store.objects.items() if k[:2] == (RESOURCE_QUOTAS.plural, namespace))
+        return any(quota["spec"]["hard"].get("pods") == "0" for quota in quotas)
 
     def apply(self, kind: Any, body: Object) -> Object:
         seen = super().apply(kind, body)
@@ -231,7 +242,7 @@ class FakeHosts:
         store = world.host
         store.refuse = _away(world.away) if world.away else store.refuse
         helm = FakeHelm(store, guard, world.point)
-        helm.fault = world.helm_fault
+        helm.fault, helm.documents = world.helm_fault, world.rendered
         return Host(HostKube(store, guard, point=world.point), helm, world.audit)
 
     def starting(self, access: HostAccess) -> str:

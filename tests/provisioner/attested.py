@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -10,6 +11,7 @@ import yaml
 
 from provisioner.ports import (
     CLUSTER_ROLES,
+    MUTATIONS,
     NODES,
     PODS,
     POLICIES,
@@ -19,19 +21,22 @@ from provisioner.ports import (
 )
 from provisioner.reconcile import labels
 from provisioner.reconcile.attestation import probe, report
-from provisioner.reconcile.attestation.host_claims import HOST_POLICIES
+from provisioner.reconcile.intruders import syncer_binding
+from provisioner.reconcile.memory import Memory
 from provisioner.release import values
 from tenancy.rules.specs import DesiredReport, Neighbour
+from tests.fakes import policies
 from tests.fakes.world import GVISOR, FakeGuard
 from tests.provisioner.harness import CHART, NS, Team
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from provisioner.outcomes import Wait
-    from provisioner.ports import Object
+    from provisioner.ports import Kind, Object
     from tests.fakes.kube import Store
 
 CHARTS = CHART.parent
-VERSION = yaml.safe_load((CHARTS / "host" / "Chart.yaml").read_text())["version"]
 REPORT = UUID("7d1a6f0e-58cf-4f3e-9c55-0c4ac9a6d1b7")
 POD = f"web-x-default-x-{labels.ATOLL}"
 NEIGHBOUR = Neighbour("other/second", "atoll-other-second-0a0b0c0d", "10.96.0.9:443")
@@ -44,26 +49,32 @@ def sound(team: Team) -> Team:
         NODES,
         {"metadata": {"name": "worker-1", "labels": {}}, "status": {"addresses": _addresses("10.0.0.12")}},
     )
-    marks = {"tenancy.atoll.internal/policies": VERSION}
-    for name in HOST_POLICIES:
-        spec: Object = {"failurePolicy": "Fail", "validations": [{"expression": "true"}]}
-        host.put(POLICIES, {"metadata": {"name": name, "labels": dict(marks)}, "spec": spec})
-        bound: Object = {"policyName": name, "validationActions": ["Deny", "Audit"]}
-        host.put(POLICY_BINDINGS, {"metadata": {"name": name, "labels": dict(marks)}, "spec": bound})
-    rules = yaml.safe_load((CHARTS / "host" / "templates" / "syncer.yaml").read_text())["rules"]
-    host.put(CLUSTER_ROLES, {"metadata": {"name": "atoll-syncer"}, "rules": rules})
-    who = {"kind": "ServiceAccount", "name": "vc-cluster", "namespace": NS}
-    host.put(
-        ROLE_BINDINGS,
-        {
-            "metadata": {"name": "vc-cluster", "namespace": NS},
-            "roleRef": {"kind": "ClusterRole", "name": "atoll-syncer"},
-            "subjects": [who],
-        },
-    )
+    team.world.rendered = list(_helm_host())
+    kinds = {kind.name: kind for kind in (POLICIES, POLICY_BINDINGS, MUTATIONS, CLUSTER_ROLES)}
+    for body in copy.deepcopy(team.world.rendered):
+        host.put(kinds[body["kind"]], body)
+    host.put(ROLE_BINDINGS, syncer_binding(team.wanted))
     _control_plane(host, team)
     host.put(PODS, tenant_pod())
     return team
+
+
+def _helm_host() -> Iterator[Object]:
+    """What helm/host makes, as far as kinds and names go."""
+    marks = {"tenancy.atoll.internal/policies": policies.VERSION}
+    spec: Object = {"failurePolicy": "Fail", "validations": [{"expression": "object.spec.safe"}]}
+    for name in (*policies.KEPT, "atoll-provisioner-fence"):
+        bound = {"policyName": name, "validationActions": ["Deny", "Audit"]}
+        yield _object(POLICIES, name, marks, spec=spec)
+        yield _object(POLICY_BINDINGS, name, marks, spec=bound)
+    yield _object(MUTATIONS, "atoll-inject", marks, spec={"failurePolicy": "Fail", "mutations": [{}]})
+    rules = yaml.safe_load((CHARTS / "host" / "templates" / "syncer.yaml").read_text())["rules"]
+    yield _object(CLUSTER_ROLES, "atoll-syncer", {}, rules=rules)
+
+
+def _object(kind: Kind, name: str, marks: dict[str, str], **rest: Any) -> Object:
+    metadata = {"name": name, "labels": dict(marks)}
+    return {"apiVersion": kind.api, "kind": kind.name, "metadata": metadata, **copy.deepcopy(rest)}
 
 
 def tenant_pod(**spec: Any) -> Object:
@@ -103,6 +114,7 @@ def step(team: Team, wish: DesiredReport) -> report.Made | report.NotMade | Wait
         team.world.tenant_apis(),
         FakeGuard(),
         charts=CHARTS,
+        memory=Memory(),
         now=lambda: team.world.now,
     )
 

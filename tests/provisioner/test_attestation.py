@@ -8,25 +8,15 @@ from pathlib import Path
 import pytest
 
 from provisioner.outcomes import Wait
-from provisioner.ports import (
-    CLUSTER_ROLES,
-    LIMIT_RANGES,
-    NAMESPACES,
-    NETWORK_POLICIES,
-    PODS,
-    POLICIES,
-    POLICY_BINDINGS,
-    RESOURCE_QUOTAS,
-    ROLE_BINDINGS,
-    STATEFUL_SETS,
-)
+from provisioner.ports import PODS, RESOURCE_QUOTAS
 from provisioner.reconcile import labels, packets
 from provisioner.reconcile.attestation import probe, report
 from provisioner.reconcile.attestation.claims import CLAIMS, HOST, NEIGHBOURLY
 from tenancy.enums import ClaimResult
 from tests.fakes.kube import forbidden
 from tests.fakes.world import RUNC
-from tests.provisioner.attested import end_probe, sound, step, tenant_pod, whole, wish_of
+from tests.provisioner.attested import end_probe, sound, step, whole, wish_of
+from tests.provisioner.breaking import BROKEN, account, bind_on_the_host, group, lenient, weaken_policy
 from tests.provisioner.harness import NS
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "attestation.md"
@@ -40,143 +30,6 @@ def attested(ready):
 def bad(made):
     """Claim → result of those that did not pass."""
     return {c.id: c.result for c in made.claims if c.result is not ClaimResult.PASSED}
-
-
-def object_of(team, kind, name, namespace=NS):
-    found = team.world.host.seen(kind, name, namespace)
-    assert found is not None
-    return found
-
-
-def relabel(team):
-    object_of(team, NAMESPACES, NS, "")["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] = (
-        "privileged"
-    )
-
-
-def widen_selector(team):
-    object_of(team, NAMESPACES, NS, "")["metadata"]["annotations"][labels.NODE_SELECTOR] = "any=node"
-
-
-def raise_quota(team):
-    object_of(team, RESOURCE_QUOTAS, "atoll-quota")["spec"]["hard"]["requests.nvidia.com/gpu"] = "8"
-
-
-def uncounted_quota(team):
-    object_of(team, RESOURCE_QUOTAS, "atoll-quota")["status"]["hard"].pop("pods")
-
-
-def drop_limits(team):
-    team.world.host.drop(LIMIT_RANGES, "atoll-defaults", NS)
-
-
-def open_network(team):
-    object_of(team, NETWORK_POLICIES, "atoll-tenant-pods")["spec"]["egress"].append({})
-
-
-def drop_deny(team):
-    team.world.host.drop(NETWORK_POLICIES, "atoll-deny", NS)
-
-
-def add_policy(team):
-    extra = {"metadata": {"name": "extra", "namespace": NS}, "spec": {"egress": [{}]}}
-    team.world.host.put(NETWORK_POLICIES, extra)
-
-
-def drop_policy(team):
-    team.world.host.drop(POLICIES, "atoll-hardening")
-
-
-def old_policy(team):
-    object_of(team, POLICIES, "atoll-secrets", "")["metadata"]["labels"][
-        "tenancy.atoll.internal/policies"
-    ] = "0.0.1"
-
-
-def empty_policy(team):
-    object_of(team, POLICIES, "atoll-secrets", "")["spec"]["validations"] = []
-
-
-def open_policy(team):
-    object_of(team, POLICIES, "atoll-secrets", "")["spec"]["failurePolicy"] = "Ignore"
-
-
-def drop_binding(team):
-    team.world.host.drop(POLICY_BINDINGS, "atoll-placement")
-
-
-def soften_binding(team):
-    object_of(team, POLICY_BINDINGS, "atoll-placement", "")["spec"]["validationActions"] = ["Audit"]
-
-
-def narrow_binding(team):
-    match = {"namespaceSelector": {"matchLabels": {"tenancy.atoll.internal/tenant": "another"}}}
-    object_of(team, POLICY_BINDINGS, "atoll-placement", "")["spec"]["matchResources"] = match
-
-
-def widen_role(team):
-    object_of(team, CLUSTER_ROLES, "atoll-syncer", "")["rules"].append({"verbs": ["*"]})
-
-
-def bind_another(team):
-    team.world.host.put(
-        ROLE_BINDINGS, {"metadata": {"name": "mine", "namespace": NS}, "roleRef": {"name": "edit"}}
-    )
-
-
-def share_role(team):
-    object_of(team, ROLE_BINDINGS, "vc-cluster")["subjects"].append({"kind": "User", "name": "eve"})
-
-
-def pod(**spec):
-    return lambda team: team.world.host.put(PODS, tenant_pod(**spec))
-
-
-def stranger(team):
-    made = tenant_pod()
-    made["metadata"] = {"name": "stranger", "namespace": NS}
-    team.world.host.put(PODS, made)
-
-
-def other_image(team):
-    spec = object_of(team, STATEFUL_SETS, "cluster")["spec"]["template"]["spec"]
-    spec["containers"][0]["image"] = "docker.io/eve/vcluster:1"
-
-
-def other_image_in_pod(team):
-    object_of(team, PODS, "cluster-0")["spec"]["containers"] = [{"image": "docker.io/eve/vcluster:1"}]
-
-
-BROKEN = [
-    (relabel, "namespace"),
-    (widen_selector, "namespace"),
-    (raise_quota, "quota"),
-    (uncounted_quota, "quota"),
-    (drop_limits, "limits"),
-    (open_network, "network-policies"),
-    (drop_deny, "network-policies"),
-    (add_policy, "network-policies"),
-    (drop_policy, "host-policies"),
-    (old_policy, "host-policies"),
-    (empty_policy, "host-policies"),
-    (open_policy, "host-policies"),
-    (drop_binding, "host-policies"),
-    (soften_binding, "host-policies"),
-    (narrow_binding, "host-policies"),
-    (widen_role, "syncer-role"),
-    (bind_another, "syncer-role"),
-    (share_role, "syncer-role"),
-    (pod(runtimeClassName=None), "pods-sandboxed"),
-    (pod(runtimeClassName="runc"), "pods-sandboxed"),
-    (pod(hostNetwork=True), "pods-harmless"),
-    (pod(volumes=[{"name": "root", "hostPath": {"path": "/"}}]), "pods-harmless"),
-    (pod(serviceAccountName="vc-cluster"), "pods-harmless"),
-    (pod(volumes=[{"name": "t", "projected": {"sources": [{"serviceAccountToken": {}}]}}]), "pods-harmless"),
-    (pod(containers=[{"image": "i", "securityContext": {"privileged": True}}]), "pods-harmless"),
-    (stranger, "pods-harmless"),
-    (other_image, "control-plane"),
-    (other_image_in_pod, "control-plane"),
-]
 
 
 def test_where_all_is_well_every_claim_passes(attested):
@@ -194,6 +47,39 @@ def test_what_is_broken_on_the_host_fails_its_claim_alone(attested, break_, clai
     assert found.result is ClaimResult.FAILED
     assert found.control
     assert found.source == HOST
+
+
+@pytest.mark.parametrize(
+    "bind",
+    [
+        bind_on_the_host(account("atoll-other-second-0a0b0c0d")),
+        bind_on_the_host({"kind": "User", "name": "alice"}),
+        bind_on_the_host(group("system:authenticated"), **{labels.KEPT: "a-dashboard"}),
+    ],
+)
+def test_rights_of_others_on_the_host_are_no_fault_of_this_cluster(attested, bind):
+    bind(attested)
+    assert bad(whole(attested)) == {}
+
+
+def test_a_weaker_expression_is_told_with_both(attested):
+    weaken_policy(attested)
+    (found,) = (c for c in whole(attested).claims if c.id == "host-policies")
+    told = "ValidatingAdmissionPolicy atoll-hardening: spec.validations[0].expression is true, not object.spec.safe"
+    assert found.evidence == told
+
+
+def test_a_tenant_that_used_up_its_quota_fails_no_claim_about_policies(attested):
+    full = {"metadata": {"name": "full", "namespace": NS}, "spec": {"hard": {"pods": "0"}}}
+    attested.world.host.put(RESOURCE_QUOTAS, full)
+    assert bad(whole(attested)) == {}
+    lenient("atoll-hardening")(attested)
+    assert bad(whole(attested)) == {"policies-refuse": ClaimResult.FAILED}
+
+
+def test_the_evidence_names_the_policies_that_refused(attested):
+    (found,) = (c for c in whole(attested).claims if c.id == "policies-refuse")
+    assert "atoll-placement, atoll-hardening, atoll-pod-identity, atoll-devices" in found.evidence
 
 
 def test_a_pod_on_a_foreign_node_fails_its_placement(attested):

@@ -12,6 +12,7 @@ from provisioner.ports import (
     PODS,
     POLICIES,
     POLICY_BINDINGS,
+    RESOURCE_QUOTAS,
     SERVICE_ACCOUNTS,
     SERVICES,
     STATEFUL_SETS,
@@ -181,3 +182,19 @@ def test_a_cluster_in_use_sends_no_canaries():
     team.until_settled()
     assert annotation(team) == f"2 {policies.VERSION}"
     assert not [key for _, key in team.world.host.writes if "canary" in key[2]]
+
+
+def test_a_cluster_in_use_may_have_used_up_its_quota():
+    team = Team()
+    team.until_settled()
+    full = {"metadata": {"name": "full", "namespace": NS}, "spec": {"hard": {"pods": "0"}}}
+    team.world.host.put(RESOURCE_QUOTAS, full)
+    team.change(sandbox=Sandbox.GVISOR)
+    team.wanted = replace(team.wanted, ever_ready=False)
+    for _ in range(3):
+        team.once()
+    assert team.reason(PROVEN) is Reason.GUARD_RAILS_OPEN
+    assert "exceeded quota" in team.condition(PROVEN).message
+    team.wanted = replace(team.wanted, ever_ready=True)
+    team.until_settled()
+    assert team.condition(PROVEN).true

@@ -4,29 +4,30 @@ from __future__ import annotations
 
 import copy
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
 from provisioner.ports import (
+    CLUSTER_ROLE_BINDINGS,
     CLUSTER_ROLES,
     MUTATIONS,
     POLICIES,
     POLICY_BINDINGS,
+    Act,
     Host,
     Refused,
+    Target,
 )
-from provisioner.reconcile import host_rails
+from provisioner.reconcile import foreign, host_rails
 from provisioner.reconcile.memory import Memory
 from provisioner.reconcile.watch import Watch
-from tenancy.enums import FindingKind
+from tenancy.enums import ActorSource, FindingKind
 from tenancy.rules.drift import Place
 from tests.fakes.findings import FakeAuditLog, FakeFindings
 from tests.fakes.helm import FakeHelm
 from tests.fakes.kube import FakeKube, Store
 from tests.fakes.world import FakeGuard
 
-CHART = Path(__file__).resolve().parents[2] / "helm" / "host"
 US = "system:serviceaccount:atoll-system:atoll-provisioner"
 
 
@@ -46,6 +47,41 @@ def role(verb):
     return {"apiVersion": CLUSTER_ROLES.api, "kind": "ClusterRole", "metadata": metadata, "rules": rules}
 
 
+def binding(name, role, *subjects, **metadata):
+    return {
+        "apiVersion": CLUSTER_ROLE_BINDINGS.api,
+        "kind": CLUSTER_ROLE_BINDINGS.name,
+        "metadata": {"name": name, **metadata},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
+        "subjects": list(subjects),
+    }
+
+
+def group(name):
+    return {"kind": "Group", "apiGroup": "rbac.authorization.k8s.io", "name": name}
+
+
+def account(namespace, name="vc-cluster"):
+    return {"kind": "ServiceAccount", "name": name, "namespace": namespace}
+
+
+def kubernetes_own(store):
+    """The bindings for everybody that every API server makes, and their roles."""
+    about = {
+        "apiGroups": ["authorization.k8s.io"],
+        "resources": ["selfsubjectaccessreviews"],
+        "verbs": ["create"],
+    }
+    public = {"nonResourceURLs": ["/healthz", "/version"], "verbs": ["get"]}
+    for name, rule, everybody in (
+        ("system:basic-user", about, "system:authenticated"),
+        ("system:public-info-viewer", public, "system:unauthenticated"),
+    ):
+        labelled = {"kubernetes.io/bootstrapping": "rbac-defaults"}
+        store.put(CLUSTER_ROLES, {"metadata": {"name": name, "labels": labelled}, "rules": [rule]})
+        store.put(CLUSTER_ROLE_BINDINGS, binding(name, name, group(everybody), labels=labelled))
+
+
 def chart(version="0.4.0"):
     return [
         policy(POLICIES, "atoll-placement", version, failurePolicy="Fail"),
@@ -53,28 +89,39 @@ def chart(version="0.4.0"):
         {**policy(POLICIES, "atoll-provisioner-fence", failurePolicy="Fail"), "metadata": {"name": "atoll-provisioner-fence"}},
         policy(MUTATIONS, "atoll-inject", version, failurePolicy="Fail"),
         role("get"),
+        binding("atoll-provisioner", "atoll-provisioner", account("atoll-system", "atoll-provisioner")),
     ]  # fmt: skip
 
 
 class Keeper:
-    """A host on which helm/host was installed, and a worker with some chart."""
+    """A host on which helm/host was installed, and a worker with some chart; ``charts`` is an empty folder."""
 
-    def __init__(self):
-        self.store, self.findings, self.known = Store(), FakeFindings(), {}
-        for document, kind in zip(
-            chart(), (POLICIES, POLICY_BINDINGS, POLICIES, MUTATIONS, CLUSTER_ROLES), strict=True
-        ):
+    def __init__(self, charts):
+        self.charts = charts
+        self.store, self.findings, self.audit, self.known = Store(), FakeFindings(), FakeAuditLog(), {}
+        kinds = (POLICIES, POLICY_BINDINGS, POLICIES, MUTATIONS, CLUSTER_ROLES, CLUSTER_ROLE_BINDINGS)
+        for document, kind in zip(chart(), kinds, strict=True):
             self.store.put(kind, copy.deepcopy(document))
+        kubernetes_own(self.store)
         self.version, self.kubernetes = "0.4.0", "v1.36.3"
 
     def look(self):
         kube, helm = FakeKube(self.store, FakeGuard()), FakeHelm(self.store, FakeGuard())
         helm.documents = chart(self.version)
-        rails = host_rails.render(Host(kube, helm), CHART, US, self.kubernetes, Memory())
-        watch = Watch(
+        folder = self.charts / self.version
+        folder.mkdir(exist_ok=True)
+        (folder / "Chart.yaml").write_text(f"version: {self.version}\n")
+        rails = host_rails.render(Host(kube, helm), folder, US, self.kubernetes, Memory())
+        watch = self.watch(kube)
+        message = host_rails.keep(watch, rails)
+        self.known = watch.found
+        return message
+
+    def watch(self, kube):
+        return Watch(
             place=Place("lab"),
             kube=kube,
-            audit=FakeAuditLog(),
+            audit=self.audit,
             whoami=lambda: US,
             findings=self.findings,
             now=lambda: datetime.now(UTC),
@@ -82,14 +129,11 @@ class Keeper:
             drifted=frozenset(self.findings.open),
             lists=host_rails.LISTED,
         )
-        message = host_rails.keep(watch, rails)
-        self.known = watch.found
-        return message
 
 
 @pytest.fixture
-def keeper():
-    made = Keeper()
+def keeper(tmp_path):
+    made = Keeper(tmp_path)
     assert made.look() == ""
     assert made.findings.told == []
     assert made.store.writes == []
@@ -166,3 +210,104 @@ def test_a_missing_right_is_told_and_the_rest_is_kept(keeper):
     assert "ValidatingAdmissionPolicy atoll-placement cannot be put right (no)" in keeper.look()
     assert keeper.store.seen(POLICY_BINDINGS, "atoll-placement") is not None
     assert list(keeper.findings.open) == ["ValidatingAdmissionPolicy atoll-placement"]
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [
+        account("atoll-demo-first-0a0b0c0d"),
+        group("system:serviceaccounts:atoll-demo-first-0a0b0c0d"),
+        group("system:authenticated"),
+        group("system:unauthenticated"),
+        group("system:serviceaccounts"),
+        {"kind": "User", "name": "system:anonymous"},
+        {"kind": "User", "name": "system:serviceaccount:atoll-demo-first-0a0b0c0d:vc-cluster"},
+    ],
+)
+def test_rights_on_the_host_for_tenants_or_everybody_are_told_and_left(keeper, subject):
+    keeper.store.put(CLUSTER_ROLE_BINDINGS, binding("more", "view", subject))
+    for _ in range(2):
+        assert keeper.look() == ""
+    (told,) = keeper.findings.told
+    assert (told.kind, told.subject) == (FindingKind.GUARD_RAIL_ADDED, "ClusterRoleBinding more")
+    assert "kept" in told.next_step
+    assert keeper.store.seen(CLUSTER_ROLE_BINDINGS, "more") is not None
+    keeper.store.drop(CLUSTER_ROLE_BINDINGS, "more")
+    keeper.look()
+    assert keeper.findings.closed == ["ClusterRoleBinding more"]
+
+
+@pytest.mark.parametrize(
+    ("role", "subject", "metadata"),
+    [
+        ("cluster-admin", group("system:masters"), {}),
+        ("view", account("kube-system", "robot"), {}),
+        ("view", {"kind": "User", "name": "alice"}, {}),
+        ("view", account("atoll-system", "atoll-provisioner"), {}),
+        ("view", group("system:authenticated"), {"labels": {"tenancy.atoll.internal/kept": "a-registry"}}),
+        ("system:basic-user", group("system:authenticated"), {}),
+    ],
+)
+def test_rights_of_others_and_what_gives_nothing_are_nobodys_business(keeper, role, subject, metadata):
+    keeper.store.put(CLUSTER_ROLE_BINDINGS, binding("theirs", role, subject, **metadata))
+    assert keeper.look() == ""
+    assert keeper.findings.told == []
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get"]},
+        {"apiGroups": ["authorization.k8s.io"], "resources": ["selfsubjectaccessreviews"], "verbs": ["*"]},
+        {"nonResourceURLs": ["/logs/*"], "verbs": ["get"]},
+        {"nonResourceURLs": ["/version"], "verbs": ["post"]},
+    ],
+)
+def test_kubernetes_own_role_for_everybody_must_still_give_nothing(keeper, rule):
+    """Its label and its name prove nothing: anybody could have written more into it."""
+    keeper.store.seen(CLUSTER_ROLES, "system:basic-user")["rules"].append(rule)
+    keeper.look()
+    assert [d.subject for d in keeper.findings.told] == ["ClusterRoleBinding system:basic-user"]
+
+
+def test_the_label_of_kubernetes_own_bindings_alone_excuses_nothing(keeper):
+    worn = {"kubernetes.io/bootstrapping": "rbac-defaults"}
+    more = binding("system:mine", "view", group("system:authenticated"), labels=worn)
+    keeper.store.put(CLUSTER_ROLE_BINDINGS, more)
+    keeper.look()
+    assert [d.subject for d in keeper.findings.told] == ["ClusterRoleBinding system:mine"]
+
+
+def test_a_role_that_is_put_together_from_others_does_not_give_nothing():
+    assert not foreign.gives_nothing({"aggregationRule": {"clusterRoleSelectors": [{}]}, "rules": []})
+
+
+def test_where_bindings_may_not_be_read_the_host_says_so_and_its_policies_are_kept(keeper):
+    keeper.store.drop(POLICIES, "atoll-placement")
+    keeper.store.refuse = lambda verb, key: (
+        Refused("no") if (verb, key[0]) == ("find", CLUSTER_ROLE_BINDINGS.plural) else None
+    )
+    assert "rights of tenants on the host cannot be read (no)" in keeper.look()
+    assert keeper.store.seen(POLICIES, "atoll-placement") is not None
+
+
+@pytest.mark.parametrize(
+    ("verb", "kind"), [("delete", FindingKind.GUARD_RAIL_REMOVED), ("patch", FindingKind.GUARD_RAIL_CHANGED)]
+)
+def test_who_took_the_provisioners_own_rights_is_told_though_nothing_can_be_read(keeper, verb, kind):
+    target = Target("rbac.authorization.k8s.io", "clusterrolebindings", "atoll-provisioner")
+    keeper.audit.acts.append((target, Act("mallory", verb, datetime.now(UTC), ())))
+    for _ in range(2):
+        host_rails.shut_out(keeper.watch(FakeKube(keeper.store, FakeGuard())))
+    (told,) = keeper.findings.told
+    assert (told.kind, told.subject) == (kind, "ClusterRoleBinding atoll-provisioner")
+    assert (told.culprit.name, told.culprit.source) == ("mallory", ActorSource.AUDIT_LOG)
+    assert "helm upgrade --install atoll-host helm/host" in told.next_step
+    keeper.look()
+    assert keeper.findings.open == {}
+
+
+def test_on_a_host_where_the_rights_never_were_nobody_took_them(keeper):
+    keeper.known = {}
+    host_rails.shut_out(keeper.watch(FakeKube(keeper.store, FakeGuard())))
+    assert keeper.findings.told == []

@@ -7,10 +7,9 @@ labels:
   tenancy.atoll.internal/policies: {{ (index . 0).Chart.Version | quote }}
 {{- end -}}
 
-{{- /* What the provisioner may put back; a test holds the list to the files. Its own fences are not among it, and
-       "inject" is not: who may write mutating policies may make any pod of the host run what they like. */ -}}
+{{- /* What the provisioner may put back. */ -}}
 {{- define "host.policy.kept" -}}
-{{- range list "control-plane" "devices" "frozen" "gpu-gate" "guard-rails" "hardening" "images" "metadata" "namespaces" "network-policies" "placement" "pod-identity" "secrets" "services" "tenant-fence" "volumes" }}
+{{- range (.Files.Get "files/policies.yaml" | fromYaml).kept }}
 - {{ $.Values.policies.name }}-{{ . }}
 {{- end }}
 {{- end -}}

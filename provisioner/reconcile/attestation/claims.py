@@ -39,6 +39,7 @@ class ClaimSpec:
 
 
 _READ: Final = "read from the host's API"
+_REHEARSED: Final = "judged by the host's API, without effect"
 _INSIDE: Final = "a pod in the tenant's cluster tells"
 _PACKETS: Final = "a pod in the tenant's cluster connects"
 
@@ -73,15 +74,23 @@ CLAIMS: Final[tuple[ClaimSpec, ...]] = (
     ClaimSpec(
         "host-policies",
         "The host's admission policies are in force",
-        "ValidatingAdmissionPolicies of helm/host",
+        "Admission policies of helm/host",
         _READ,
         HOST,
         host_claims.host_policies,
     ),
     ClaimSpec(
+        "policies-refuse",
+        "Pods that must be refused are, each by the policy that is for it",
+        "ValidatingAdmissionPolicies atoll-placement, -hardening, -pod-identity, -devices, -images",
+        _REHEARSED,
+        HOST,
+        host_claims.policies_refuse,
+    ),
+    ClaimSpec(
         "syncer-role",
         "The syncer may do what the chart says and no more",
-        "ClusterRole atoll-syncer",
+        "ClusterRole atoll-syncer, and all bindings",
         _READ,
         HOST,
         host_claims.syncer_role,

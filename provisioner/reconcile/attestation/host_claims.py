@@ -2,135 +2,124 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from provisioner.ports import (
+    CLUSTER_ROLE_BINDINGS,
     CLUSTER_ROLES,
     LIMIT_RANGES,
+    MUTATION_BINDINGS,
+    MUTATIONS,
     NAMESPACES,
     NETWORK_POLICIES,
     POLICIES,
     POLICY_BINDINGS,
     RESOURCE_QUOTAS,
+    ROLE_BINDINGS,
     STATEFUL_SETS,
 )
-from provisioner.reconcile import labels, limits, namespace, network
+from provisioner.reconcile import foreign, host_rails, labels, limits, namespace, network, rehearsal
 from provisioner.reconcile.attestation.look import violated_if
-from provisioner.release import values
+from provisioner.reconcile.comparison import differences
+from provisioner.reconcile.foreign import SYNCER_BINDING, Foreign
+from provisioner.reconcile.intruders import SYNCER_ROLE, syncer_binding
+from provisioner.release import host_chart, values
 from tenancy.enums import IsolationModel, Sandbox
-from tenancy.rules import quantities
 from tenancy.rules.names import RELEASE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from provisioner.ports import Object
+    from provisioner.ports import Kind, Object
     from provisioner.reconcile.attestation.look import Look
+    from tenancy.rules.drift import Difference
 
-HOST_POLICIES: Final = (
-    "atoll-control-plane",
-    "atoll-devices",
-    "atoll-frozen",
-    "atoll-gpu-gate",
-    "atoll-guard-rails",
-    "atoll-hardening",
-    "atoll-images",
-    "atoll-metadata",
-    "atoll-namespaces",
-    "atoll-network-policies",
-    "atoll-placement",
-    "atoll-pod-identity",
-    "atoll-provisioner-fence",
-    "atoll-provisioner-nodes",
-    "atoll-provisioner-wipe",
-    "atoll-secrets",
-    "atoll-services",
-    "atoll-tenant-fence",
-    "atoll-volumes",
-)
-"""Of helm/host; a test holds the list to the chart."""
-SYNCER_ROLE: Final = "atoll-syncer"
-SYNCER_BINDING: Final = f"vc-{RELEASE}"
 WORKLOAD_ACCOUNT: Final = f"vc-workload-{RELEASE}"
-UNVERSIONED: Final = frozenset(
-    {"atoll-provisioner-fence", "atoll-provisioner-nodes", "atoll-provisioner-wipe"}
-)
 _HOST_WAYS: Final = ("hostNetwork", "hostPID", "hostIPC")
-_AMOUNTS: Final = frozenset({"hard", "default", "defaultRequest"})
+_ADMISSION: Final = (POLICIES, POLICY_BINDINGS, MUTATIONS, MUTATION_BINDINGS)
 
 
 def namespace_marks(look: Look) -> str:
     """Pod Security level, and the parameters that the host policies go by."""
-    seen = _there(look.host.get(NAMESPACES, look.namespace), f"namespace {look.namespace}")
     wanted = namespace.marks(look.desired, look.effective)
-    faults = list(_lacking(wanted, seen["metadata"], ""))
-    violated_if(faults)
-    level = seen["metadata"]["labels"]["pod-security.kubernetes.io/enforce"]
+    seen = look.host.get(NAMESPACES, look.namespace)
+    violated_if(_amiss(NAMESPACES, {"metadata": {"name": look.namespace, **wanted}}, seen))
+    level = wanted["labels"]["pod-security.kubernetes.io/enforce"]
     return f"Pod Security {level} enforced; {sum(map(len, wanted.values()))} labels and annotations as wanted"
 
 
 def quota(look: Look) -> str:
     """The ResourceQuota with every amount, and zero for every accelerator."""
-    wanted = limits.quota(look.desired, look.effective)["spec"]["hard"]
-    seen = _there(
-        look.host.get(RESOURCE_QUOTAS, limits.QUOTA, look.namespace), f"ResourceQuota {limits.QUOTA}"
-    )
-    counted = seen.get("status", {}).get("hard") or {}
-    violated_if(
-        [*_lacking(wanted, seen["spec"].get("hard") or {}, "hard"), *_lacking(wanted, counted, "counted")]
-    )
-    zeros = sorted(key for key, amount in wanted.items() if amount == "0")
-    return f"{len(wanted)} amounts counted as wanted; zero for {', '.join(zeros)}"
+    wanted = limits.quota(look.desired, look.effective)
+    seen = look.host.get(RESOURCE_QUOTAS, limits.QUOTA, look.namespace)
+    faults = _amiss(RESOURCE_QUOTAS, wanted, seen)
+    # What the quota's controller goes by is its status.
+    counted = {"spec": {"hard": (seen or {}).get("status", {}).get("hard") or {}}}
+    hard = {"metadata": {}, "spec": {"hard": wanted["spec"]["hard"]}}
+    faults += [f"counted: {_told(one)}" for one in differences(hard, {"metadata": {}, **counted})]
+    violated_if(faults)
+    zeros = sorted(key for key, amount in wanted["spec"]["hard"].items() if amount == "0")
+    return f"{len(wanted['spec']['hard'])} amounts counted as wanted; zero for {', '.join(zeros)}"
 
 
 def defaults(look: Look) -> str:
     """The LimitRange that makes every pod count."""
-    wanted = limits.defaults(look.desired)["spec"]
     seen = look.host.get(LIMIT_RANGES, limits.DEFAULTS, look.namespace)
-    violated_if(list(_lacking(wanted, _there(seen, f"LimitRange {limits.DEFAULTS}")["spec"], "spec")))
+    violated_if(_amiss(LIMIT_RANGES, limits.defaults(look.desired), seen))
     return "every container that says nothing gets requests and limits"
 
 
 def network_policies(look: Look) -> str:
     """Exactly the wanted NetworkPolicies: one more would open something."""
-    wanted = {body["metadata"]["name"]: body["spec"] for body in network.policies(look.desired)}
-    seen = {p["metadata"]["name"]: p["spec"] for p in look.host.find(NETWORK_POLICIES, look.namespace)}
-    faults = [f"NetworkPolicy {name} is missing" for name in wanted.keys() - seen.keys()]
-    faults += [f"NetworkPolicy {name} is not Atoll's" for name in seen.keys() - wanted.keys()]
-    for name in wanted.keys() & seen.keys():
-        faults += _lacking(wanted[name], seen[name], name)
-        faults += _lacking(seen[name], wanted[name], name)
-    violated_if(sorted(set(faults)))
+    wanted = {body["metadata"]["name"]: body for body in network.policies(look.desired)}
+    seen = {p["metadata"]["name"]: p for p in look.host.find(NETWORK_POLICIES, look.namespace)}
+    faults = [f"NetworkPolicy {name} is not Atoll's" for name in sorted(seen.keys() - wanted.keys())]
+    for name, body in wanted.items():
+        faults += _amiss(NETWORK_POLICIES, body, seen.get(name))
+    violated_if(faults)
     return f"{', '.join(sorted(wanted))}, and no other"
 
 
 def host_policies(look: Look) -> str:
-    """The admission policies of helm/host: there, of this release, bound, and failing closed."""
-    version = look.chart("host", "Chart.yaml")["version"]
-    policies = {p["metadata"]["name"]: p for p in look.host.find(POLICIES)}
-    bindings = {b["metadata"]["name"]: b for b in look.host.find(POLICY_BINDINGS)}
+    """The admission policies of helm/host and their bindings: each is there, to the last expression."""
+    bodies = [(kind, body) for kind, body in look.rails.bodies if kind in _ADMISSION]
+    kinds = {kind for kind, _ in bodies}
+    seen = {kind: {o["metadata"]["name"]: o for o in look.host.find(kind)} for kind in kinds}
     faults: list[str] = []
-    for name in HOST_POLICIES:
-        faults += _policy_faults(name, policies.get(name), version)
-        faults += _binding_faults(name, bindings.get(name), version)
+    for kind, body in bodies:
+        faults += _amiss(kind, body, seen[kind].get(body["metadata"]["name"]))
     violated_if(faults)
-    return f"{len(HOST_POLICIES)} policies of version {version}, bound, refusing, failing closed"
+    version = host_chart.version(look.host_chart)
+    return f"{len(bodies)} policies and bindings of version {version}, each exactly as the chart has it"
+
+
+def policies_refuse(look: Look) -> str:
+    """What must be refused is, by the policy that is for it; what must be allowed is."""
+    violated_if(list(rehearsal.faults(look.host, look, in_use=True)))
+    return f"refused by {', '.join(rehearsal.policies(look))}, each what it is for; a plain pod passes"
 
 
 def syncer_role(look: Look) -> str:
-    """What the syncer may do on the host: its role as the chart has it, and no other binding beside."""
-    wanted = look.chart("host", "templates", "syncer.yaml")["rules"]
-    role = _there(look.host.get(CLUSTER_ROLES, SYNCER_ROLE), f"ClusterRole {SYNCER_ROLE}")
-    faults = [] if role.get("rules") == wanted else [f"ClusterRole {SYNCER_ROLE} is not as the chart has it"]
+    """What the syncer may do on the host: its role as the chart has it, and nothing else is bound to it."""
+    role = look.rails.body(CLUSTER_ROLES, SYNCER_ROLE)
+    faults = _amiss(CLUSTER_ROLES, role, look.host.get(CLUSTER_ROLES, SYNCER_ROLE))
     bound = look.role_bindings
     strange = sorted(bound.keys() - {SYNCER_BINDING, namespace.BINDING})
     faults += [f"RoleBinding {name} is not Atoll's" for name in strange]
-    own = bound.get(SYNCER_BINDING)
-    who = {"kind": "ServiceAccount", "name": f"vc-{RELEASE}", "namespace": look.namespace}
-    if own is None or own["roleRef"]["name"] != SYNCER_ROLE or own.get("subjects") != [who]:
-        faults.append(f"RoleBinding {SYNCER_BINDING} does not give {SYNCER_ROLE} to vc-{RELEASE} alone")
+    faults += _amiss(ROLE_BINDINGS, syncer_binding(look.desired), bound.get(SYNCER_BINDING))
+    faults += _rights_on_the_host(look)
     violated_if(faults)
-    return f"{len(wanted)} rules as in the chart; bindings {', '.join(sorted(bound))}"
+    return f"{len(role['rules'])} rules as in the chart; bindings {', '.join(sorted(bound))}, none of the whole host"
+
+
+def _rights_on_the_host(look: Look) -> list[str]:
+    harmless = host_rails.harmless_roles(look.host)
+    return [
+        f"ClusterRoleBinding {one['metadata']['name']} gives the namespace's accounts {one['roleRef']['name']}"
+        for one in look.host.find(CLUSTER_ROLE_BINDINGS)
+        if foreign.cluster_role_binding(one, harmless) is not Foreign.LEFT
+        and any(foreign.reaches(subject, look.namespace) for subject in one["subjects"])
+    ]
 
 
 def pods_sandboxed(look: Look) -> str:
@@ -196,41 +185,6 @@ def control_plane(look: Look) -> str:
     return f"images as wanted; seen running: {', '.join(filter(None, ids)) or 'no digest told'}"
 
 
-def _policy_faults(name: str, seen: Object | None, version: str) -> Iterator[str]:
-    if seen is None:
-        yield f"ValidatingAdmissionPolicy {name} is missing"
-        return
-    if seen["spec"].get("failurePolicy", "Fail") != "Fail":
-        yield f"ValidatingAdmissionPolicy {name} fails open"
-    if not seen["spec"].get("validations"):
-        yield f"ValidatingAdmissionPolicy {name} checks nothing"
-    worn = (seen["metadata"].get("labels") or {}).get(labels.POLICIES)
-    if name not in UNVERSIONED and worn != version:
-        yield f"ValidatingAdmissionPolicy {name} is of version {worn}, not {version}"
-
-
-def _binding_faults(name: str, seen: Object | None, version: str) -> Iterator[str]:
-    what = f"ValidatingAdmissionPolicyBinding {name}"
-    if seen is None:
-        yield f"{what} is missing"
-        return
-    spec = seen["spec"]
-    if spec.get("policyName") != name or "Deny" not in (spec.get("validationActions") or []):
-        yield f"{what} does not make {name} refuse"
-    match = spec.get("matchResources") or {}
-    everywhere = [{"key": labels.TENANT, "operator": "Exists"}]
-    selector = match.get("namespaceSelector") or {}
-    narrowed = match.get("excludeResourceRules") or match.get("resourceRules") or match.get("objectSelector")
-    if (
-        narrowed
-        or selector.get("matchLabels")
-        or (selector.get("matchExpressions") or everywhere) != everywhere
-    ):
-        yield f"{what} leaves something out"
-    if name not in UNVERSIONED and (seen["metadata"].get("labels") or {}).get(labels.POLICIES) != version:
-        yield f"{what} is not of version {version}"
-
-
 def _powers(pod: Object) -> Iterator[str]:
     spec = pod["spec"]
     yield from (f"has {way}" for way in _HOST_WAYS if spec.get(way))
@@ -261,20 +215,13 @@ def _there(seen: Object | None, what: str) -> Object:
     return seen or {}
 
 
-def _lacking(wanted: Any, seen: Any, path: str, *, amount: bool = False) -> Iterator[str]:  # noqa: ANN401 - JSON
-    """Where ``seen`` does not say what ``wanted`` says; what the API server adds by itself is no fault."""
-    if isinstance(wanted, dict) and isinstance(seen, dict):
-        for key, value in wanted.items():
-            counted = amount or path.rpartition(".")[2] in _AMOUNTS or path in {"hard", "counted"}
-            yield from _lacking(value, seen.get(key), f"{path}.{key}".lstrip("."), amount=counted)
-    elif isinstance(wanted, list) and isinstance(seen, list) and len(wanted) == len(seen):
-        for index, value in enumerate(wanted):
-            yield from _lacking(value, seen[index], f"{path}[{index}]", amount=amount)
-    elif not _same(wanted, seen, amount=amount):
-        yield f"{path} is {seen!r}, not {wanted!r}"
+def _amiss(kind: Kind, wanted: Object, seen: Object | None) -> list[str]:
+    """What of an object is not as wanted, by the one definition of that; empty when all is."""
+    what = f"{kind.name} {wanted['metadata']['name']}"
+    if seen is None:
+        return [f"{what} is missing"]
+    return [f"{what}: {_told(one)}" for one in differences(wanted, seen)]
 
 
-def _same(wanted: Any, seen: Any, *, amount: bool) -> bool:  # noqa: ANN401 - JSON
-    if amount and wanted is not None and seen is not None:
-        return quantities.parse(str(wanted)) == quantities.parse(str(seen))
-    return bool(wanted == seen) or (not wanted and not seen)
+def _told(one: Difference) -> str:
+    return f"{one.path} is {one.seen or 'not there'}, not {one.wanted or 'absent'}"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import yaml
 
 from provisioner.ports import NODES, PODS, ROLE_BINDINGS
+from provisioner.reconcile import host_rails
 from provisioner.reconcile.labels import SYNCED
 from provisioner.reconcile.pods import ended
 
@@ -16,8 +17,10 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
-    from provisioner.ports import Kube, Object
+    from provisioner.ports import Host, Kube, Object
     from provisioner.reconcile.attestation.probe import Heard
+    from provisioner.reconcile.host_rails import Rails
+    from provisioner.reconcile.memory import Memory
     from tenancy.rules.specs import DesiredCluster, EffectiveSpec
 
 
@@ -34,10 +37,16 @@ class Look:
     """One report's view of one cluster; ``Transient`` and ``Permanent`` faults of the host pass through."""
 
     desired: DesiredCluster
-    host: Kube
+    opened: Host
     heard: Heard
     """What the probe pod told."""
     charts: Path
+    memory: Memory
+
+    @property
+    def host(self) -> Kube:
+        """The host's API."""
+        return self.opened.kube
 
     @property
     def namespace(self) -> str:
@@ -77,6 +86,17 @@ class Look:
     def role_bindings(self) -> dict[str, Object]:
         """All in the namespace, by name."""
         return {b["metadata"]["name"]: b for b in self.host.find(ROLE_BINDINGS, self.namespace)}
+
+    @property
+    def host_chart(self) -> Path:
+        """``helm/host``."""
+        return self.charts / "host"
+
+    @cached_property
+    def rails(self) -> Rails:
+        """What ``helm/host`` makes of this host: policies, roles and bindings, as they have to be."""
+        identity, version = self.host.whoami(), self.host.version()
+        return host_rails.render(self.opened, self.host_chart, identity, version, self.memory)
 
     def chart(self, *path: str) -> Any:  # noqa: ANN401 - YAML
         """A YAML file of our charts: what is wanted is written there once."""

@@ -16,6 +16,7 @@ from provisioner.reconcile.attestation import claims, probe
 from provisioner.reconcile.attestation.look import Look
 from provisioner.reconcile.control_plane import credentials_of
 from provisioner.reconcile.names import SYSTEM_NAMESPACE
+from provisioner.release import host_chart
 from tenancy.enums import Reason
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from provisioner.ports import Guard, Hosts, Kube, Tenants
+    from provisioner.reconcile.memory import Memory
     from tenancy.rules.attestation import Claim
     from tenancy.rules.specs import DesiredReport
 
@@ -55,6 +57,7 @@ def make(
     guard: Guard,
     *,
     charts: Path,
+    memory: Memory,
     now: Callable[[], datetime],
 ) -> Made | NotMade | Wait:
     """A ``Wait`` while the probe pod is at work; a host that does not answer makes claims not run."""
@@ -63,12 +66,12 @@ def make(
         return NotMade(f"{name} is no longer in use: it is being deleted, or in quarantine")
     late = wish.started_at is not None and now() - wish.started_at > PATIENCE
     try:
-        host = hosts.open(wish.cluster.host, guard).kube
+        host = hosts.open(wish.cluster.host, guard)
     except HostMisconfigured as fault:
         return NotMade(fault.message) if late else Wait(1.0, fault.reason, fault.message)
     try:
         tenant = _tenant(wish, hosts, tenants, guard)
-        heard = _heard(wish, tenant, host)
+        heard = _heard(wish, tenant, host.kube)
     except Fault as fault:
         tenant, heard = None, probe.Heard(why=f"the probe could not be sent: {fault.message}")
         if not late:
@@ -77,10 +80,10 @@ def make(
         if not late:
             return heard
         heard = probe.Heard(why=f"the probe did not end within {PATIENCE.seconds} s: {heard.message}")
-    look = Look(wish.cluster, host, heard, charts)
+    look = Look(wish.cluster, host, heard, charts, memory)
     found = tuple(claims.judged(look, now, neighbour=wish.neighbour is not None))
     _remove(wish, tenant)
-    return Made(found, str(look.chart("host", "Chart.yaml")["version"]))
+    return Made(found, host_chart.version(look.host_chart))
 
 
 def _tenant(wish: DesiredReport, hosts: Hosts, tenants: Tenants, guard: Guard) -> Kube:
