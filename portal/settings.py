@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from cryptography.fernet import Fernet
 from django.core.management.utils import get_random_secret_key
 
-from portal import env
+from portal import env, mail
 from tenancy.rules import attestation
 
 ENVIRONMENT = env.read()
@@ -178,6 +178,14 @@ ATOLL_HELM = ENVIRONMENT.helm
 ATOLL_GPU_ADVISORIES = ENVIRONMENT.gpu_advisories
 ATOLL_REPORT_EVERY = ENVIRONMENT.report_every
 ATOLL_REPORT_VALID = ENVIRONMENT.report_valid
+
+_mail = mail.server(ENVIRONMENT)
+EMAIL_BACKEND = _mail.backend
+EMAIL_HOST, EMAIL_PORT = _mail.host, _mail.port
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _mail.user, _mail.password
+EMAIL_USE_TLS, EMAIL_USE_SSL = _mail.starttls, _mail.tls
+EMAIL_TIMEOUT = 20
+DEFAULT_FROM_EMAIL = ENVIRONMENT.mail_from
 ATOLL_REHEARSAL_CLOCK = ENVIRONMENT.rehearsal_clock
 ATOLL_LOG_FORMAT = ENVIRONMENT.log_format
 

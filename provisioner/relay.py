@@ -16,7 +16,7 @@ from django.db import DatabaseError, connection
 
 from provisioner import tasks
 from provisioner.celery import app
-from tenancy.actions import access, idempotency, operations, reports, services, work
+from tenancy.actions import access, grants, idempotency, operations, reports, requests, services, work
 from tenancy.enums import ServiceKind, WorkKind
 from tenancy.queries import clock
 from tenancy.queries import work as due_work
@@ -134,6 +134,8 @@ class Relay:
             (10, lambda: services.beat(ServiceKind.RELAY, self._name)),
             (10, lambda: self._bell.ring(tasks.canary)),
             (15, access.sweep),
+            (15, grants.tick),
+            (15, requests.lapse_old),
             (RESYNC, lambda: work.resync(WorkKind.CLUSTER)),
             (RESYNC, lambda: work.resync(WorkKind.HOST)),
             (30, reports.schedule),

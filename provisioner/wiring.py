@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from django.utils import timezone
 
 from provisioner import config
+from provisioner.adapters import mail
 from provisioner.adapters.hosts import RealHosts, RealTenants
 from provisioner.outcomes import Done, LeaseLost, Permanent, Stall, Transient, Wait
 from provisioner.reconcile import (
@@ -42,13 +43,14 @@ from provisioner.reconcile.moving.scope import NodeScope
 from provisioner.reconcile.scope import Scope
 from provisioner.reconcile.watch import Watch
 from tenancy.actions import access as kubeconfigs
-from tenancy.actions import findings, observations, reports, work
+from tenancy.actions import findings, notices, observations, reports, work
 from tenancy.actions import nodes as node_records
 from tenancy.enums import ConditionType, Reason, WorkKind
 from tenancy.queries import access as wishes
 from tenancy.queries import advisories, clusters
 from tenancy.queries import findings as findings_of
 from tenancy.queries import hosts as known_hosts
+from tenancy.queries import mail as letters
 from tenancy.queries import nodes as known_nodes
 from tenancy.queries import reports as known_reports
 from tenancy.rules import attestation
@@ -310,10 +312,22 @@ def _alarm(wish: DesiredReport, failures: str) -> None:
         log.error("ALARM: the isolation of %s is not as claimed: %s", name, failures)
 
 
+def _notice(lease: Lease, held: Holding) -> Outcome:
+    letter = letters.unsent(lease.object_id)
+    if letter is None:
+        return Done()
+    held.check()
+    mail.send(letter.to, letter.subject, letter.body)
+    # A worker that dies in between sends it twice: better than never.
+    notices.sent(letter.uid)
+    return Done()
+
+
 PASSES: Final[dict[WorkKind, Callable[[Lease, Holding], Outcome]]] = {
     WorkKind.CLUSTER: _cluster,
     WorkKind.HOST: _host,
     WorkKind.ACCESS: _access,
     WorkKind.REPORT: _report,
     WorkKind.NODE: _node,
+    WorkKind.NOTICE: _notice,
 }

@@ -52,7 +52,7 @@ def quota(desired: DesiredCluster, effective: EffectiveSpec) -> Object:
         "pods": str(wish.pods + len(control_plane.PODS)),
         **objects(wish.pods),
         **{key: str(n) for key, n in control_plane.SERVICES[desired.host.exposure].items()},
-        **devices.closed(desired.host.facts),
+        **devices.hard(desired.host.facts, desired.devices),
     }
     return {
         "apiVersion": "v1",
@@ -109,11 +109,17 @@ def defaults(desired: DesiredCluster) -> Object:
 
 
 def _counts(scope: Scope, wanted: Object) -> bool:
-    """Whether the quota's controller has taken exactly these keys up."""
+    """Whether the quota's controller has taken these limits up."""
     for _ in range(int(_COUNTS_WITHIN / _STEP)):
         seen = scope.host.kube.get(RESOURCE_QUOTAS, QUOTA, scope.desired.namespace)
         counted = (seen or {}).get("status", {}).get("hard", {})
-        if counted.keys() >= wanted["spec"]["hard"].keys():
+        if _in_force(wanted["spec"]["hard"], counted):
             return True
         scope.pause(_STEP)
     return False
+
+
+def _in_force(wanted: dict[str, str], counted: dict[str, str]) -> bool:
+    """Every key, and devices in exactly these amounts: what was raised or lowered goes by the new number."""
+    exact = [key for key in wanted if "/" in key]
+    return counted.keys() >= wanted.keys() and all(counted[key] == wanted[key] for key in exact)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
-from provisioner.reconcile import labels, sandbox
+from provisioner.reconcile import devices, labels, sandbox
 from provisioner.release import values
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ def of(desired: DesiredCluster, effective: EffectiveSpec) -> dict[str, str]:
         labels.IMAGE_REGISTRIES: _listed(host.allowed_registries) or "*",
         labels.IMAGE_DIGESTS: "required" if host.require_digests else "any",
         labels.PLATFORM_IMAGES: _listed(platform_images(host.image_prefix)),
+        labels.EXTENDED_RESOURCES: _listed(devices.names(desired.devices)),
+        labels.DEVICE_NODES: _listed(devices.models(desired.devices)),
     }
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from django.conf import settings
+from django.db import OperationalError
 
 from tenancy import policy
 from tenancy.actions import allocations, audit, balances, notices
@@ -20,11 +22,14 @@ from tenancy.rules import attestation
 from tenancy.rules import grants as rules
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
     from datetime import date, datetime
     from uuid import UUID
 
     from tenancy.models import GrantRequest, NodePool
     from tenancy.policy import Actor
+
+log = logging.getLogger(__name__)
 
 CLOCK: Final = "clock"
 """Who acts when a day has come."""
@@ -85,19 +90,29 @@ def return_early(*, by: Actor, uid: UUID, reason: str = "") -> Grant:
 def tick() -> None:
     """What the days bring; each grant in a transaction of its own, so that one in trouble stops no other."""
     today = calendar.today()
-    for uid in _uids(ended_at=None, ends_on__lte=today):
-        _with(uid, lambda grant: _end(grant, calendar.now(), CLOCK, ReclaimCause.EXPIRED, ""))
-    for uid in _uids(activated_at=None, ended_at=None, starts_on__lte=today):
-        _with(uid, lambda grant: activate_locked(grant, today))
-    for uid in _uids(ended_at__isnull=False):
-        _with(uid, close)
+    expired = _uids(ended_at=None, ends_on__lte=today)
+    _each(expired, lambda grant: _end(grant, calendar.now(), CLOCK, ReclaimCause.EXPIRED, ""))
+    _each(
+        _uids(activated_at=None, ended_at=None, starts_on__lte=today),
+        lambda grant: activate_locked(grant, today),
+    )
+    _each(_uids(ended_at__isnull=False), close)
     soon = today + timedelta(days=max(rules.REMIND_DAYS))
-    for uid in _uids(ended_at=None, ends_on__lte=soon):
-        _with(uid, lambda grant: _remind(grant, today))
+    _each(_uids(ended_at=None, ends_on__lte=soon), lambda grant: _remind(grant, today))
+
+
+def _each(uids: Iterable[UUID], do: Callable[[Grant], object]) -> None:
+    for uid in uids:
+        try:
+            _with(uid, do)
+        except OperationalError:
+            raise  # the database itself: the others would fare no better
+        except Exception:
+            log.exception("grant %s: its day could not be seen to; tried again", uid)
 
 
 @atomic
-def _with(uid: UUID, do: Any) -> None:  # noqa: ANN401 - any of the steps of a tick
+def _with(uid: UUID, do: Callable[[Grant], object]) -> None:
     seen = Grant.objects.filter(pk=uid).values_list("pool_id", "tenant_id").first()
     if seen is not None:
         balances.lock([seen[0]], seen[1])

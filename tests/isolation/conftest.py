@@ -102,7 +102,8 @@ def namespace(host: Host, name: str) -> dict[str, Any]:
             "tenancy.atoll.internal/image-registries": "docker.io/library,registry.example.com/team,quay.io",
             "tenancy.atoll.internal/image-digests": "any",
             "tenancy.atoll.internal/platform-images": "registry.k8s.io/pause:3.10",
-            "tenancy.atoll.internal/extended-resources": "example.com/granted,nvidia.com/gpu,nvidia.com/mig-1g.10gb,volcano.sh/vgpu-number",
+            "tenancy.atoll.internal/extended-resources": "example.com/granted,example.com/modelled,nvidia.com/gpu,nvidia.com/mig-1g.10gb,volcano.sh/vgpu-number",
+            "tenancy.atoll.internal/device-nodes": "example.com/modelled:example.com/model=X1,example.com/modelled:tier=fast",
             "tenancy.atoll.internal/device-classes": "granted",
         },
     }

@@ -40,6 +40,16 @@ METADATA = [
             pod(meta={"finalizers": ["example.com/stay"]}),
             pod(meta={"annotations": {"example.com/stay": ""}}),
         ),
+        platforms_annotation=(
+            pod(meta={"annotations": {"tenancy.atoll.internal/fence": "9"}}),
+            pod(
+                meta={
+                    "annotations": {
+                        f"tenancy.atoll.internal/{k}": "1" for k in ("checkpoint", "protected", "reclaim")
+                    }
+                }
+            ),
+        ),
         platforms_label=(
             pod(meta={"labels": {"tenancy.atoll.internal/canary": "control"}}),
             pod(meta={"labels": {"tenancy.example.com/canary": "control"}}),

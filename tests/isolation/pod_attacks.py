@@ -7,6 +7,7 @@ from typing import Any
 from tests.isolation.shapes import (
     PODS,
     STATEFULSETS,
+    WEB,
     Attack,
     Request,
     context,
@@ -41,6 +42,15 @@ def _preferred(**where: Any) -> dict[str, Any]:
     return {"preferredDuringSchedulingIgnoredDuringExecution": [weighted]}
 
 
+def _modelled(labels: dict[str, str | None], *, first: bool = False) -> dict[str, Any]:
+    """A pod with a device of which the namespace names the nodes."""
+    device = {"resources": {"limits": {"example.com/modelled": "1"}}}
+    selector = {"nodeSelector": {"example.com/model": "X1", "tier": "fast", GATE: "clean", **labels}}
+    if first:
+        return pod({**selector, "initContainers": [{"name": "first", "image": WEB, **device}]})
+    return pod(selector, container=device)
+
+
 PLACEMENT = pods(
     "placement",
     foreign_runtime_class=(pod({"runtimeClassName": "iso-other"}), pod()),
@@ -60,6 +70,12 @@ PLACEMENT = pods(
         pod({"affinity": {"podAffinity": _preferred()}}),
     ),
     priority=(pod({"priorityClassName": "system-node-critical"}), pod()),
+    devices_of_another_model=(
+        _modelled({"example.com/model": "X2"}),
+        pod({"nodeSelector": {"example.com/model": "X2"}}),
+    ),
+    devices_of_another_model_first=(_modelled({"tier": "slow"}, first=True), _modelled({}, first=True)),
+    devices_of_any_model=(_modelled({"example.com/model": ""}), _modelled({"example.com/model": None})),
 )
 
 

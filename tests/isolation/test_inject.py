@@ -107,6 +107,15 @@ def test_a_pod_with_devices_gets_nodes_without_known_ways_out(settled):
     eventually(lambda: GATE in made(settled, gpu(bare())).spec["nodeSelector"], "gated again")
 
 
+def test_a_pod_with_devices_gets_the_nodes_of_their_model(settled):
+    modelled = {"resources": {"limits": {"example.com/modelled": "1"}}}
+    body = bare()
+    body["spec"]["containers"][0] |= modelled
+    selector = made(settled, body).spec["nodeSelector"]
+    assert (selector["example.com/model"], selector["tier"], selector[GATE]) == ("X1", "fast", "clean")
+    assert "tier" not in made(settled, gpu(bare())).spec["nodeSelector"]
+
+
 def test_what_a_pod_says_itself_stays(settled):
     spec = made(settled, pod({"nodeSelector": {"zone": None, "mine": "too"}, "tolerations": [POOL]})).spec
     assert spec["nodeSelector"] == {"pool": "blue", "zone": "a", "mine": "too"}

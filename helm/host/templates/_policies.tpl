@@ -99,6 +99,18 @@ object.spec.?nodeSelector[?pair.split('=')[0]].orValue('') == pair.split('=')[1]
 {{ include "host.policy.parameter" (list "labels" "user-namespaces" "") }}
 {{- end -}}
 
+{{- /* Node labels that the pod must select for the devices it asks for: "resource:label=value" of the namespace. */ -}}
+{{- define "host.policy.models" -}}
+- name: asked
+  expression: >-
+    (dyn(object.spec.containers) + dyn(object.spec.?initContainers.orValue([]))).map(c,
+    [c.?resources.?limits.orValue({}), c.?resources.?requests.orValue({})]).flatten().map(a, a.map(name, name)).flatten()
+- name: models
+  expression: >-
+    {{ include "host.policy.parameter" (list "annotations" "device-nodes" "") }}.split(',').filter(m, m.contains(':') &&
+    m.split(':')[0] in variables.asked).map(m, m.split(':')[1])
+{{- end -}}
+
 {{- /* Whether a pod of an untrusted tenant asks for devices: extended resources, whatever they are called, or claims. */ -}}
 {{- define "host.policy.gated" -}}
 {{ include "host.policy.parameter" (list "labels" "trust" "untrusted") }} != 'trusted' &&
