@@ -25,6 +25,8 @@ FOR_EVERYBODY: Final = (
 )
 """Kubernetes' own roles that it binds to everybody; they are read, for anybody could write more into them."""
 _EVERYBODY: Final = ("system:serviceaccounts", "system:authenticated", "system:unauthenticated")
+_PLATFORMS: Final = ("atoll-system", "atoll-node-wipe")
+_PUBLIC_NAMESPACE: Final = "kube-public"
 _ALL: Final = "*"
 """In place of a namespace: the accounts of every one."""
 _ABOUT_ONESELF: Final = frozenset(
@@ -75,6 +77,15 @@ def cluster_role_binding(seen: Object, harmless: Collection[str]) -> Foreign:
     if _kept(seen) or not any(map(tenants, seen.get("subjects") or [])) or given.get("name") in harmless:
         return Foreign.LEFT
     return Foreign.TOLD
+
+
+def role_binding_elsewhere(seen: Object) -> Foreign:
+    """The same for one namespace that is no tenant's: those see to their own. What is in kube-public is for all."""
+    namespace = seen["metadata"]["namespace"]
+    own = namespace not in _PLATFORMS and _tenants_namespace(namespace)
+    if own or namespace == _PUBLIC_NAMESPACE or _kept(seen):
+        return Foreign.LEFT
+    return Foreign.TOLD if any(map(tenants, seen.get("subjects") or [])) else Foreign.LEFT
 
 
 def gives_nothing(role: Object) -> bool:

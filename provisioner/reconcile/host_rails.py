@@ -50,7 +50,9 @@ _KEPT: Final = {kind.name: kind for kind in (POLICIES, POLICY_BINDINGS, MUTATION
 _TOLD: Final = {
     kind.name: kind for kind in (MUTATIONS, CLUSTER_ROLES, CLUSTER_ROLE_BINDINGS, ROLES, ROLE_BINDINGS)
 }
-LISTED: Final = frozenset({POLICIES, POLICY_BINDINGS, MUTATIONS, MUTATION_BINDINGS, CLUSTER_ROLE_BINDINGS})
+LISTED: Final = frozenset(
+    {POLICIES, POLICY_BINDINGS, MUTATIONS, MUTATION_BINDINGS, CLUSTER_ROLE_BINDINGS, ROLE_BINDINGS}
+)
 _OWN_RIGHTS: Final = (CLUSTER_ROLES, CLUSTER_ROLE_BINDINGS)
 _OURS: Final = "atoll-provisioner"
 _RENDERED: Final = 3600.0
@@ -121,6 +123,7 @@ def harmless_roles(kube: Kube) -> frozenset[str]:
 def _tell_of_rights_for_tenants(watch: Watch) -> None:
     harmless = harmless_roles(watch.kube)
     watch.clear(CLUSTER_ROLE_BINDINGS, lambda seen: foreign.cluster_role_binding(seen, harmless))
+    watch.clear(ROLE_BINDINGS, foreign.role_binding_elsewhere)
 
 
 def _one(watch: Watch, kind: Kind, body: Object) -> str:

@@ -51,6 +51,7 @@ class Watch:
     """Kinds that are read whole, with one request; others one by one."""
     found: dict[str, Established] = field(default_factory=dict)
     _listed: dict[Kind, dict[str, Object]] = field(default_factory=dict)
+    """By name, with the namespace of what is elsewhere than the place."""
 
     def keep(self, kind: Kind, body: Object) -> Object:
         """The object as it is on the host once it is as wanted; raises ``Transient`` while it is not."""
@@ -99,13 +100,14 @@ class Watch:
 
     def clear(self, kind: Kind, judge: Callable[[Object], Foreign]) -> None:
         """Tells of what is not ours and opens what is closed, and takes away what can only do harm."""
-        for name, seen in list(self._all(kind).items()):
+        for seen in list(self._all(kind).values()):
             what, verdict = self.subject(kind, seen), judge(seen)
             if what in self.found or what in self.known or verdict is Foreign.LEFT:
                 continue
             self._tell_added(kind, seen, TAKEN_AWAY if verdict is Foreign.TAKEN else LOOK_AT_IT)
             if verdict is Foreign.TAKEN:
-                self.kube.delete(kind, name, self.place.namespace, uid=seen["metadata"]["uid"])
+                metadata = seen["metadata"]
+                self.kube.delete(kind, metadata["name"], self.place.namespace, uid=metadata["uid"])
                 self._listed.pop(kind, None)
         amiss = {
             self.subject(kind, seen) for seen in self._all(kind).values() if judge(seen) is not Foreign.LEFT
@@ -117,25 +119,26 @@ class Watch:
 
     def look(self, kind: Kind, body: Object) -> Object | None:
         """From this pass's one list of the kind, or by itself for what is of the whole host."""
-        name = body["metadata"]["name"]
         if kind in self.lists or kind in self._listed:
-            return self._all(kind).get(name)
-        return self.kube.get(kind, name, body["metadata"].get("namespace", ""))
+            return self._all(kind).get(self._name(body))
+        return self.kube.get(kind, body["metadata"]["name"], body["metadata"].get("namespace", ""))
 
     def seed(self, kind: Kind, seen: list[Object]) -> None:
         """What the pass has read of a kind already."""
-        self._listed.setdefault(kind, {}).update({one["metadata"]["name"]: one for one in seen})
+        self._listed.setdefault(kind, {}).update({self._name(one): one for one in seen})
 
     def subject(self, kind: Kind, body: Object) -> str:
         """As findings name it; with the namespace for what is elsewhere than the place."""
+        return f"{kind.name} {self._name(body)}"
+
+    def _name(self, body: Object) -> str:
         name, namespace = body["metadata"]["name"], body["metadata"].get("namespace", "")
-        elsewhere = namespace and namespace != self.place.namespace
-        return f"{kind.name} {namespace}/{name}" if elsewhere else f"{kind.name} {name}"
+        return f"{namespace}/{name}" if namespace and namespace != self.place.namespace else str(name)
 
     def _all(self, kind: Kind) -> dict[str, Object]:
         if kind not in self._listed:
             found = self.kube.find(kind, self.place.namespace)
-            self._listed[kind] = {one["metadata"]["name"]: one for one in found}
+            self._listed[kind] = {self._name(one): one for one in found}
         return self._listed[kind]
 
     def _drift(

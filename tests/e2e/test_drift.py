@@ -45,7 +45,7 @@ EDITED = {
     },
 }
 BINDING = "validatingadmissionpolicybinding/atoll-hardening"
-EVERYBODY = "ClusterRoleBinding everybody"
+EVERYBODY, ELSEWHERE = "ClusterRoleBinding everybody", "RoleBinding default/elsewhere"
 AN_ADMINS = [
     "clusterrole/atoll-syncer",
     "clusterrole/atoll-tenant-manager",
@@ -105,6 +105,8 @@ def taken_away(stack, mallory, namespace):
     account = f"--serviceaccount={namespace}:vc-cluster"
     mallory("-n", namespace, "create", "rolebinding", "more", "--clusterrole=admin", account)
     patch(mallory, BINDING, {"spec": {"validationActions": ["Audit"]}})
+    mallory("create", "clusterrolebinding", "everybody", "--clusterrole=view", "--group=system:authenticated")
+    mallory("-n", "default", "create", "rolebinding", "elsewhere", "--clusterrole=view", account)
     return {**before, **change_what_is_an_admins(stack, mallory)}
 
 
@@ -116,7 +118,6 @@ def change_what_is_an_admins(stack, mallory):
     patch(mallory, manager, {"rules": [*before[manager]["rules"], more]})
     never = {"name": "never", "expression": "false"}
     patch(mallory, fence, {"spec": {"matchConditions": [*before[fence]["spec"]["matchConditions"], never]}})
-    mallory("create", "clusterrolebinding", "everybody", "--clusterrole=view", "--group=system:authenticated")
     return before
 
 
@@ -126,8 +127,9 @@ def edited(stack, mallory, namespace, taken_away, findings):
     for one in [*OF_CLUSTER, *OF_HOST]:
         told(findings, subject(one))
     # Told and left alone; an admin deletes it.
-    wait_for("the right for everybody is told", lambda: findings(EVERYBODY), NOTICED)
+    wait_for("rights on the host are told", lambda: findings(EVERYBODY) and findings(ELSEWHERE), NOTICED)
     mallory("delete", "clusterrolebinding", "everybody")
+    mallory("-n", "default", "delete", "rolebinding", "elsewhere")
     for one, change in EDITED.items():
         patch(mallory, one, change, "-n", namespace)
     mallory("label", "ns", namespace, "pod-security.kubernetes.io/enforce=privileged", "--overwrite")
@@ -207,8 +209,9 @@ def test_what_only_an_admin_may_write_is_put_back_with_an_admins_rights(
     assert (now.get("spec"), now.get("rules")) == (taken_away[one].get("spec"), taken_away[one].get("rules"))
 
 
-def test_rights_on_the_host_for_everybody_are_told(edited, findings):
-    assert told(findings, EVERYBODY)["kind"] == "guard-rail-added"
+@pytest.mark.parametrize("what", [EVERYBODY, ELSEWHERE])
+def test_rights_on_the_host_for_tenants_or_everybody_are_told(edited, findings, what):
+    assert told(findings, what)["kind"] == "guard-rail-added"
 
 
 def test_a_team_reads_what_was_done_to_its_cluster(demo, edited, findings):

@@ -107,6 +107,15 @@ def bind_on_the_host(*subjects, role="view", **labels):
     return lambda team: team.world.host.put(CLUSTER_ROLE_BINDINGS, body)
 
 
+def bind_elsewhere(team):
+    body = {
+        "metadata": {"name": "more", "namespace": "kube-system"},
+        "roleRef": {"kind": "Role", "name": "any"},
+        "subjects": [account(NS)],
+    }
+    team.world.host.put(ROLE_BINDINGS, body)
+
+
 def account(namespace):
     return {"kind": "ServiceAccount", "name": "vc-cluster", "namespace": namespace}
 
@@ -194,6 +203,7 @@ BROKEN = [
     (bind_on_the_host(group(f"system:serviceaccounts:{NS}")), "syncer-role"),
     (bind_on_the_host(group("system:authenticated")), "syncer-role"),
     (bind_on_the_host({"kind": "User", "name": f"system:serviceaccount:{NS}:vc-cluster"}), "syncer-role"),
+    (bind_elsewhere, "syncer-role"),
     (widen_role, "syncer-role"),
     (bind_another, "syncer-role"),
     (share_role, "syncer-role"),

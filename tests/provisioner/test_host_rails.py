@@ -13,6 +13,7 @@ from provisioner.ports import (
     MUTATIONS,
     POLICIES,
     POLICY_BINDINGS,
+    ROLE_BINDINGS,
     Act,
     Host,
     Refused,
@@ -252,6 +253,31 @@ def test_rights_of_others_and_what_gives_nothing_are_nobodys_business(keeper, ro
     keeper.store.put(CLUSTER_ROLE_BINDINGS, binding("theirs", role, subject, **metadata))
     assert keeper.look() == ""
     assert keeper.findings.told == []
+
+
+@pytest.mark.parametrize(
+    ("namespace", "subject", "told"),
+    [
+        ("kube-system", account("atoll-demo-first-0a0b0c0d"), True),
+        ("atoll-node-wipe", account("atoll-demo-first-0a0b0c0d"), True),
+        ("atoll-system", group("system:authenticated"), True),
+        ("default", group("system:serviceaccounts:atoll-demo-first-0a0b0c0d"), True),
+        ("default", account("default", "robot"), False),
+        ("kube-public", {"kind": "User", "name": "system:anonymous"}, False),
+        # A tenant's namespace is looked after by its cluster's own pass.
+        ("atoll-demo-first-0a0b0c0d", account("atoll-demo-first-0a0b0c0d"), False),
+    ],
+)
+def test_rights_in_other_namespaces_for_tenants_are_told_and_left(keeper, namespace, subject, told):
+    body = {**binding("more", "view", subject, namespace=namespace), "kind": "RoleBinding"}
+    keeper.store.put(ROLE_BINDINGS, body)
+    for _ in range(2):
+        assert keeper.look() == ""
+    assert [d.subject for d in keeper.findings.told] == ([f"RoleBinding {namespace}/more"] if told else [])
+    assert keeper.store.seen(ROLE_BINDINGS, "more", namespace) is not None
+    keeper.store.drop(ROLE_BINDINGS, "more", namespace)
+    keeper.look()
+    assert keeper.findings.open == {}
 
 
 @pytest.mark.parametrize(

@@ -109,16 +109,26 @@ def syncer_role(look: Look) -> str:
     faults += _amiss(ROLE_BINDINGS, syncer_binding(look.desired), bound.get(SYNCER_BINDING))
     faults += _rights_on_the_host(look)
     violated_if(faults)
-    return f"{len(role['rules'])} rules as in the chart; bindings {', '.join(sorted(bound))}, none of the whole host"
+    return f"{len(role['rules'])} rules as in the chart; bindings {', '.join(sorted(bound))}, none elsewhere"
 
 
 def _rights_on_the_host(look: Look) -> list[str]:
     harmless = host_rails.harmless_roles(look.host)
-    return [
-        f"ClusterRoleBinding {one['metadata']['name']} gives the namespace's accounts {one['roleRef']['name']}"
+    wide = [
+        one
         for one in look.host.find(CLUSTER_ROLE_BINDINGS)
         if foreign.cluster_role_binding(one, harmless) is not Foreign.LEFT
-        and any(foreign.reaches(subject, look.namespace) for subject in one["subjects"])
+    ]
+    elsewhere = [
+        one
+        for one in look.host.find(ROLE_BINDINGS)
+        if foreign.role_binding_elsewhere(one) is not Foreign.LEFT
+    ]
+    return [
+        f"{one['metadata'].get('namespace') or 'the whole host'}: binding {one['metadata']['name']} gives the"
+        f" namespace's accounts {one['roleRef']['name']}"
+        for one in (*wide, *elsewhere)
+        if any(foreign.reaches(subject, look.namespace) for subject in one["subjects"])
     ]
 
 
