@@ -53,7 +53,7 @@ def _keep(asked: argparse.Namespace) -> int:
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: stop.set())
-    atoll.amiss(asked.name)  # a wrong token or name is told at once
+    atoll.check(asked.name)  # a wrong token or name is told at once
     say(f"host {asked.name}: kept as helm/host of this checkout says, with {kubeconfig}")
     keeping.Keeper(atoll, admin, asked.name, None, stop).run()
     return 0

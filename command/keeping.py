@@ -46,6 +46,11 @@ class Atoll:
             if not one["namespace"] and one["kind"] in _OURS
         }
 
+    def check(self, host_name: str) -> None:
+        """Raises CommandError where Atoll has no such host, or does not tell us."""
+        self._get(f"/hosts/{host_name}", {})
+        self.amiss(host_name)
+
     def _get(self, path: str, asked: dict[str, Any]) -> dict[str, Any]:
         try:
             headers = {"Authorization": f"Bearer {self.token.read_text().strip()}"}
@@ -53,9 +58,12 @@ class Atoll:
         except (OSError, httpx.HTTPError) as error:
             raise CommandError(f"Atoll at {self.url} cannot be asked what is amiss: {error}") from error
         if not answer.is_success:
-            code = answer.status_code
+            if answer.status_code == httpx.codes.NOT_FOUND:
+                raise CommandError(
+                    f"Atoll at {self.url} has no {path.strip('/')}: ./atoll host add registers one"
+                )
             raise CommandError(
-                f"Atoll at {self.url} does not tell what is amiss (status {code} for {path}):"
+                f"Atoll at {self.url} does not tell what is amiss (status {answer.status_code} for {path}):"
                 f" the token in {self.token} must be an auditor's or an admin's"
             )
         return dict(answer.json())

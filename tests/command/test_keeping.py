@@ -85,6 +85,12 @@ def test_an_atoll_that_does_not_tell_is_a_fault_with_the_fix(portal, atoll, stat
         atoll.amiss("lab")
 
 
+def test_a_host_that_atoll_does_not_know_is_named(portal, atoll):
+    portal.status = 404
+    with pytest.raises(CommandError, match="has no hosts/prod"):
+        atoll.check("prod")
+
+
 def test_where_all_is_well_nothing_is_written(keeper):
     keeper.look()
     assert keeper.restored == []
