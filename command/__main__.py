@@ -20,6 +20,7 @@ MODULES: Final = {
     "admin": "command.admin",
     "host": "command.hosts",
     "attest": "command.attest",
+    "audit": "command.audit",
     "test": "command.testing",
     "bench": "command.bench.create",
 }

@@ -7,6 +7,8 @@ import os
 from pathlib import Path
 from typing import Final
 
+from command import audit_verify
+
 DEFAULT_PORT: Final = 8000
 EXPOSURES: Final = ("clusterIP", "loadBalancer", "nodePort")
 EPILOG: Final = """\
@@ -37,6 +39,7 @@ def _parser() -> argparse.ArgumentParser:
     _lab(commands)
     _administration(commands)
     _attestation(commands)
+    _audit(commands)
     _development(commands)
     return parser
 
@@ -106,6 +109,18 @@ def _attestation(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     verify.add_argument(
         "--keys", type=Path, required=True, help="the published keys: GET /api/v1/attestation/keys"
     )
+
+
+def _audit(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    verbs = commands.add_parser("audit", help="the audit log").add_subparsers(
+        dest="verb", required=True, metavar="VERB"
+    )
+    export = verbs.add_parser("export", help="write it to standard output, up to its signed head")
+    export.add_argument("--from", dest="first", type=_count, default=1, metavar="ROW", help="(default: 1)")
+    verify = verbs.add_parser(
+        "verify", help="check an export offline; status 0 sound, 1 tampered with, 2 unreadable"
+    )
+    audit_verify.options(verify)
 
 
 def _development(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

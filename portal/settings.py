@@ -130,6 +130,7 @@ SPECTACULAR_SETTINGS = {
         name: f"tenancy.enums.{name}"
         for name in (
             "ActorSource",
+            "ChainFault",
             "ConditionStatus",
             "ConditionType",
             "Exposure",
@@ -177,6 +178,7 @@ ATOLL_BROKER_URL = ENVIRONMENT.broker_url or f"redis+socket://{ATOLL_HOME}/run/r
 ATOLL_HELM = ENVIRONMENT.helm
 ATOLL_GPU_ADVISORIES = ENVIRONMENT.gpu_advisories
 ATOLL_REPORT_EVERY = ENVIRONMENT.report_every
+ATOLL_AUDIT_HEADS = ENVIRONMENT.audit_heads or ATOLL_HOME / "audit"
 ATOLL_REPORT_VALID = ENVIRONMENT.report_valid
 
 _mail = mail.server(ENVIRONMENT)

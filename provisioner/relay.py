@@ -12,11 +12,13 @@ import socket
 import time
 from typing import TYPE_CHECKING, Any, Final
 
+from django.conf import settings
 from django.db import DatabaseError, connection
 
 from provisioner import tasks
 from provisioner.celery import app
-from tenancy.actions import access, grants, idempotency, operations, reports, requests, services, work
+from provisioner.custody import Custody
+from tenancy.actions import access, audit, grants, idempotency, operations, reports, requests, services, work
 from tenancy.enums import ServiceKind, WorkKind
 from tenancy.queries import clock
 from tenancy.queries import work as due_work
@@ -105,6 +107,7 @@ class Relay:
 
     def __init__(self, bell: Bell, clock: Callable[[], float] = time.monotonic) -> None:
         self._bell = bell
+        self._custody = Custody(settings.ATOLL_AUDIT_HEADS, clock)
         self._name = socket.gethostname()
         self._database_away = False
         self._regular = tuple(Regular(seconds, do, clock) for seconds, do in self._duties())
@@ -140,6 +143,9 @@ class Relay:
             (RESYNC, lambda: work.resync(WorkKind.HOST)),
             (30, reports.schedule),
             (RESYNC, lambda: work.resync(WorkKind.NODE)),
+            (10, self._custody.keep),
+            (1, self._custody.inspect),
+            (15, audit.tell_denials),
             (3600, operations.sweep),
             (3600, idempotency.sweep),
         )

@@ -53,6 +53,12 @@ def _turn(item):
 
 
 @pytest.fixture(autouse=True)
+def _own_heads(settings, tmp_path):
+    """Signed heads of one test's database would contradict the next one's."""
+    settings.ATOLL_AUDIT_HEADS = tmp_path / "audit"
+
+
+@pytest.fixture(autouse=True)
 def _fast_passwords(settings):
     """PBKDF2 is slow on purpose; tests of passwords do not test that."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

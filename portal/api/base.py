@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from tenancy.policy import Actor
 
 P = ParamSpec("P")
+OPERATION_ID = "operation_id"
+"""Attribute of a handler: what audit rows call it."""
 RETRY_AFTER = "2"
 """Seconds until an asynchronous change deserves another look."""
 
@@ -157,6 +159,7 @@ class Operation:
                 return answer
             return _unraced(partial(handler, view, request, *args, **kwargs))
 
+        setattr(run, OPERATION_ID, self.name)
         return run  # type: ignore[return-value] # the same signature, but for a name
 
 

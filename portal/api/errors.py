@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from django.db import IntegrityError, OperationalError
 from django.http import Http404
@@ -12,12 +12,16 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
+from portal import denials
 from tenancy import errors as domain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from rest_framework.request import Request
+    from rest_framework.views import APIView
+
+    from tenancy.policy import Actor
 
 log = logging.getLogger(__name__)
 
@@ -100,6 +104,8 @@ def handle(error: Exception, context: dict[str, Any]) -> Response:
     set_rollback()
     match error:
         case domain.DomainError():
+            if isinstance(error, domain.NotAllowed):
+                _write_down(error, context["view"], context["request"])
             return _domain(error)
         case Http404():
             return problem(404, "there is nothing at this address")
@@ -113,6 +119,12 @@ def handle(error: Exception, context: dict[str, Any]) -> Response:
             return _domain(domain.Conflict("somebody else was first: read again, then decide"))
         case _:
             return _unexpected(error, context["request"])
+
+
+def _write_down(error: domain.NotAllowed, view: APIView, request: Request) -> None:
+    actor, method = cast("Actor", request.auth).name, str(request.method)
+    attempted = getattr(getattr(view, method.lower(), None), "operation_id", view.get_view_name())
+    denials.note(error, actor=actor, method=method, attempted=attempted, path=request.path.rstrip("/"))
 
 
 def _domain(error: domain.DomainError) -> Response:

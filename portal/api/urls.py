@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from django.urls import URLPattern, path
 
 from portal.api.views import (
+    audit,
     clusters,
     findings,
     gpu,
@@ -41,7 +42,7 @@ _RESOURCES: dict[str, type[Resource]] = {
     f"{_TENANT}/members/<str:username>": tenants.OneMember,
     f"{_TENANT}/offers": offers.TenantOffers,
     f"{_TENANT}/pools": pools.TenantPools,
-    f"{_TENANT}/audit": operations.TenantAudit,
+    f"{_TENANT}/audit": audit.TenantAudit,
     f"{_TENANT}/clusters": clusters.Clusters,
     _CLUSTER: clusters.OneCluster,
     f"{_CLUSTER}/ready": ready.ClusterReady,
@@ -67,7 +68,9 @@ _RESOURCES: dict[str, type[Resource]] = {
     f"{_HOST}/nodes/<str:name>": nodes.OneNode,
     f"{_HOST}/nodes/<str:name>/move": nodes.MoveNode,
     f"{_HOST}/nodes/<str:name>/moves": nodes.NodeMoves,
-    "audit": operations.PlatformAudit,
+    "audit": audit.PlatformAudit,
+    "audit/head": audit.AuditHead,
+    "audit/export": audit.AuditExport,
     "openapi.json": health.OpenApi,
 }
 

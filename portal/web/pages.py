@@ -11,6 +11,7 @@ from django.shortcuts import render
 from django.utils.http import urlencode
 from django.views.decorators.cache import never_cache
 
+from portal import denials
 from tenancy.errors import DomainError, NotAllowed, NotFound
 from tenancy.policy import Actor
 
@@ -39,6 +40,9 @@ def page(
             return to_sign_in(request)
         try:
             return view(request, Actor(request.user), *args, **kwargs)
+        except NotAllowed as error:
+            _write_down(error, request, request.user.username)
+            return refused(request, error)
         except DomainError as error:
             return refused(request, error)
 
@@ -78,6 +82,12 @@ def attempt(form: DomainForm, action: Callable[[], T]) -> T | None:
 def status_of(form: DomainForm) -> int:
     """422 for a form that comes back with faults."""
     return 422 if form.is_bound and form.errors else 200
+
+
+def _write_down(error: NotAllowed, request: HttpRequest, actor: str) -> None:
+    place = request.resolver_match
+    attempted = f"page {place.url_name}" if place else "page"
+    denials.note(error, actor=actor, method=str(request.method), attempted=attempted, path=request.path)
 
 
 def _page_of(error: DomainError) -> tuple[str, int]:

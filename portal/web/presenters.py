@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 _GI: Final = Decimal(1024**3)
 _MI: Final = Decimal(1024**2)
+_FACT_MOST: Final = 200
+"""Characters of a fact in a list."""
 
 
 @dataclass(frozen=True)
@@ -136,9 +138,26 @@ def operation_badge(operation: Operation) -> Badge:
 def event(row: AuditEvent) -> str:
     """What somebody did, in words, with what matters of its facts."""
     said = words.EVENTS.get(row.action, row.action)
-    changed = ", ".join(str(path).removeprefix("spec.") for path in row.facts.get("changed", []))
+    paths = row.facts.get("changes") or row.facts.get(
+        "changed", []
+    )  # rows of earlier releases name paths only
+    changed = ", ".join(str(path).removeprefix("spec.") for path in paths)
     lifetime = f" for {row.facts['lifetime'] // 60} minutes" if "lifetime" in row.facts else ""
     return f"{said}{lifetime}" + (f": {changed}" if changed else "")
+
+
+def audit_lines(row: AuditEvent) -> list[str]:
+    """The facts of a row, each as "name: value"; a change as "name: before → after"."""
+    facts = dict(row.facts)
+    changes = facts.pop("changes", None)
+    told = [f"{path}: {_short(c.get('from'))} → {_short(c.get('to'))}" for path, c in (changes or {}).items()]
+    return told + [f"{name}: {_short(value)}" for name, value in facts.items() if value not in ("", None)]
+
+
+def _short(value: Any) -> str:  # noqa: ANN401 - JSON
+    """A fact on one line; the whole of it is in the API."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return f"{text[:_FACT_MOST]}…" if len(text) > _FACT_MOST else text
 
 
 def finding_title(row: Finding) -> str:

@@ -7,6 +7,7 @@ from django.urls import path
 
 from portal.web.views import (
     access,
+    audit,
     clusters,
     findings,
     hosts,
@@ -48,5 +49,8 @@ urlpatterns = [
     path("hosts/<str:host>/pools/live", pools.live, name="pools-live"),
     path("hosts/<str:host>/pools/<str:name>/remove", pools.remove, name="pool-remove"),
     path("hosts/<str:host>/nodes/<str:node>/move", pools.move, name="node-move"),
+    path("tenants/<str:tenant>/audit", audit.of_tenant, name="tenant-audit"),
+    path("audit", audit.index, name="audit"),
+    path("audit/export", audit.export, name="audit-export"),
     path("findings", findings.index, name="findings"),
 ]

@@ -68,7 +68,7 @@ def request(*, by: Actor, tenant_name: str, name: str, lifetime: int = DEFAULT) 
         lifetime=lifetime,
         wanted_until=timezone.now() + HELD_FOR,
     )
-    _note(by.name, "kubeconfig.request", cluster, role=row.role, lifetime=lifetime)
+    _note(by.name, "kubeconfig.request", cluster, role=row.role, lifetime=lifetime, uid=row.uid)
     work.request(WorkKind.ACCESS, row.uid)
     return row
 
@@ -91,7 +91,8 @@ def collect(*, by: Actor, uid: UUID) -> Collected:
         return Collected(AccessState.PENDING)
     text = sealing.unseal(settings.SEALING_KEYS, row.sealed)
     AccessRequest.objects.filter(pk=row.pk).update(state=AccessState.COLLECTED, sealed="")
-    _note(by.name, "kubeconfig.collect", row.cluster, role=row.role)
+    expires = row.credential_expires_at
+    _note(by.name, "kubeconfig.collect", row.cluster, role=row.role, expires=expires, uid=row.uid)
     return Collected(AccessState.READY, text, row.credential_expires_at)
 
 

@@ -13,6 +13,7 @@ from tenancy.models import AuditDenial
 from tenancy.rules import chain
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
 DENIED: Final = "denied"
@@ -26,6 +27,15 @@ def note(*, actor: str, action: str, target: str, tenant: str = "", **facts: Any
     """Adds a row, written when the outermost unit ends; refuses to run outside one."""
     event = chain.Event(timezone.now(), actor, action, tenant, target, chain.plain(facts))
     unit.collect(event)
+
+
+def changes(before: Mapping[str, object], after: Mapping[str, object]) -> dict[str, Any]:
+    """What differs, each with its value before and after, as a fact."""
+    return {
+        key: {"from": before.get(key), "to": value}
+        for key, value in after.items()
+        if chain.plain(before.get(key)) != chain.plain(value)
+    }
 
 
 def denied(*, actor: str, action: str, target: str, tenant: str = "", reason: str) -> None:

@@ -190,7 +190,7 @@ def _create(by: Actor, tenant: Tenant, name: str, spec_text: str, spec: ClusterS
     )
     _begin_conditions(cluster)
     operation = operations.open_(cluster, OperationKind.CREATE, by.name)
-    result = _wished(by, "cluster.create", cluster, operation, host=host.name)
+    result = _wished(by, "cluster.create", cluster, operation, host=host.name, spec=json.loads(spec_text))
     return PutResult(result.cluster, operation, created=True, changed=True)
 
 
@@ -203,8 +203,9 @@ def _change(by: Actor, cluster: VirtualCluster, spec_text: str) -> PutResult:
     cluster.save(update_fields=["spec_text", "generation", "phase", "pool"])
     kind = OperationKind.UPDATE if cluster.first_ready_at else OperationKind.CREATE
     operation = operations.open_(cluster, kind, by.name)
-    paths = [path for path, _, _ in _differences(before, json.loads(spec_text))]
-    return _wished(by, "cluster.update", cluster, operation, changed=paths)
+    found = _differences(before, json.loads(spec_text))
+    changes = {path: {"from": old, "to": new} for path, old, new in found}
+    return _wished(by, "cluster.update", cluster, operation, changes=changes)
 
 
 def _wished(

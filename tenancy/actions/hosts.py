@@ -64,7 +64,9 @@ def put(*, by: Actor, name: str, registration: HostRegistration) -> tuple[HostCl
         name=name, defaults=values, create_defaults={**values, "created_by": by.name}
     )
     work.request(WorkKind.HOST, host.uid)
-    audit.note(actor=by.name, action="host.put", target=f"host/{name}", exposure=host.exposure)
+    before = {key: getattr(old, key) for key in values} if old is not None else {}
+    changes = audit.changes(before, values)
+    audit.note(actor=by.name, action="host.put", target=f"host/{name}", created=created, changes=changes)
     return host, created
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
+from django.conf import settings
+from django.utils import timezone
+
 from tenancy.errors import Unavailable
 from tenancy.models import AuditEvent, AuditHead
 from tenancy.rules import chain
@@ -13,7 +16,7 @@ from tenancy.rules.chain import Head
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tenancy.rules.chain import Event
+    from tenancy.rules.chain import Event, Fault
 
 ONLY: Final = 1
 """The key of the one head."""
@@ -46,3 +49,35 @@ def _locked() -> Head:
 
 def _columns(event: Event) -> dict[str, Any]:
     return {name: getattr(event, name) for name in ("at", "actor", "action", "tenant", "target", "facts")}
+
+
+def sign() -> str:
+    """The signed head, made anew if the chain has grown; empty before the first row.
+
+    A chain that became shorter keeps the signature it had, which contradicts it.
+    """
+    head = AuditHead.objects.first()
+    if head is None or not head.sequence or head.signed_sequence >= head.sequence:
+        return head.signed if head else ""
+    now = timezone.now()
+    envelope = chain.sign(settings.SIGNING_KEYS, Head(head.sequence, head.digest), now)
+    newer = AuditHead.objects.filter(pk=ONLY, signed_sequence__lt=head.sequence)
+    newer.update(signed=envelope, signed_sequence=head.sequence, signed_at=now)
+    return envelope
+
+
+def record(faults: Sequence[Fault], checked: Head | None) -> bool:
+    """Keeps what is wrong with the chain, None for nothing new of a whole walk; whether it was broken before.
+
+    What a kept head contradicts stays until a whole walk found nothing.
+    """
+    before = AuditHead.objects.first()
+    if before is None:
+        return False
+    values: dict[str, Any] = {}
+    if faults or checked:
+        values["faults"] = [asdict(fault) for fault in faults]
+    if checked:
+        values |= {"checked_sequence": checked.sequence, "checked_at": timezone.now()}
+    AuditHead.objects.filter(pk=ONLY).update(**values)
+    return bool(before.faults)

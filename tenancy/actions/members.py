@@ -33,7 +33,7 @@ def put(*, by: Actor, tenant: str, username: str, role: Role) -> tuple[Membershi
     if old is not None and role is not Role.OWNER:
         _keep_an_owner(found, old, by)
     member, created = Membership.objects.update_or_create(tenant=found, user=user, defaults={"role": role})
-    _note(by, "member.put", found, username, role=role.value)
+    _note(by, "member.put", found, username, role=role.value, before=old.role if old else None)
     return member, created
 
 
@@ -48,7 +48,7 @@ def remove(*, by: Actor, tenant: str, username: str) -> None:
         raise NotFound(msg)
     _keep_an_owner(found, member, by)
     member.delete()
-    _note(by, "member.remove", found, username)
+    _note(by, "member.remove", found, username, role=member.role)
 
 
 def _keep_an_owner(tenant: Tenant, member: Membership, by: Actor) -> None:
@@ -58,6 +58,6 @@ def _keep_an_owner(tenant: Tenant, member: Membership, by: Actor) -> None:
         raise Conflict(msg)
 
 
-def _note(by: Actor, action: str, tenant: Tenant, username: str, **facts: str) -> None:
+def _note(by: Actor, action: str, tenant: Tenant, username: str, **facts: object) -> None:
     target = f"member/{tenant.name}/{username}"
     audit.note(actor=by.name, action=action, tenant=tenant.name, target=target, **facts)

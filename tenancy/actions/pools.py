@@ -47,7 +47,7 @@ def put(*, by: Actor, host_name: str, name: str, wish: PoolWish) -> tuple[NodePo
     values = {**_plain(wish), "tenant": tenant}
     if old is None:
         made = NodePool.objects.create(host=host, name=name, created_by=by.name, **values)
-        _note(by, "pool.create", host, made)
+        _note(by, "pool.create", host, made, spec=_plain(wish))
         return made, True
     changed = {key: value for key, value in values.items() if getattr(old, key) != value}
     if changed:
@@ -73,12 +73,13 @@ def delete(*, by: Actor, host_name: str, name: str) -> None:
 def _change(by: Actor, pool: NodePool, changed: dict[str, object]) -> None:
     """A pool that changes hands is refused while it carries clusters; else each node is moved within it."""
     before = pool.tenant
+    told = audit.changes(_told({key: getattr(pool, key) for key in changed}), _told(changed))
     if "tenant" in changed:
         _refuse_used(pool, "given to another tenant")
     for key, value in changed.items():
         setattr(pool, key, value)
     pool.save(update_fields=list(changed))
-    _note(by, "pool.update", pool.host, pool, changed=sorted(changed))
+    _note(by, "pool.update", pool.host, pool, changes=told)
     for node in pool.nodes.select_related("host").all():
         if "tenant" in changed:
             cause = f"pool {pool.name} went from {_named(before)} to {_named(pool.tenant)}"
@@ -121,6 +122,11 @@ def _plain(wish: PoolWish) -> dict[str, object]:
         "sandboxes": [sandbox.value for sandbox in wish.sandboxes],
         "accelerators": list(wish.accelerators),
     }
+
+
+def _told(values: dict[str, object]) -> dict[str, object]:
+    """As audit rows have it: a tenant by its name."""
+    return {key: value.name if isinstance(value, Tenant) else value for key, value in values.items()}
 
 
 def _named(tenant: Tenant | None) -> str:

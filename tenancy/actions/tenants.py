@@ -28,7 +28,7 @@ def create(*, by: Actor, name: str, display_name: str = "", trust: Trust = Trust
         msg = f"tenant {name!r} exists already: choose another name"
         raise AlreadyExists(msg)
     tenant = Tenant.objects.create(name=name, display_name=display_name, trust=trust, created_by=by.name)
-    _note(by, "tenant.create", tenant, trust=trust.value)
+    _note(by, "tenant.create", tenant, uid=str(tenant.uid), trust=trust.value, display_name=display_name)
     return tenant
 
 
@@ -49,11 +49,12 @@ def update(
         key: value for key, value in given.items() if value is not None and value != getattr(tenant, key)
     }
     if changes:
+        told = audit.changes({key: getattr(tenant, key) for key in changes}, changes)
         Tenant.objects.filter(pk=tenant.pk).update(**changes)
         tenant.refresh_from_db()
         if "trust" in changes:  # the host's policies go by it
             work.request_all(WorkKind.CLUSTER, tenant.clusters.values_list("uid", flat=True))
-        _note(by, "tenant.update", tenant, **changes)
+        _note(by, "tenant.update", tenant, changes=told)
     return tenant
 
 
@@ -70,7 +71,7 @@ def delete(*, by: Actor, name: str) -> None:
     if held:
         msg = f"tenant {name!r} still has node pools ({', '.join(held)}): take them from it first, so that they are wiped"
         raise Conflict(msg)
-    _note(by, "tenant.delete", tenant)
+    _note(by, "tenant.delete", tenant, uid=str(tenant.uid))
     tenant.delete()
 
 

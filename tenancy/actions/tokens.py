@@ -52,7 +52,7 @@ def create(
         read_only=read_only,
         expires_at=expires_at,
     )
-    _note(by, "token.create", token, read_only=read_only)
+    _note(by, "token.create", token, name=name, read_only=read_only, expires=expires_at)
     return token, raw
 
 
@@ -67,7 +67,7 @@ def revoke(*, by: Actor, uid: UUID) -> None:
         msg = f"there is no token {uid} of yours"
         raise NotFound(msg)
     ApiToken.objects.filter(pk=token.pk).update(revoked_at=timezone.now())
-    _note(by, "token.revoke", token)
+    _note(by, "token.revoke", token, name=token.name)
 
 
 def note_use(token: ApiToken) -> None:
@@ -90,4 +90,5 @@ def _refuse_widening(by: Actor, tenant: str | None, *, read_only: bool) -> None:
 
 def _note(by: Actor, action: str, token: ApiToken, **facts: object) -> None:
     tenant = token.tenant.name if token.tenant else ""
+    facts |= {"uid": token.uid, "owner": token.user.username}
     audit.note(actor=by.name, action=action, tenant=tenant, target=f"token/{token.prefix}", **facts)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from django.conf import settings
+
 from tenancy import policy
 from tenancy.enums import Permission
 from tenancy.models import AuditEvent, AuditHead
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 
     from tenancy.models import Tenant, VirtualCluster
     from tenancy.policy import Actor
-    from tenancy.rules.chain import Fault, Row
+    from tenancy.rules.chain import Fault, Head, Row
 
 BATCH = 1000
 
@@ -41,12 +43,24 @@ def head() -> AuditHead:
     return AuditHead.objects.first() or start
 
 
-def rows(after: int | None, most: int = BATCH) -> list[Row]:
-    """The next rows behind a number, or from the very beginning."""
+def rows(after: int | None, most: int = BATCH, *, last: int | None = None) -> list[Row]:
+    """The next rows behind a number, or from the very beginning; up to ``last``."""
     found = AuditEvent.objects.order_by("sequence")
     if after is not None:
         found = found.filter(sequence__gt=after)
+    if last is not None:
+        found = found.filter(sequence__lte=last)
     return [to_row(event) for event in found[:most]]
+
+
+def digest_at(sequence: int) -> str:
+    """The fingerprint that a row has now; empty where there is none of this number."""
+    return AuditEvent.objects.filter(sequence=sequence).values_list("digest", flat=True).first() or ""
+
+
+def read_head(envelope: str) -> Head | None:
+    """A head that we signed; None for anything else."""
+    return chain.read_head(settings.SIGNING_KEYS, envelope)
 
 
 def faults() -> list[Fault]:

@@ -94,7 +94,9 @@ def test_a_pool_is_made_changed_and_left_alone(admin, host, acme):
     assert AuditEvent.objects.filter(action="pool.update").count() == 0
     changed, _ = pool(admin, selector={"zone": "a"})
     assert changed.selector == {"zone": "a"}
-    assert AuditEvent.objects.get(action="pool.update").facts["changed"] == ["selector"]
+    assert AuditEvent.objects.get(action="pool.update").facts["changes"] == {
+        "selector": {"from": {}, "to": {"zone": "a"}}
+    }
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Operations and audit rows on the wire."""
+"""Operations on the wire."""
 
 from __future__ import annotations
 
@@ -98,29 +98,3 @@ class OperationFilters(ListQuery):
     target = serializers.UUIDField(required=False, help_text="Its uid.")
     state = serializers.ChoiceField(choices(OperationState), required=False)
     kind = serializers.ChoiceField(choices(OperationKind), required=False)
-
-
-class AuditEvent(CamelSerializer):
-    """Who did what to what."""
-
-    id = serializers.IntegerField()
-    at = serializers.DateTimeField()
-    actor = serializers.CharField()
-    action = serializers.CharField()
-    tenant = serializers.CharField(allow_blank=True)
-    target = serializers.CharField()
-    facts = serializers.DictField()
-
-
-class AuditFilters(ListQuery):
-    """Which events."""
-
-    actor = serializers.CharField(required=False, max_length=150)
-    action = serializers.CharField(required=False, max_length=60)
-    target = serializers.CharField(required=False, max_length=200)
-
-
-class PlatformAuditFilters(AuditFilters):
-    """Which events of the whole platform."""
-
-    tenant = serializers.CharField(required=False, max_length=63)

@@ -41,6 +41,7 @@ _LOOK: Final = (2, 2, 2, 404, 2, 2, 401, 2, 2)
 _WRITE: Final = (2, 2, 403, 404, 2, 403, 401, 403, 403)
 _OWNERS: Final = (2, 403, 403, 404, 2, 403, 401, 403, 403)
 _PLATFORM: Final = (403, 403, 403, 403, 2, 403, 401, 403, 403)
+_PLATFORM_LOOK: Final = (403, 403, 403, 403, 2, 2, 401, 403, 403)
 _ADMINS: Final = (403, 403, 403, 404, 2, 403, 401, 403, 403)
 _HOSTS: Final = (404, 404, 404, 404, 2, 2, 401, 404, 404)
 """What is told of hosts and their nodes."""
@@ -131,5 +132,7 @@ MATRIX: Final[dict[str, Line]] = {
         "/api/v1/hosts/lab/nodes/blue/move", _PLATFORM, {"pool": "gold"}
     ),
     "GET /api/v1/hosts/{host}/nodes/{name}/moves": Line("/api/v1/hosts/lab/nodes/blue/moves", _HOSTS),
-    "GET /api/v1/audit": Line("/api/v1/audit", (403, 403, 403, 403, 2, 2, 401, 403, 403)),
+    "GET /api/v1/audit": Line("/api/v1/audit", _PLATFORM_LOOK),
+    "GET /api/v1/audit/head": Line("/api/v1/audit/head", _PLATFORM_LOOK),
+    "GET /api/v1/audit/export": Line("/api/v1/audit/export", _PLATFORM_LOOK),
 }

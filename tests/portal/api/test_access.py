@@ -4,7 +4,7 @@ import pytest
 
 from portal.api import schema
 from portal.api.views import kubeconfigs
-from tenancy.actions import access, tenants
+from tenancy.actions import access, inspection, tenants
 from tenancy.enums import PlatformRole
 from tenancy.models import ApiToken, Operation, VirtualCluster
 from tests import factories
@@ -46,6 +46,7 @@ def world(db, monkeypatch):
     factories.ready(factories.cluster(people["owner"], "team"))
     factories.node("blue")
     factories.pool("gold", "team")
+    inspection.sign()
     return people
 
 
