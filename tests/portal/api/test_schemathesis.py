@@ -21,6 +21,7 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from portal.api.schema import document
 from portal.api.views import kubeconfigs
+from tenancy.actions import inspection
 from tests import factories
 
 pytestmark = pytest.mark.matrix
@@ -52,6 +53,7 @@ def tokens(db, monkeypatch):
     factories.tenant("team", owner=owner, viewer=vera)
     factories.ready(factories.cluster(owner, "team"))
     people = {"owner": owner, "outsider": outsider, "admin": factories.admin()}
+    inspection.sign()
     yield {name: factories.token(who) for name, who in people.items()}
     for signal in (signals.request_started, signals.request_finished):
         signal.connect(close_old_connections)

@@ -39,6 +39,9 @@ READS = {
     "/hosts/lab/pools/live": (403, 403, 403, 403, 200, SIGN_IN),
     "/hosts/none/pools": (403, 403, 403, 403, 404, SIGN_IN),
     "/findings": (403, 403, 403, 403, 200, SIGN_IN),
+    "/audit": (403, 403, 403, 403, 200, SIGN_IN),
+    "/audit/export": (403, 403, 403, 403, 409, SIGN_IN),  # nothing is signed here yet
+    "/tenants/team/audit": (200, 403, 403, 404, 200, SIGN_IN),
     f"/clusters/team/first/reports/{UID}": (404, 404, 404, 404, 404, SIGN_IN),
 }
 TOKEN = f"/tokens/{UID}/revoke"
