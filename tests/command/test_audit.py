@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.conf import settings
 from django.core.management import CommandError, call_command
 from hypothesis import given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from command import arguments, audit_verify
@@ -281,6 +282,7 @@ def test_it_runs_alone(tmp_path, python):
     assert "as it was written" in ran.stdout
 
 
+@hypothesis_settings(deadline=None)
 @given(st.binary(max_size=50), st.data())
 def test_its_own_ed25519_agrees_with_a_library(message, data):
     key = Ed25519PrivateKey.from_private_bytes(data.draw(st.binary(min_size=32, max_size=32)))

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def in_threads(count: int, job: Callable[[], Any]) -> list[Any]:
+def in_threads(count: int, job: Callable[[], Any], *, seconds: float = 60) -> list[Any]:
     """Runs ``job`` in so many threads at once and returns what each returned; each must return."""
     gate, results = threading.Barrier(count), []
 
@@ -27,6 +27,6 @@ def in_threads(count: int, job: Callable[[], Any]) -> list[Any]:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(seconds)
     assert len(results) == count
     return results
