@@ -357,6 +357,11 @@ def _labels(place: str = "", **labels: str | None) -> Request:
     return Request("PATCH", "/api/v1/namespaces/{ns}" + place, {"metadata": {"labels": changed}})
 
 
+def _node(place: str) -> Request:
+    role = {"tenancy.atoll.internal/role": "mine"}
+    return Request("PATCH", "/api/v1/nodes/{node}" + place, {"metadata": {"labels": role}})
+
+
 NAMESPACES = [
     Attack(name, "namespaces", bad, _labels(mine="too"), who=PEOPLE)
     for name, bad in {
@@ -364,6 +369,8 @@ NAMESPACES = [
         "another sandbox": _labels(**{"tenancy_atoll_internal__runtime-class": "iso-other"}),
         "another sandbox by the status": _labels("/status", **{"tenancy_atoll_internal__runtime-class": ""}),
         "pod security taken off": _labels(**{"pod-security_kubernetes_io__enforce": "privileged"}),
+        "node that calls for control planes": _node(""),
+        "node that calls for control planes by its status": _node("/status"),
         "name of the platform": post("/api/v1/namespaces", named("Namespace", "{other}x")),
     }.items()
 ]

@@ -15,7 +15,7 @@ from subprocess import DEVNULL, PIPE, Popen
 
 import pytest
 
-from tests.isolation import traffic
+from tests.isolation import traffic, wires
 from tests.isolation.traffic import SERVER
 from tests.lab.conftest import until
 
@@ -108,7 +108,17 @@ def talks(ground, before):
 
 
 @pytest.fixture(scope="module")
-def guarded(ground, before, talks):
+def flows(ground, before):
+    """Of UDP and of protocols that have no connections, begun while every way was open: to both tenants' pods."""
+    source, others = ground.addresses["one/bare"], [ground.addresses[p] for p in ("two/bare", "one/far")]
+    with wires.flowing(source, others) as heard:
+        for wire in heard.values():
+            until(lambda w=wire: w.heard(source, QUIET) == set(wires.PROTOCOLS.values()))
+        yield heard
+
+
+@pytest.fixture(scope="module")
+def guarded(ground, before, talks, flows):
     """The policies are in force: they reach the nodes within moments."""
     ground.protect("one", "two")
     until(lambda: "metadata-tcp" not in ground.answers("one/tenant", traffic.targets(ground).values()))
@@ -157,6 +167,13 @@ def test_a_connection_from_before_the_policies_is_cut_and_an_own_one_is_not(guar
     """The kernel knows it as established and would let it pass for ever."""
     until(lambda: talks["two/tenant"].silence > QUIET, 30)
     assert talks["one/far"].silence < QUIET
+
+
+def test_flows_of_other_protocols_are_cut_too(guarded, flows):
+    """Each packet would prolong the kernel's entry of its flow, and so its leave to pass."""
+    source = guarded.addresses["one/bare"]
+    until(lambda: not flows[guarded.addresses["two/bare"]].heard(source, QUIET), 30)
+    assert {"udp", "sctp"} <= flows[guarded.addresses["one/far"]].heard(source, QUIET)
 
 
 def test_people_reach_the_api_and_no_pod_of_the_tenant(guarded, before):
