@@ -38,6 +38,8 @@ class RequestVerb(StrEnum):
     AUTO_APPROVE = "auto-approve"
     COUNTER = "counter"
     ACCEPT = "accept"
+    CONCUR = "concur"
+    """Accepts where a second approver has to agree, too."""
     DECLINE = "decline"
     DENY = "deny"
     WITHDRAW = "withdraw"
@@ -50,7 +52,7 @@ class RequestParty(StrEnum):
     TENANT = "tenant"
     """Those of the tenant who may ask."""
     APPROVER = "approver"
-    """An admin who is not the requester, nor has agreed already."""
+    """An admin who had no part in the asking, nor has agreed already."""
     CLOCK = "clock"
     """Atoll itself, by date or policy."""
 

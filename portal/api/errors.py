@@ -6,7 +6,7 @@ import logging
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from django.db import IntegrityError, OperationalError
+from django.db import IntegrityError, InterfaceError, OperationalError
 from django.http import Http404
 from rest_framework import exceptions
 from rest_framework.response import Response
@@ -111,7 +111,7 @@ def handle(error: Exception, context: dict[str, Any]) -> Response:
             return problem(404, "there is nothing at this address")
         case exceptions.APIException():
             return _framework(error)
-        case OperationalError():
+        case OperationalError() | InterfaceError():
             log.error("the database did not answer", exc_info=error)
             return _domain(domain.Unavailable("the database is busy or away: try again"))
         case IntegrityError():

@@ -6,6 +6,8 @@ import re
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from django.db.models import Q
+
 from tenancy import policy
 from tenancy.actions import audit, balances
 from tenancy.actions.unit import atomic
@@ -14,6 +16,7 @@ from tenancy.errors import Conflict, FieldError, Invalid
 from tenancy.grant_enums import AcceleratorKind
 from tenancy.models import AcceleratorClass, AcceleratorLimit, NodePool
 from tenancy.queries import accelerators, tenants
+from tenancy.rules import accelerators as rules
 from tenancy.rules.accelerators import KEY_MAX
 from tenancy.rules.names import name_errors
 
@@ -47,7 +50,8 @@ class ClassWish:
 def put(*, by: Actor, key: str, wish: ClassWish) -> tuple[AcceleratorClass, bool]:
     """Names a class or changes it; True when it is new. What it is on a host stays while it is granted."""
     policy.check(by, Permission.GPU_MANAGE)
-    old = AcceleratorClass.objects.select_for_update().filter(key=key).first()
+    # no_key: approvals, which hold the pools that recounting needs, may refer to it meanwhile.
+    old = AcceleratorClass.objects.select_for_update(no_key=True).filter(key=key).first()
     faults = tuple(_faults(key, wish, old))
     if faults:
         raise Invalid("; ".join(f"{e.path}: {e.detail}" for e in faults), errors=faults)
@@ -125,10 +129,27 @@ def _faults(key: str, wish: ClassWish, old: AcceleratorClass | None) -> Iterator
     if not 1 <= wish.default_days <= wish.longest_days:
         detail = f"give 1 to {wish.longest_days} (longestDays)"
         yield FieldError("spec.defaultDays", "out-of-range", detail)
+    if 0 < wish.two_approvers_from <= wish.auto_approve_up_to:
+        detail = f"what two admins must agree to cannot pass without any: give at most {wish.two_approvers_from - 1}"
+        yield FieldError("spec.autoApproveUpTo", "contradiction", detail)
+    yield from _overlaps(key, wish)
     same = old is None or (old.kind, old.resource, old.labels) == (wish.kind, wish.resource, wish.labels)
     if old is not None and not same and old.grants.filter(closed_at=None).exists():
         detail = "it is granted now: make another class, and stop offering this one"
         yield FieldError("spec.resource", "immutable", detail)
+
+
+def _overlaps(key: str, wish: ClassWish) -> Iterator[FieldError]:
+    """One device of two classes would be promised twice; a class that gives nothing any more counts none."""
+    mine = rules.Accelerator(key, wish.resource, wish.kind, wish.labels, offered=wish.offered)
+    used = Q(offered=True) | Q(grants__closed_at=None, grants__isnull=False)
+    for other in AcceleratorClass.objects.filter(used).exclude(key=key).distinct():
+        if rules.overlap(mine, accelerators.to_rule(other)):
+            detail = (
+                f"a node can have devices of both {key!r} and {other.key!r} ({wish.resource}), which would be granted"
+                " twice: give each the node label of its model"
+            )
+            yield FieldError("spec.labels", "contradiction", detail)
 
 
 def _note(by: Actor, action: str, key: str, **facts: Any) -> None:  # noqa: ANN401 - facts are JSON

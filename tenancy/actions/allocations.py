@@ -13,7 +13,7 @@ from tenancy.actions.unit import atomic
 from tenancy.enums import ConditionStatus, ConditionType, FindingKind, Reason, WorkKind
 from tenancy.grant_enums import Rung
 from tenancy.models import Allocation, ClusterCondition, Finding, Grant, VirtualCluster
-from tenancy.queries import accelerators, clusters
+from tenancy.queries import accelerators, calendar, clusters
 from tenancy.rules.allocations import Share, Want, assign
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from tenancy.actions.work import Lease
     from tenancy.models import AcceleratorClass, Tenant
+    from tenancy.rules.specs import DeviceShare
 
 PROVISIONER = "provisioner"
 HOLDING_BACK = (FindingKind.DEVICES_OVER, FindingKind.DEVICES_MISPLACED)
@@ -68,24 +69,32 @@ def settle(tenant: Tenant) -> Books:
             books.lacking[account] += share.lacking
             if _write(books, account, share):
                 touched.add(share.cluster)
-    for cluster in books.clusters.values():
-        _tell(books, cluster, changed=cluster.uid in touched, frozen=frozen)
+    told = [
+        c.uid for c in books.clusters.values() if _tell(books, c, changed=c.uid in touched, frozen=frozen)
+    ]
+    if told:
+        work.request_all(WorkKind.CLUSTER, told)
     return books
 
 
 @atomic
-def stepped(lease: Lease, uid: UUID, key: str, rung: Rung, evidence: Mapping[str, Any]) -> bool:
-    """A step of the ladder was seen done on the host; the last one gives the devices back. False: lease lost."""
-    cluster = VirtualCluster.objects.filter(uid=uid).first()
-    if cluster is None:
-        return work.holds(lease)
-    balances.lock([], cluster.tenant_id)
+def stepped(lease: Lease, uid: UUID, share: DeviceShare, rung: Rung, evidence: Mapping[str, Any]) -> bool:
+    """A step of the ladder was seen done on the host; the last one gives the devices back. False: lease lost.
+
+    ``share`` is what the host was brought to: where the ledger wants another amount by now,
+    what was seen says nothing about that one and is dropped.
+    """
+    tenant = VirtualCluster.objects.filter(uid=uid).values_list("tenant_id", flat=True).first()
+    balances.lock([], tenant)
+    rows = VirtualCluster.objects.select_for_update(of=("self",), no_key=True).select_related("tenant")
+    cluster = rows.filter(uid=uid).first()
     if not work.holds(lease):
         return False
-    row = Allocation.objects.filter(cluster=cluster, accelerator__key=key, released_at=None).first()
-    if row is None or rung.value in row.rungs:
+    opened = Allocation.objects.filter(cluster=cluster, accelerator__key=share.key, released_at=None)
+    row = opened.select_related("accelerator").first()
+    if cluster is None or row is None or row.target != share.amount or rung.value in row.rungs:
         return True
-    row.rungs = {**row.rungs, rung.value: {"at": timezone.now().isoformat(), **evidence}}
+    row.rungs = {**row.rungs, rung.value: {"at": calendar.now().isoformat(), **evidence}}
     row.save(update_fields=["rungs"])
     _note(row, cluster, f"allocation.{rung.value}", **evidence)
     if rung is Rung.CONFIRM:
@@ -124,7 +133,8 @@ def release_all(cluster: VirtualCluster) -> bool:
 
 
 def _read(tenant: Tenant) -> Books:
-    rows = VirtualCluster.objects.filter(tenant=tenant).order_by("created_at", "uid")
+    mine = VirtualCluster.objects.filter(tenant=tenant).order_by("created_at", "uid")
+    rows = {cluster.uid: cluster for cluster in mine.prefetch_related("conditions")}
     known = {row.uid: row for row in accelerators.all_()}
     by_key = {row.key: uid for uid, row in known.items()}
     opened = Allocation.objects.filter(tenant=tenant, released_at=None, cluster__isnull=False)
@@ -133,11 +143,11 @@ def _read(tenant: Tenant) -> Books:
         if row.cluster_id is not None:
             found[(row.cluster_id, row.accelerator_id)] = row
     asked: dict[UUID, dict[UUID, int]] = {}
-    for cluster in rows.prefetch_related("conditions"):
+    for cluster in rows.values():
         wish = {} if cluster.deleting else clusters.spec(cluster).accelerators
         asked[cluster.uid] = {by_key[key]: n for key, n in wish.items() if key in by_key}
     counted = Grant.objects.filter(tenant=tenant, closed_at=None)
-    return Books(tenant, {c.uid: c for c in rows}, asked, found, list(counted), known)
+    return Books(tenant, rows, asked, found, list(counted), known)
 
 
 def _accounts(books: Books) -> set[Account]:
@@ -209,8 +219,8 @@ def _deadline(books: Books, account: Account) -> datetime | None:
     )
 
 
-def _tell(books: Books, cluster: VirtualCluster, *, changed: bool, frozen: bool) -> None:
-    """Whether the cluster has all it asks for, as its condition and phase."""
+def _tell(books: Books, cluster: VirtualCluster, *, changed: bool, frozen: bool) -> bool:
+    """Whether the cluster has all it asks for, as its condition and phase; whether that is news for its host."""
     lacks = {
         books.classes[one].key: (n, has.target if (has := books.open.get((cluster.uid, one))) else 0)
         for one, n in books.asked[cluster.uid].items()
@@ -223,16 +233,19 @@ def _tell(books: Books, cluster: VirtualCluster, *, changed: bool, frozen: bool)
         message += (
             ": nothing more is given while devices are held beyond the ledger (see findings)"
             if frozen
-            else ": it goes on by itself once an admin approves the request; or ask for less"
+            else ": it goes on by itself once that is granted. An admin decides the open request;"
+            " where none is open any more, ask for devices again, or ask for less"
         )
     row = next((c for c in cluster.conditions.all() if c.type == ConditionType.APPROVED), None)
     current = (status.value, reason.value, message, cluster.generation)
     known = row and (row.status, row.reason, row.message, row.observed_generation)
+    if not changed and known == current:
+        return False
+    fresh = VirtualCluster.objects.select_for_update(no_key=True).get(pk=cluster.pk)
     if known != current:
         _condition(cluster, row, status, reason, message)
-    if changed or known != current:
-        _rephase(cluster)
-        work.request(WorkKind.CLUSTER, cluster.uid)
+    VirtualCluster.objects.filter(pk=cluster.pk).update(phase=clusters.phase(fresh))
+    return True
 
 
 def _condition(
@@ -255,12 +268,6 @@ def _condition(
         )
     else:
         rows.update(**values)
-
-
-def _rephase(cluster: VirtualCluster) -> None:
-    """The phase as the conditions now have it."""
-    fresh = VirtualCluster.objects.prefetch_related("conditions").get(pk=cluster.pk)
-    VirtualCluster.objects.filter(pk=cluster.pk).update(phase=clusters.phase(fresh))
 
 
 def _give_back(row: Allocation) -> None:

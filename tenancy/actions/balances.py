@@ -11,21 +11,31 @@ from tenancy.rules import ledger
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from datetime import date
     from uuid import UUID
 
     from tenancy.models import HostCluster
 
 
-def lock(pools: Iterable[UUID], tenant: UUID | None = None) -> None:
+def lock(pools: Iterable[UUID], tenant: UUID | None = None) -> list[NodePool]:
     """Pools first, then the tenant, each in the order of their keys; clusters come after, the audit log last.
 
     Whoever changes what is promised holds these; ``no_key`` lets rows that only refer to them be made meanwhile.
+    Gives the pools as they are now.
     """
-    wanted = sorted(set(pools))
+    wanted, found = set(pools), []
     if wanted:
-        list(NodePool.objects.select_for_update(no_key=True).filter(pk__in=wanted).order_by("pk"))
+        rows = NodePool.objects.select_for_update(of=("self",), no_key=True).select_related("host", "tenant")
+        found = list(rows.filter(pk__in=wanted).order_by("pk"))
     if tenant is not None:
         Tenant.objects.select_for_update(no_key=True).get(pk=tenant)
+    return found
+
+
+def deciding_at_once(tenant: Tenant, among: Iterable[AcceleratorClass]) -> list[NodePool]:
+    """The pools that approval by policy may take devices from: to be locked before the tenant that asks."""
+    able = (accelerators.pools_with(one, tenant) for one in among if one.auto_approve_up_to)
+    return list({pool.pk: pool for pools in able for pool in pools}.values())
 
 
 def recount_host(host: HostCluster) -> None:
@@ -38,12 +48,12 @@ def recount_host(host: HostCluster) -> None:
 def recount(pool: NodePool, known: Sequence[AcceleratorClass]) -> None:
     """Takes capacity, promises and deficit of a pool anew."""
     lock([pool.pk])
-    nodes = accelerators.nodes_of(pool)
+    nodes, today = accelerators.nodes_of(pool), calendar.today()
     for one in known:
         reserved = int(pool.reserved.get(one.key, 0))
         here = not pool.accelerators or one.key in pool.accelerators
         capacity = rules.capacity(accelerators.to_rule(one), nodes, reserved) if here else 0
-        held = _held(pool, one)
+        held = _held(pool, one, today)
         row = PoolBalance.objects.filter(pool=pool, accelerator=one).first()
         values = {"capacity": capacity, "held": held, "deficit": max(0, held - capacity)}
         if row is None and (capacity or held):
@@ -52,10 +62,10 @@ def recount(pool: NodePool, known: Sequence[AcceleratorClass]) -> None:
             PoolBalance.objects.filter(pk=row.pk).update(**values)
 
 
-def promised(pool: NodePool, accelerator: AcceleratorClass) -> None:
+def promised(pool: NodePool, accelerator: AcceleratorClass, today: date) -> None:
     """After a change of grants, under the pool's lock: the database refuses more than there is."""
     rows = PoolBalance.objects.filter(pool=pool, accelerator=accelerator)
-    held = _held(pool, accelerator)
+    held = _held(pool, accelerator, today)
     row = rows.first()
     if row is None:
         PoolBalance.objects.create(pool=pool, accelerator=accelerator, held=held)
@@ -63,7 +73,6 @@ def promised(pool: NodePool, accelerator: AcceleratorClass) -> None:
     rows.update(held=held, deficit=min(row.deficit, max(0, held - row.capacity)))
 
 
-def _held(pool: NodePool, accelerator: AcceleratorClass) -> int:
-    today = calendar.today()
+def _held(pool: NodePool, accelerator: AcceleratorClass, today: date) -> int:
     counted = Grant.objects.filter(pool=pool, accelerator=accelerator, closed_at=None)
-    return ledger.peak([grants.promise(grant, today) for grant in counted], today, None)
+    return ledger.committed([grants.promise(grant, today) for grant in counted], today)

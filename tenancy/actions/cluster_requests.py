@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tenancy.actions import decisions
 from tenancy.actions import request_rows as rows
 from tenancy.actions.allocations import Account
-from tenancy.grant_enums import RequestVerb
+from tenancy.grant_enums import RequestState, RequestVerb
 from tenancy.models import GrantRequest, NodePool
 from tenancy.queries import calendar
 from tenancy.rules import requests as rules
@@ -20,18 +20,27 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
 
     from tenancy.actions import allocations
+    from tenancy.models import VirtualCluster
     from tenancy.policy import Actor
 
 
-def for_clusters(by: Actor, books: allocations.Books) -> None:
-    """One request for all that a tenant's clusters lack of a class; it follows what they lack. Locked by the caller."""
+def for_clusters(by: Actor, books: allocations.Books, changed: VirtualCluster) -> None:
+    """One request for all that a tenant's clusters lack of a class; it follows what they lack. Locked by the caller.
+
+    Only a cluster that was just changed, or one that had to let another pool's request go first,
+    makes a new one: what was denied is not asked for again by itself.
+    """
     waiting = {row.accelerator_id: row for row in _open(books)}
-    for account, lacking in sorted(books.lacking.items(), key=lambda item: str(item[0])):
-        if lacking and account.accelerator not in waiting:
-            _ask(by, books, account, lacking)
-    for row in waiting.values():
+    withdrawn = set()
+    for row in list(waiting.values()):
         if row.for_clusters and row.pool_id is not None:
             _follow(row, books.lacking.get(Account(row.pool_id, row.accelerator_id), 0), by)
+            if row.state == RequestState.WITHDRAWN:
+                withdrawn.add(waiting.pop(row.accelerator_id).accelerator_id)
+    for account, lacking in sorted(books.lacking.items(), key=lambda item: str(item[0])):
+        asks = account.accelerator in withdrawn or changed.name in set(_lacking(books, account))
+        if lacking and asks and account.accelerator not in waiting:
+            waiting[account.accelerator] = _ask(by, books, account, lacking)
 
 
 def _open(books: allocations.Books) -> QuerySet[GrantRequest]:
@@ -39,25 +48,28 @@ def _open(books: allocations.Books) -> QuerySet[GrantRequest]:
     return rows.select_related("tenant", "accelerator", "pool")
 
 
-def _ask(by: Actor, books: allocations.Books, account: Account, lacking: int) -> None:
+def _ask(by: Actor, books: allocations.Books, account: Account, lacking: int) -> GrantRequest:
     accelerator, today = books.classes[account.accelerator], calendar.today()
     made = rows.make(
         books.tenant,
         accelerator,
         Terms(lacking, today, today + timedelta(days=accelerator.default_days)),
-        f"{', '.join(sorted(_lacking(books, account)))} asks for more than is granted",
+        f"more than is granted is asked for by {', '.join(sorted(_lacking(books, account)))}"[
+            : rules.TEXT_MAX
+        ],
         by.name,
         pool=NodePool.objects.select_related("host").get(pk=account.pool),
         for_clusters=True,
     )
     decisions.at_once(made)
+    return made
 
 
 def _follow(request: GrantRequest, lacking: int, by: Actor) -> None:
     if not lacking:
         rows.move(request, RequestVerb.WITHDRAW, by.name, "no cluster lacks devices any more")
     elif lacking != request.amount:
-        changes = {"amount": lacking, "endorsed_by": "", "requested_by": by.name}
+        changes = {"amount": lacking, "endorsed_by": ""}
         rows.move(request, RequestVerb.AMEND, by.name, "", **changes)
         decisions.at_once(request)
 
@@ -67,4 +79,4 @@ def _lacking(books: allocations.Books, account: Account) -> Iterator[str]:
         row = books.open.get((uid, account.accelerator))
         cluster = books.clusters[uid]
         if cluster.pool_id == account.pool and wish.get(account.accelerator, 0) > (row.target if row else 0):
-            yield f"cluster {cluster.name}"
+            yield cluster.name

@@ -111,8 +111,9 @@ def delete(*, by: Actor, tenant_name: str, name: str, expect: Expectation | None
     """Asks for the end of a cluster; asked again it changes nothing."""
     cluster = clusters.get(by, tenant_name, name)
     policy.check(by, Permission.CLUSTER_WRITE, cluster.tenant)
-    concerned = devices.lock(cluster.tenant, None, cluster)
+    devices.lock(cluster.tenant)
     cluster = _locked(cluster)
+    concerned = devices.concern(None, cluster)
     _meet(cluster, expect or Expectation(), name)
     if cluster.deleting:
         return PutResult(cluster, clusters.running_operation(cluster))
@@ -160,15 +161,15 @@ def _prepare(
     if faults:
         raise Invalid(faults[0].detail, errors=faults)
     spec = parse_spec(json.loads(spec_text))
+    devices.lock(tenant)
     found = VirtualCluster.objects.filter(tenant=tenant, name=name).first()
-    concerned = devices.lock(tenant, spec, found)
     cluster = _locked(found) if found else None
     if cluster is not None and cluster.deleting:
         msg = f"{cluster} is being deleted: wait until it is gone (404), then create it anew"
         raise BeingDeleted(msg)
     if cluster is not None:
         _refuse_quarantined(cluster)
-    return tenant, cluster, spec, concerned
+    return tenant, cluster, spec, devices.concern(spec, cluster)
 
 
 def _create(by: Actor, tenant: Tenant, name: str, spec_text: str, spec: ClusterSpec) -> PutResult:
@@ -318,7 +319,7 @@ def _refuse_refused(
     chosen = clusters.chosen_sandbox(cluster) if cluster else None
     sandbox = spec.sandbox or chosen or next(iter(offered or ()), None)
     there = pools.facts_in([pool] if pool else [], facts)
-    faults += tuple(devices.refusals(spec, pool, there, sandbox, tenant, host))
+    faults += tuple(devices.refusals(spec, pool, there, sandbox, cluster, tenant, host))
     if faults:
         detail = "; ".join(f"{e.path}: {e.detail}" for e in faults)
         raise Invalid(detail, errors=faults)
@@ -330,7 +331,10 @@ def _pools(
 ) -> dict[str, NodePool]:
     """By name: a new cluster's tenant's own, locked so that none changes hands meanwhile; or the one with its accelerators."""
     if cluster is None and pool_rules.is_dedicated(spec):
-        return {row.name: row for row in pools.of_tenant(tenant, host).select_for_update(of=("self",))}
+        return {
+            row.name: row
+            for row in pools.of_tenant(tenant, host).select_for_update(of=("self",), no_key=True)
+        }
     placed = devices.place(spec, tenant)
     return {placed.name: placed} if placed and placed.host_id == host.pk else {}
 

@@ -10,19 +10,21 @@ from tenancy.actions import balances, grants, notices
 from tenancy.actions import request_rows as rows
 from tenancy.actions.unit import atomic
 from tenancy.enums import Permission
-from tenancy.errors import DoesNotFit, FieldError
-from tenancy.grant_enums import RequestKind, RequestState, RequestVerb
-from tenancy.queries import calendar
+from tenancy.errors import Conflict, DoesNotFit, FieldError
+from tenancy.grant_enums import RequestState, RequestVerb
+from tenancy.queries import accelerators, calendar
 from tenancy.queries import grants as known
 from tenancy.rules import ledger
 from tenancy.rules import requests as rules
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import date
     from uuid import UUID
 
     from tenancy.models import GrantRequest, NodePool
     from tenancy.policy import Actor
+    from tenancy.rules.ledger import Room, Verdict
     from tenancy.rules.requests import Terms
 
 
@@ -32,12 +34,11 @@ def approve(*, by: Actor, uid: UUID, reason: str, pool: tuple[str, str] | None =
     request = _decidable(by, uid, RequestVerb.APPROVE, reason)
     verb = rules.agreed(rows.standing(request), request.amount, request.accelerator.two_approvers_from)
     rules.after(RequestState(request.state), verb)
+    _refuse_stale(request)
     if verb is RequestVerb.ENDORSE:
         rows.move(request, verb, by.name, reason, endorsed_by=by.name)
-        return request
-    where, faults = rows.pool_named(request.accelerator, request.tenant, pool)
-    rows.refuse(faults)
-    grant_now(request, verb, by.name, reason, where)
+    else:
+        grant_now(request, verb, by.name, reason, _named(request, pool) if pool else None)
     return request
 
 
@@ -45,9 +46,12 @@ def approve(*, by: Actor, uid: UUID, reason: str, pool: tuple[str, str] | None =
 def counter(*, by: Actor, uid: UUID, terms: Terms, reason: str) -> GrantRequest:
     """Offers something else, which the tenant accepts or declines."""
     request = _decidable(by, uid, RequestVerb.COUNTER, reason)
-    if request.kind == RequestKind.EXTENSION:
+    if request.extends is not None:
         terms = replace(terms, amount=request.amount, starts_on=request.starts_on)
+        rows.refuse(tuple(rows.extension_faults(request.extends, terms.ends_on)))
     else:
+        if terms.starts_on == request.starts_on:  # a day that has passed since means: at once
+            terms = replace(terms, starts_on=max(terms.starts_on, calendar.today()))
         rows.refuse(tuple(rows.term_faults(terms, request.accelerator)))
     rows.move(request, RequestVerb.COUNTER, by.name, reason, endorsed_by=by.name, **rows.columns(terms))
     return request
@@ -67,17 +71,12 @@ def at_once(request: GrantRequest) -> None:
     mine = known.account(request.tenant, request.accelerator, today)
     terms = known.asked(request)
     together = request.amount + ledger.peak(mine.promises, terms.starts_on, terms.ends_on)
-    if together <= most and _fitting(request, terms, today, request.pool) is not None:
-        grant_now(
-            request,
-            RequestVerb.AUTO_APPROVE,
-            rows.POLICY,
-            f"up to {most} are approved without being asked",
-            None,
-        )
+    if together <= most and _best(request, known.candidates(request), today) is not None:
+        why = f"up to {most} are approved without being asked"
+        grant_now(request, RequestVerb.AUTO_APPROVE, rows.POLICY, why)
         return
     notices.tell(
-        notices.approvers(but=request.requested_by),
+        notices.approvers(but=rows.standing(request).asked_by),
         key=f"request/{request.uid}/{request.changed_at.isoformat()}",
         subject=f"{request.tenant} asks for {request.amount} {request.accelerator}",
         body=f"{request.requested_by}: {request.justification}. Decide it in the portal.",
@@ -85,19 +84,26 @@ def at_once(request: GrantRequest) -> None:
     )
 
 
-def grant_now(request: GrantRequest, verb: RequestVerb, by: str, reason: str, pool: NodePool | None) -> None:
-    """Locks, looks again, and writes decision, ledger, audit and notices in one transaction."""
+def grant_now(
+    request: GrantRequest, verb: RequestVerb, by: str, reason: str, pools: Sequence[NodePool] | None = None
+) -> None:
+    """Locks, looks again, and writes decision, ledger, audit and notices in one transaction.
+
+    ``pools`` are those to choose from; without, all in which it may be granted. Called in a unit
+    that has no lock yet, or those of these pools and the tenant.
+    """
     rules.after(RequestState(request.state), verb)
-    pool = pool or request.pool
-    candidates = [pool] if pool else known.candidates(request)
-    balances.lock([p.pk for p in candidates], request.tenant_id)
-    terms, today = known.asked(request), calendar.today()
-    where = _fitting(request, terms, today, pool)
+    _refuse_stale(request)
+    meant = known.candidates(request) if pools is None else pools
+    locked = balances.lock([pool.pk for pool in meant], request.tenant_id)
+    today = calendar.today()
+    able = [pool for pool in locked if accelerators.usable(pool, request.tenant)]
+    where = _best(request, able, today)
     if where is None:
-        raise _does_not_fit(request, terms, today, pool)
-    grant = grants.make(request, where)
+        raise _does_not_fit(request, able, today)
+    grant = grants.make(request, where, today)
     rows.move(request, verb, by, reason, grant=grant)
-    balances.promised(where, request.accelerator)
+    balances.promised(where, request.accelerator, today)
     grants.activate_locked(grant, today)
 
 
@@ -110,27 +116,48 @@ def _decidable(by: Actor, uid: UUID, verb: RequestVerb, reason: str) -> GrantReq
     return request
 
 
-def _fitting(request: GrantRequest, terms: Terms, today: date, pool: NodePool | None) -> NodePool | None:
+def _named(request: GrantRequest, named: tuple[str, str]) -> list[NodePool]:
+    """The pool that an approver chose among those in which this may be granted."""
+    able = known.candidates(request)
+    found = [pool for pool in able if (pool.host.name, pool.name) == named]
+    if not found:
+        names = ", ".join(f"{pool.host.name}/{pool.name}" for pool in able) or "none"
+        detail = f"it can be granted in {names}: choose one of these, or leave the pool out"
+        rows.refuse((FieldError("pool", "not-offered", detail),))
+    return found
+
+
+def _refuse_stale(request: GrantRequest) -> None:
+    """What has changed since it was asked for: its days are over, or its tenant may do nothing now."""
+    if rows.lapsed(request, calendar.today()):
+        msg = "its days, or those of the grant that it extends, are over: deny it, and have them ask again"
+        raise Conflict(msg)
+    if request.tenant.suspended:
+        msg = f"tenant {request.tenant.name!r} is suspended: lift that first, or deny the request"
+        raise Conflict(msg)
+
+
+def _weigh(request: GrantRequest, pools: Sequence[NodePool], today: date) -> list[tuple[Room, Verdict]]:
+    terms, mine = known.asked(request), known.account(request.tenant, request.accelerator, today)
+    rooms = [known.room(pool, request.accelerator, today) for pool in pools]
+    return [(room, ledger.decide(terms, room, mine, today)) for room in rooms]
+
+
+def _best(request: GrantRequest, pools: Sequence[NodePool], today: date) -> NodePool | None:
     """Where it fits now; under the locks this is the decision itself."""
-    mine = known.account(request.tenant, request.accelerator, today)
-    verdicts = []
-    pools = [pool] if pool else known.candidates(request)
-    for one in pools:
-        room = known.room(one, request.accelerator, today)
-        verdicts.append((room, ledger.decide(terms, room, mine, today)))
-    taken = ledger.best(verdicts)
+    weighed = _weigh(request, pools, today)
+    taken = ledger.best(weighed)
     if taken is None or not taken[1].granted:
         return None
-    return next(p for p, (room, _) in zip(pools, verdicts, strict=True) if room is taken[0])
+    return next(pool for pool, one in zip(pools, weighed, strict=True) if one is taken)
 
 
-def _does_not_fit(request: GrantRequest, terms: Terms, today: date, pool: NodePool | None) -> DoesNotFit:
-    shown = known.what_if(request, terms, today)
-    named = [c for c in shown.choices if pool is None or c.pool == pool]
-    best = max(named, key=lambda c: c.verdict.fits, default=None)
+def _does_not_fit(request: GrantRequest, pools: Sequence[NodePool], today: date) -> DoesNotFit:
+    best = ledger.best(_weigh(request, pools, today))
     if best is None:
-        return DoesNotFit(f"no node pool has {request.accelerator.key!r}: put its nodes into one first")
-    nearest = best.verdict.fits
+        key = request.accelerator.key
+        return DoesNotFit(f"no node pool that takes clusters has {key!r} for this tenant: give it one first")
+    nearest = best[1].fits
     fix = f"offer {nearest} instead (counter)" if nearest else "deny it, or wait until devices are free"
-    detail = f"{request.amount} do not fit: {best.verdict.reason}; {fix}"
+    detail = f"{request.amount} do not fit: {best[1].reason}; {fix}"
     return DoesNotFit(detail, errors=(FieldError("amount", "does-not-fit", f"nearest that fits: {nearest}"),))

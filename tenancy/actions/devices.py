@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tenancy.actions import allocations, balances, cluster_requests
@@ -22,12 +23,18 @@ if TYPE_CHECKING:
     from tenancy.rules.specs import ClusterSpec, HostFacts
 
 
-def lock(tenant: Tenant, spec: ClusterSpec | None, cluster: VirtualCluster | None) -> bool:
-    """Locks what devices are decided under, before any cluster's row; whether devices are in question at all."""
-    concerned = bool(spec and spec.accelerators) or (cluster is not None and _involved(cluster))
-    if concerned:
-        balances.lock(pools.of_tenant(tenant).values_list("pk", flat=True), tenant.pk)
-    return concerned
+def lock(tenant: Tenant) -> None:
+    """Locks what devices are decided under, before any cluster's row; nothing where there are no classes."""
+    known = list(accelerators.all_())
+    if known:
+        own = pools.of_tenant(tenant).values_list("pk", flat=True)
+        at_once = balances.deciding_at_once(tenant, known)
+        balances.lock([*own, *(pool.pk for pool in at_once)], tenant.pk)
+
+
+def concern(spec: ClusterSpec | None, cluster: VirtualCluster | None) -> bool:
+    """Whether devices are in question, now that what decides it is locked."""
+    return bool(spec and spec.accelerators) or (cluster is not None and _involved(cluster))
 
 
 def place(spec: ClusterSpec, tenant: Tenant) -> NodePool | None:
@@ -57,11 +64,19 @@ def refusals(
     pool: NodePool | None,
     facts: HostFacts | None,
     sandbox: Sandbox | None,
+    cluster: VirtualCluster | None,
     tenant: Tenant,
     host: HostCluster,
 ) -> Iterator[FieldError]:
-    """Why this tenant cannot have these accelerators there, whatever were granted; each with the fix."""
-    known = accelerators.catalogue()
+    """Why this tenant cannot have these accelerators there, whatever were granted; each with the fix.
+
+    What is offered no more may be kept by a cluster that asks for it already, or asked for less.
+    """
+    has = clusters.spec(cluster).accelerators if cluster else {}
+    known = {
+        key: replace(one, offered=one.offered or spec.accelerators.get(key, 0) <= has.get(key, 0))
+        for key, one in accelerators.catalogue().items()
+    }
     faults = list(rules.refusals(spec.accelerators, known, facts, sandbox, host.name))
     yield from faults
     if not spec.accelerators or faults:
@@ -85,7 +100,7 @@ def settled(by: Actor, tenant: Tenant, cluster: VirtualCluster, *, concerned: bo
         allocations.needs_none(cluster)
         return
     books = allocations.settle(tenant)
-    cluster_requests.for_clusters(by, books)
+    cluster_requests.for_clusters(by, books, cluster)
     cluster.refresh_from_db()
 
 

@@ -14,7 +14,7 @@ from tenancy.actions import allocations, audit, balances, notices
 from tenancy.actions.unit import atomic
 from tenancy.enums import Permission
 from tenancy.errors import Conflict
-from tenancy.grant_enums import ReclaimCause, RequestKind
+from tenancy.grant_enums import ReclaimCause
 from tenancy.models import Allocation, Grant, PoolBalance
 from tenancy.queries import calendar
 from tenancy.queries import grants as known
@@ -37,13 +37,18 @@ RECEIPT: Final = "atoll-reclaim-receipt+jws"
 RECEIPT_FORMAT: Final = "atoll.reclaim-receipt/v1"
 
 
-def make(request: GrantRequest, pool: NodePool) -> Grant:
+def refuse_over(grant: Grant, today: date) -> None:
+    """What is over, and perhaps given to others, is not made longer."""
+    if grant.ended_at is not None or today >= grant.ends_on:
+        msg = "this grant is over and its devices are on their way back: make a new request"
+        raise Conflict(msg)
+
+
+def make(request: GrantRequest, pool: NodePool, today: date) -> Grant:
     """What an approved request brings: a grant, or more days of one; the caller holds pool and tenant."""
-    if request.kind == RequestKind.EXTENSION and request.extends is not None:
+    if request.extends is not None:
         grant = Grant.objects.select_related("tenant", "accelerator", "pool__host").get(pk=request.extends.pk)
-        if grant.ended_at is not None:
-            msg = "the grant is over by now and its devices are on their way back: a new request is needed"
-            raise Conflict(msg)
+        refuse_over(grant, today)
         grant.ends_on, grant.reminded = request.ends_on, None
         grant.save(update_fields=["ends_on", "reminded"])
         return grant
@@ -52,23 +57,24 @@ def make(request: GrantRequest, pool: NodePool) -> Grant:
         accelerator=request.accelerator,
         pool=pool,
         amount=request.amount,
-        starts_on=request.starts_on,
+        starts_on=max(request.starts_on, today),
         ends_on=request.ends_on,
     )
 
 
 def activate_locked(grant: Grant, today: date) -> bool:
     """Gives the grant to the tenant's clusters if its day has come and its devices are back; locked by the caller."""
-    if grant.activated_at is None and grant.ended_at is None and grant.starts_on <= today:
-        out = Grant.objects.filter(
-            pool=grant.pool_id, accelerator=grant.accelerator_id, closed_at=None, activated_at__isnull=False
-        )
-        balance = PoolBalance.objects.filter(pool=grant.pool_id, accelerator=grant.accelerator_id).first()
-        if balance is None or sum(g.amount for g in out) + grant.amount > balance.capacity:
-            return False
-        grant.activated_at = calendar.now()
-        grant.save(update_fields=["activated_at"])
-        _note(grant, "grant.activate", CLOCK)
+    if grant.activated_at is not None or grant.ended_at is not None or grant.starts_on > today:
+        return False
+    out = Grant.objects.filter(
+        pool=grant.pool_id, accelerator=grant.accelerator_id, closed_at=None, activated_at__isnull=False
+    )
+    balance = PoolBalance.objects.filter(pool=grant.pool_id, accelerator=grant.accelerator_id).first()
+    if balance is None or sum(g.amount for g in out) + grant.amount > balance.capacity:
+        return False
+    grant.activated_at = calendar.now()
+    grant.save(update_fields=["activated_at"])
+    _note(grant, "grant.activate", CLOCK)
     allocations.settle(grant.tenant)
     return True
 
@@ -90,14 +96,10 @@ def return_early(*, by: Actor, uid: UUID, reason: str = "") -> Grant:
 def tick() -> None:
     """What the days bring; each grant in a transaction of its own, so that one in trouble stops no other."""
     today = calendar.today()
-    expired = _uids(ended_at=None, ends_on__lte=today)
-    _each(expired, lambda grant: _end(grant, calendar.now(), CLOCK, ReclaimCause.EXPIRED, ""))
-    _each(
-        _uids(activated_at=None, ended_at=None, starts_on__lte=today),
-        lambda grant: activate_locked(grant, today),
-    )
-    _each(_uids(ended_at__isnull=False), close)
     soon = today + timedelta(days=max(rules.REMIND_DAYS))
+    _each(_uids(ended_at=None, ends_on__lte=today), lambda grant: _expire(grant, today))
+    _each(_uids(ended_at__isnull=False), close)
+    _each(_uids(activated_at=None, ended_at=None, starts_on__lte=today), lambda g: activate_locked(g, today))
     _each(_uids(ended_at=None, ends_on__lte=soon), lambda grant: _remind(grant, today))
 
 
@@ -122,6 +124,12 @@ def _with(uid: UUID, do: Callable[[Grant], object]) -> None:
 def _uids(**where: Any) -> list[UUID]:  # noqa: ANN401 - columns
     rows = Grant.objects.filter(closed_at=None, **where).order_by("starts_on", "created_at")
     return list(rows.values_list("uid", flat=True))
+
+
+def _expire(grant: Grant, today: date) -> None:
+    """Unless it was extended since it was looked for."""
+    if grant.ends_on <= today:
+        _end(grant, calendar.now(), CLOCK, ReclaimCause.EXPIRED, "")
 
 
 def _end(grant: Grant, now: datetime, by: str, cause: ReclaimCause, reason: str) -> None:

@@ -29,9 +29,7 @@ def tell(users: Iterable[User], *, key: str, subject: str, body: str, link: str 
         raise RuntimeError(msg)
     rows = [Notice(user=user, key=key, subject=subject[:200], body=body, link=link) for user in users]
     Notice.objects.bulk_create(rows, ignore_conflicts=True)
-    for row in rows:
-        if row.user.email:
-            work.request(WorkKind.NOTICE, row.uid)
+    work.begin(WorkKind.NOTICE, [row.uid for row in rows if row.user.email])
 
 
 def those_who_ask(tenant: Tenant) -> list[User]:
@@ -42,10 +40,10 @@ def those_who_ask(tenant: Tenant) -> list[User]:
     return [row.user for row in rows.select_related("user")]
 
 
-def approvers(*, but: str = "") -> list[User]:
-    """The people who decide, without one of them."""
-    rows = User.objects.filter(platform_role=PlatformRole.ADMIN, is_active=True)
-    return list(rows.exclude(username=but))
+def approvers(*, but: Iterable[str] = (), only: str = "") -> list[User]:
+    """The people who decide: without some of them, or one alone."""
+    rows = User.objects.filter(platform_role=PlatformRole.ADMIN, is_active=True).exclude(username__in=but)
+    return list(rows.filter(username=only) if only else rows)
 
 
 @atomic

@@ -66,7 +66,8 @@ def record_host(lease: Lease, uid: UUID, seen: HostObservation) -> bool:
     """What one look at a host saw; when it came, went or changed, its clusters are looked at at once."""
     if not work.holds(lease):
         return False
-    host = HostCluster.objects.select_for_update().filter(uid=uid).first()
+    # no_key: clusters may be put on it meanwhile, by those who hold the locks that recounting needs.
+    host = HostCluster.objects.select_for_update(no_key=True).filter(uid=uid).first()
     if host is None:
         return True
     facts = facts_to_json(seen.facts) if seen.facts else host.facts

@@ -16,14 +16,16 @@ from tenancy.rules.requests import Standing, Terms
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import date
 
-    from tenancy.models import AcceleratorClass, Tenant
+    from tenancy.models import AcceleratorClass, Tenant, User
 
 POLICY: Final = "policy"
 """Who decides where no person has to."""
 _DECIDING: Final = frozenset(
     {RequestVerb.APPROVE, RequestVerb.AUTO_APPROVE, RequestVerb.ACCEPT, RequestVerb.DENY, RequestVerb.COUNTER}
 )
+_ASKING: Final = frozenset({RequestVerb.AMEND, RequestVerb.ACCEPT, RequestVerb.CONCUR})
 
 
 def make(
@@ -46,6 +48,8 @@ def make(
         justification=justification,
         for_clusters=for_clusters,
         requested_by=by,
+        requested_at=calendar.now(),
+        asked_by=[by],
         changed_at=timezone.now(),
         **columns(terms),
     )
@@ -57,8 +61,12 @@ def move(request: GrantRequest, verb: RequestVerb, by: str, reason: str, **chang
     """Compare-and-swap: what somebody else has changed since it was read is not overwritten."""
     before = RequestState(request.state)
     values = {"state": rules.after(before, verb).value, "changed_at": timezone.now(), **changes}
+    if verb in _ASKING:
+        values["asked_by"] = sorted({*request.asked_by, by})
     if verb in _DECIDING:
-        values |= {"decided_by": by, "decision": reason}
+        # Who takes an offer does not decide: the admin who made it did.
+        decider = request.endorsed_by if verb is RequestVerb.ACCEPT else by
+        values |= {"decided_by": decider, "decision": reason}
     same = GrantRequest.objects.filter(pk=request.pk, state=before.value, changed_at=request.changed_at)
     if same.update(**values) != 1:
         msg = "somebody else changed this request meanwhile: look at it again, then decide"
@@ -74,7 +82,8 @@ def columns(terms: Terms) -> dict[str, Any]:
 
 
 def standing(request: GrantRequest) -> Standing:
-    return Standing(RequestState(request.state), request.requested_by, request.endorsed_by)
+    asked_by = frozenset({request.requested_by, *request.asked_by})
+    return Standing(RequestState(request.state), asked_by, request.endorsed_by)
 
 
 def refuse(faults: tuple[FieldError, ...]) -> None:
@@ -84,6 +93,24 @@ def refuse(faults: tuple[FieldError, ...]) -> None:
 
 def term_faults(terms: Terms, accelerator: AcceleratorClass) -> Iterator[FieldError]:
     return rules.term_faults(terms, calendar.today(), accelerator.longest_days)
+
+
+def extension_faults(grant: Grant, ends_on: date) -> Iterator[FieldError]:
+    """What is wrong with a new last day of a grant, asked for or offered."""
+    longest = grant.accelerator.longest_days
+    if ends_on <= grant.ends_on:
+        yield FieldError("spec.until", "out-of-range", f"give a day after {grant.ends_on}")
+    elif (ends_on - max(calendar.today(), grant.starts_on)).days > longest:
+        yield FieldError("spec.until", "out-of-range", f"at most {longest} days from today")
+
+
+def lapsed(request: GrantRequest, today: date) -> bool:
+    """Whether nobody decided in time; more days of a grant that is over cannot be decided at all."""
+    extends = request.extends
+    if extends is not None and (extends.ended_at is not None or today >= extends.ends_on):
+        return True
+    terms = Terms(request.amount, request.starts_on, request.ends_on)
+    return rules.lapsed(request.requested_at.date(), terms, today)
 
 
 def pool_named(
@@ -108,13 +135,21 @@ def _tell(request: GrantRequest, verb: RequestVerb, by: str, reason: str) -> Non
     if verb is RequestVerb.AMEND:
         return
     subject = f"{request.amount} {request.accelerator} for {request.tenant}: {request.state}"
+    concerned = {user.pk: user for user in (*notices.those_who_ask(request.tenant), *_admins(request))}
     notices.tell(
-        [user for user in notices.those_who_ask(request.tenant) if user.username != by],
+        [user for user in concerned.values() if user.username != by],
         key=f"request/{request.uid}/{verb.value}/{request.changed_at.isoformat()}",
         subject=subject,
         body=f"{by}: {reason}" if reason else f"by {by}",
         link=f"/gpu/requests/{request.uid}",
     )
+
+
+def _admins(request: GrantRequest) -> list[User]:
+    """The one who agreed to it or made an offer; those who can still agree where a second one has to."""
+    if request.state == RequestState.ENDORSED:
+        return notices.approvers(but=standing(request).asked_by)
+    return notices.approvers(only=request.endorsed_by) if request.endorsed_by else []
 
 
 def _note(request: GrantRequest, action: str, by: str, **facts: Any) -> None:  # noqa: ANN401 - facts are JSON

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from tenancy import policy
-from tenancy.actions import balances, decisions
+from tenancy.actions import balances, decisions, grants
 from tenancy.actions import request_rows as rows
 from tenancy.actions.unit import atomic
 from tenancy.enums import Permission
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
     from tenancy.models import Tenant
     from tenancy.policy import Actor
+
+
+LATE: Final = "nobody decided in time, or what it was to extend is over: ask again if it is still needed"
 
 
 @atomic
@@ -45,7 +48,9 @@ def submit(
     )
     where, pool_faults = rows.pool_named(wanted, tenant, pool)
     rows.refuse((*faults, *pool_faults))
-    balances.lock([], tenant.pk)
+    # Approval by policy looks at the pools, and these are locked before the tenant.
+    pools = [where] if where else balances.deciding_at_once(tenant, [wanted])
+    balances.lock([pool.pk for pool in pools], tenant.pk)
     _refuse_second(tenant, wanted)
     made = rows.make(tenant, wanted, terms, justification, by.name, pool=where)
     decisions.at_once(made)
@@ -57,18 +62,12 @@ def extend(*, by: Actor, grant_uid: UUID, ends_on: date, justification: str) -> 
     """Asks for more days of a grant that is not over."""
     grant = known.get(by, grant_uid)
     policy.check(by, Permission.GPU_REQUEST, grant.tenant)
-    if grant.ended_at is not None:
-        msg = "this grant is over and its devices are on their way back: make a new request"
-        raise Conflict(msg)
-    longest, today = grant.accelerator.longest_days, calendar.today()
+    grants.refuse_over(grant, calendar.today())
+    _class(grant.accelerator.key)
     terms = Terms(grant.amount, grant.starts_on, ends_on)
-    faults = [*rules.text_faults("spec.justification", justification, "what for")]
-    if ends_on <= grant.ends_on:
-        faults.append(FieldError("spec.until", "out-of-range", f"give a day after {grant.ends_on}"))
-    elif (ends_on - max(today, grant.starts_on)).days > longest:
-        faults.append(FieldError("spec.until", "out-of-range", f"at most {longest} days from today"))
-    rows.refuse(tuple(faults))
-    balances.lock([], grant.tenant_id)
+    text_faults = rules.text_faults("spec.justification", justification, "what for")
+    rows.refuse((*text_faults, *rows.extension_faults(grant, ends_on)))
+    balances.lock([grant.pool_id], grant.tenant_id)
     _refuse_second(grant.tenant, grant.accelerator)
     made = rows.make(
         grant.tenant, grant.accelerator, terms, justification, by.name, pool=grant.pool, extends=grant
@@ -81,14 +80,13 @@ def extend(*, by: Actor, grant_uid: UUID, ends_on: date, justification: str) -> 
 def accept(*, by: Actor, uid: UUID) -> GrantRequest:
     """Takes a counter-offer: the grant, or the wait for a second approver."""
     request = _own(by, uid)
-    state = RequestState(request.state)
-    if state is not RequestState.COUNTERED:
-        rules.after(state, RequestVerb.ACCEPT)
     verb = rules.accepted(request.amount, request.accelerator.two_approvers_from)
-    if verb is RequestVerb.ENDORSE:
+    rules.after(RequestState(request.state), verb)
+    rules.refuse_own(rows.standing(request), by.name, verb)
+    if verb is RequestVerb.CONCUR:
         rows.move(request, verb, by.name, request.decision)
     else:
-        decisions.grant_now(request, verb, request.endorsed_by, request.decision, request.pool)
+        decisions.grant_now(request, verb, by.name, request.decision)
     return request
 
 
@@ -108,21 +106,24 @@ def withdraw(*, by: Actor, uid: UUID) -> GrantRequest:
     return request
 
 
-@atomic
 def lapse_old() -> int:
-    """Ends requests that nobody decided in time; how many."""
-    today, done = calendar.today(), 0
+    """Ends requests that nobody decided in time; how many. Each by itself: one that just changes stops no other."""
+    today = calendar.today()
     waiting = GrantRequest.objects.filter(state__in=[s.value for s in rules.OPEN])
-    for request in waiting.select_related("tenant", "accelerator"):
-        if rules.lapsed(request.requested_at.date(), known.asked(request), today):
-            rows.move(
-                request,
-                RequestVerb.LAPSE,
-                rows.POLICY,
-                "nobody decided in time: ask again if it is still needed",
-            )
-            done += 1
-    return done
+    found = list(waiting.select_related("tenant", "accelerator", "extends"))
+    return sum(_lapse(request.pk) for request in found if rows.lapsed(request, today))
+
+
+@atomic
+def _lapse(uid: UUID) -> bool:
+    request = GrantRequest.objects.select_related("tenant", "accelerator", "extends").get(pk=uid)
+    if RequestState(request.state) not in rules.OPEN or not rows.lapsed(request, calendar.today()):
+        return False
+    try:
+        rows.move(request, RequestVerb.LAPSE, rows.POLICY, LATE)
+    except Conflict:
+        return False
+    return True
 
 
 def _class(key: str) -> AcceleratorClass:

@@ -6,11 +6,15 @@ transaction and held shortest: so notes are collected, and become rows when the 
 
 from __future__ import annotations
 
+import logging
+import random
 import threading
+import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, ParamSpec, TypeVar, overload
+from functools import wraps
+from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar, overload
 
-from django.db import transaction
+from django.db import OperationalError, transaction
 
 from tenancy.actions import ledger
 
@@ -22,6 +26,11 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 T = TypeVar("T")
+log = logging.getLogger(__name__)
+
+CLASHES: Final = frozenset({"40001", "40P01"})
+"""PostgreSQL's codes for a transaction that was ended so that another one could go on."""
+TRIES: Final = 4
 
 
 class _Open(threading.local):
@@ -41,9 +50,10 @@ def atomic() -> AbstractContextManager[None]: ...
 def atomic(action: Callable[P, T] | None = None, /) -> Callable[P, T] | AbstractContextManager[None]:
     """A unit, as a decorator or a context; used as Django's, units inside are savepoints.
 
-    The notes of a unit that is rolled back go with it.
+    The notes of a unit that is rolled back go with it. An action that the database ended for the
+    sake of another one (deadlock) had no effect, and is done again from its beginning.
     """
-    return _unit() if action is None else _unit()(action)
+    return _unit() if action is None else _again(action)
 
 
 def collect(event: Event) -> None:
@@ -57,6 +67,28 @@ def collect(event: Event) -> None:
 def is_open() -> bool:
     """Whether this thread is inside a unit."""
     return bool(_open.units)
+
+
+def _again(action: Callable[P, T]) -> Callable[P, T]:
+    @wraps(action)
+    def run(*args: P.args, **kwargs: P.kwargs) -> T:
+        for attempt in range(1, TRIES):
+            try:
+                with _unit():
+                    return action(*args, **kwargs)
+            except OperationalError as error:
+                if transaction.get_connection().in_atomic_block or not _clash(error):
+                    raise
+                log.info("%s gave way to another transaction and begins anew", action.__name__)
+                time.sleep(random.uniform(0, 0.05 * attempt))  # noqa: S311 - spreads load, guards nothing
+        with _unit():
+            return action(*args, **kwargs)
+
+    return run
+
+
+def _clash(error: OperationalError) -> bool:
+    return getattr(error.__cause__, "sqlstate", "") in CLASHES
 
 
 @contextmanager

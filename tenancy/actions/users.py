@@ -8,8 +8,9 @@ from tenancy import policy
 from tenancy.actions import audit
 from tenancy.actions.unit import atomic
 from tenancy.enums import Permission, PlatformRole
-from tenancy.errors import AlreadyExists
+from tenancy.errors import AlreadyExists, FieldError, Invalid
 from tenancy.models import User
+from tenancy.rules.names import PROCESSES
 
 if TYPE_CHECKING:
     from tenancy.policy import Actor
@@ -22,6 +23,9 @@ def create(
     """A new user; ``by`` is ``None`` for the command line of the machine itself."""
     if by is not None:
         policy.check(by, Permission.TENANT_MANAGE)
+    if username in PROCESSES:
+        msg = f"{username!r} is how the audit log calls a part of Atoll: choose another name"
+        raise Invalid(msg, errors=(FieldError("username", "reserved", msg),))
     if User.objects.filter(username=username).exists():
         msg = f"user {username!r} exists already: choose another name"
         raise AlreadyExists(msg)

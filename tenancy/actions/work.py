@@ -52,6 +52,14 @@ def request(kind: WorkKind, object_id: UUID) -> None:
     )
 
 
+def begin(kind: WorkKind, object_ids: Iterable[UUID]) -> None:
+    """Asks for the first look at objects made in this transaction, which have no row yet."""
+    now = clock.now()
+    rows = [WorkItem(kind=kind, object_id=one, requested=1, due_at=now) for one in object_ids]
+    if rows:
+        WorkItem.objects.bulk_create(rows)
+
+
 def claim(kind: WorkKind, object_id: UUID, *, seconds: float = 60) -> Lease | None:
     """Takes the lease if the item is due and free; ``None`` when somebody else has or had it."""
     now = clock.now()
@@ -114,6 +122,7 @@ def resync(kind: WorkKind) -> int:
 def request_all(kind: WorkKind, object_ids: Iterable[UUID]) -> int:
     """Asks for a look at many objects at once, for something that concerns them all."""
     items = WorkItem.objects.filter(kind=kind, object_id__in=list(object_ids))
+    list(items.select_for_update(no_key=True).order_by("pk").values_list("pk"))  # one order for all
     return items.update(requested=F("requested") + 1, due_at=clock.now(), failures=0)
 
 

@@ -89,7 +89,9 @@ class GrantRequest(models.Model):
     """Made by clusters that lack devices: its amount follows what all of them lack."""
     state = choice_field(RequestState, default=RequestState.REQUESTED)
     requested_by = models.CharField(max_length=150)
-    requested_at = models.DateTimeField(auto_now_add=True)
+    requested_at = models.DateTimeField()
+    asked_by = models.JSONField(default=list)
+    """Who made it, changed it or took an offer: none of them decides. Usernames, which nobody can change."""
     changed_at = models.DateTimeField()
     endorsed_by = models.CharField(max_length=150, blank=True)
     """The admin who agreed to the terms as they stand; approval by another one may be needed."""

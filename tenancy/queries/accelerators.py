@@ -79,6 +79,11 @@ def pools_with(accelerator: AcceleratorClass, tenant: Tenant | None = None) -> l
     return [row for row in rows.order_by("host__name", "name") if has(row, accelerator)]
 
 
+def usable(pool: NodePool, tenant: Tenant) -> bool:
+    """Whether a tenant's clusters may run in a pool: it is shared, or the tenant's own."""
+    return pool.kind == PoolKind.SHARED or pool.tenant_id == tenant.pk
+
+
 def has(pool: NodePool, accelerator: AcceleratorClass) -> bool:
     """Whether a pool has, or is named to have, devices of a class."""
     if pool.accelerators:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from tenancy import policy
 from tenancy.enums import Permission
 from tenancy.errors import NotFound
-from tenancy.grant_enums import RequestKind
 from tenancy.models import Allocation, Grant, GrantRequest, PoolBalance
 from tenancy.queries import accelerators, tenants
 from tenancy.rules import accelerators as rules
@@ -55,7 +54,9 @@ def requests_visible_to(actor: Actor, tenant: Tenant | None = None) -> QuerySet[
     """Requests of one tenant, or of all that an actor may see; newest first."""
     rows = GrantRequest.objects.filter(tenant__in=tenants.visible_to(actor))
     rows = rows.filter(tenant=tenant) if tenant is not None else rows
-    return rows.select_related("tenant", "accelerator", "pool__host", "grant__pool__host", "extends")
+    return rows.select_related(
+        "tenant", "accelerator", "pool__host", "grant__pool__host", "extends__pool__host"
+    )
 
 
 def get_request(actor: Actor, uid: UUID) -> GrantRequest:
@@ -100,7 +101,13 @@ def phase(grant: Grant, today: date) -> GrantPhase:
 def promise(grant: Grant, today: date) -> ledger.Promise:
     """What counts of a grant that is not closed."""
     over = grant.ended_at is not None or today >= grant.ends_on
-    return ledger.Promise(grant.tenant_id.hex, grant.amount, grant.starts_on, None if over else grant.ends_on)
+    return ledger.Promise(
+        grant.tenant_id.hex,
+        grant.amount,
+        grant.starts_on,
+        None if over else grant.ends_on,
+        out=grant.activated_at is not None,
+    )
 
 
 def room(pool: NodePool, accelerator: AcceleratorClass, today: date) -> Room:
@@ -124,19 +131,17 @@ def account(tenant: Tenant, accelerator: AcceleratorClass, today: date) -> Accou
 
 def asked(request: GrantRequest) -> Terms:
     """The terms that are to be admitted: of an extension, the days that it adds."""
-    since = request.starts_on
-    if request.kind == RequestKind.EXTENSION and request.extends is not None:
-        since = request.extends.ends_on
+    since = request.extends.ends_on if request.extends is not None else request.starts_on
     return Terms(request.amount, since, request.ends_on)
 
 
 def candidates(request: GrantRequest) -> list[NodePool]:
-    """The pools in which it may be granted: the one that it names, else all that have the class."""
-    if request.extends is not None:
-        return [request.extends.pool]
-    if request.pool is not None:
-        return [request.pool]
-    return accelerators.pools_with(request.accelerator, request.tenant)
+    """The pools in which it may be granted: the one that it is about, else all that have the class and take clusters."""
+    fixed = request.extends.pool if request.extends is not None else request.pool
+    if fixed is not None:
+        return [fixed] if accelerators.usable(fixed, request.tenant) else []
+    able = accelerators.pools_with(request.accelerator, request.tenant)
+    return [pool for pool in able if pool.host.accepts_clusters]
 
 
 def what_if(request: GrantRequest, terms: Terms, today: date) -> WhatIf:

@@ -61,6 +61,13 @@ def on_node(accelerator: Accelerator, node: NodeFacts) -> int:
     return node.resources.get(accelerator.resource, 0)
 
 
+def overlap(one: Accelerator, other: Accelerator) -> bool:
+    """Whether a device could be of both: the same way to it, and no label by which their nodes differ."""
+    if (one.kind, one.resource) != (other.kind, other.resource):
+        return False
+    return all(other.labels.get(key, value) == value for key, value in one.labels.items())
+
+
 def healthy(node: NodeFacts) -> bool:
     """Whether its devices count as capacity."""
     return node.ready and node.schedulable

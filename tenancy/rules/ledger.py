@@ -5,7 +5,9 @@ Pure. Sums are taken anew each time; days are UTC, the last one exclusive.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -24,6 +26,8 @@ class Promise:
     starts_on: date
     ends_on: date | None
     """``None`` while the grant is over and its devices are not back: nobody knows when they will be."""
+    out: bool = False
+    """The tenant has them now; a grant whose day has come waits for those before it."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,7 @@ class Room:
 
     def deficit(self, since: date) -> int:
         """How much is promised that the inventory no longer covers, on any day from this one on."""
-        return max(0, peak(self.promises, since, None) - self.capacity)
+        return max(0, committed(self.promises, since) - self.capacity)
 
     @property
     def largest_node(self) -> int:
@@ -79,13 +83,29 @@ class Verdict:
     """The nearest amount up to the asked one that can be promised for these days."""
     reason: str = ""
     """Empty when it is granted."""
+    free: int = 0
+    """Devices of the pool that nobody is promised on these days."""
 
 
 def peak(promises: Iterable[Promise], since: date, until: date | None) -> int:
     """The most that is promised on any day from ``since`` until before ``until``."""
-    near = [p for p in promises if _meets(p, since, until)]
-    days = {since, *(p.starts_on for p in near if p.starts_on > since)}
-    return max(sum(p.amount for p in near if _on(p, day)) for day in days)
+    changes: Counter[date] = Counter()
+    for promise in promises:
+        if _meets(promise, since, until):
+            changes[max(promise.starts_on, since)] += promise.amount
+            if promise.ends_on is not None:
+                changes[promise.ends_on] -= promise.amount
+    return max(accumulate(changes[day] for day in sorted(changes)), default=0)
+
+
+def committed(promises: Sequence[Promise], since: date) -> int:
+    """What must be there: what tenants have now, and on each day what is promised for it.
+
+    A grant that is over and not yet back delays the next one and adds nothing to it:
+    late devices are no missing ones.
+    """
+    out = sum(promise.amount for promise in promises if promise.out)
+    return max(out, peak((p for p in promises if p.ends_on is not None), since, None))
 
 
 def decide(terms: Terms, room: Room, account: Account, today: date) -> Verdict:
@@ -101,8 +121,8 @@ def decide(terms: Terms, room: Room, account: Account, today: date) -> Verdict:
     left = _left(terms, account)
     fits = min(terms.amount, free, left)
     if fits == terms.amount:
-        return Verdict(granted=True, fits=fits)
-    return Verdict(granted=False, fits=fits, reason=_why(terms, room, account, free, left))
+        return Verdict(granted=True, fits=fits, free=free)
+    return Verdict(granted=False, fits=fits, reason=_why(terms, room, account, free, left), free=free)
 
 
 def _left(terms: Terms, account: Account) -> int:
@@ -127,12 +147,10 @@ def _meets(promise: Promise, since: date, until: date | None) -> bool:
     return before and (promise.ends_on is None or promise.ends_on > since)
 
 
-def _on(promise: Promise, day: date) -> bool:
-    return promise.starts_on <= day and (promise.ends_on is None or promise.ends_on > day)
-
-
 def best(verdicts: Sequence[tuple[Room, Verdict]]) -> tuple[Room, Verdict] | None:
     """The pool to take: one where it fits, the fullest of those, so that large asks still find room; else the nearest."""
-    if not verdicts:
-        return None
-    return min(verdicts, key=lambda rv: (not rv[1].granted, -rv[1].fits, rv[0].capacity, rv[0].pool))
+    return min(
+        verdicts,
+        key=lambda rv: (not rv[1].granted, -rv[1].fits, rv[1].free, rv[0].host, rv[0].pool),
+        default=None,
+    )

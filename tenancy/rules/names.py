@@ -24,6 +24,9 @@ lets roles name exactly the Secrets they open.
 _DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 RESERVED: Final = frozenset({"admin", "api", "atoll", "default", "system", "new", "kube-system"})
 
+PROCESSES: Final = frozenset({"policy", "clock", "provisioner", "command-line"})
+"""Who acts in the audit log where no person does: no user has such a name."""
+
 
 def name_errors(path: str, name: str, *, longest: int) -> tuple[FieldError, ...]:
     """What is wrong with a tenant's or cluster's name; empty when nothing is."""

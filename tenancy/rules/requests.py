@@ -36,9 +36,9 @@ TRANSITIONS: Final[Mapping[tuple[RequestState, RequestVerb], RequestState]] = {
     (_S.ENDORSED, _V.WITHDRAW): _S.WITHDRAWN,
     (_S.ENDORSED, _V.LAPSE): _S.LAPSED,
     (_S.COUNTERED, _V.AMEND): _S.REQUESTED,
-    # Accepted terms that need a second approver wait for one: see ``accepted``.
-    (_S.COUNTERED, _V.ENDORSE): _S.ENDORSED,
     (_S.COUNTERED, _V.ACCEPT): _S.APPROVED,
+    # Nobody but the tenant takes an offer: approvers have no verb that leads on from here.
+    (_S.COUNTERED, _V.CONCUR): _S.ENDORSED,
     (_S.COUNTERED, _V.COUNTER): _S.COUNTERED,
     (_S.COUNTERED, _V.DECLINE): _S.DECLINED,
     (_S.COUNTERED, _V.DENY): _S.DENIED,
@@ -53,6 +53,7 @@ PARTIES: Final[Mapping[RequestVerb, RequestParty]] = {
     _V.APPROVE: _P.APPROVER,
     _V.COUNTER: _P.APPROVER,
     _V.ACCEPT: _P.TENANT,
+    _V.CONCUR: _P.TENANT,
     _V.DECLINE: _P.TENANT,
     _V.DENY: _P.APPROVER,
     _V.WITHDRAW: _P.TENANT,
@@ -77,7 +78,8 @@ class Standing:
     """A request as the workflow sees it."""
 
     state: RequestState
-    requested_by: str
+    asked_by: frozenset[str]
+    """Whoever asked, changed the wish or took an offer."""
     endorsed_by: str = ""
 
 
@@ -93,9 +95,14 @@ def after(state: RequestState, verb: RequestVerb) -> RequestState:
 
 
 def refuse_own(request: Standing, by: str, verb: RequestVerb) -> None:
-    """Four eyes: nobody decides what they asked for, nor agrees twice."""
-    if by == request.requested_by:
-        msg = f"you made this request, so another admin has to {verb.value} it"
+    """Four eyes: nobody decides what they asked for, nor agrees twice, nor takes their own offer."""
+    if verb in {_V.ACCEPT, _V.CONCUR}:
+        if by == request.endorsed_by:
+            msg = "you made this offer, so somebody else of the tenant has to accept it"
+            raise NotAllowed(msg)
+        return
+    if by in request.asked_by:
+        msg = f"you made or changed this request, so another admin has to {verb.value} it"
         raise NotAllowed(msg)
     if verb in {_V.APPROVE, _V.ENDORSE} and by == request.endorsed_by:
         msg = "you have agreed already, and two admins have to: another one decides"
@@ -110,7 +117,7 @@ def agreed(request: Standing, amount: int, two_from: int) -> RequestVerb:
 
 def accepted(amount: int, two_from: int) -> RequestVerb:
     """What a tenant's yes to a counter-offer amounts to: the admin who made it is one approver."""
-    return _V.ENDORSE if needs_two(amount, two_from) else _V.ACCEPT
+    return _V.CONCUR if needs_two(amount, two_from) else _V.ACCEPT
 
 
 def needs_two(amount: int, two_from: int) -> bool:

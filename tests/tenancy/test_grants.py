@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 import pytest
 
-from tenancy.actions import allocations, clusters, decisions, grants, requests, work
+from tenancy.actions import clusters, decisions, grants, requests
 from tenancy.actions.unit import atomic
-from tenancy.enums import Phase, PlatformRole, WorkKind
+from tenancy.enums import Phase, PlatformRole
 from tenancy.errors import AlreadyExists, DoesNotFit, Invalid, InvalidTransition, NotAllowed
-from tenancy.grant_enums import GrantPhase, RequestState, Rung
-from tenancy.models import Allocation, Grant, GrantRequest, Notice, PoolBalance, VirtualCluster
+from tenancy.grant_enums import GrantPhase, RequestState
+from tenancy.models import Grant, GrantRequest, Notice, PoolBalance, VirtualCluster
 from tenancy.queries import calendar
 from tenancy.queries import clusters as cluster_queries
 from tenancy.queries import grants as known
-from tenancy.rules.requests import Terms
 from tests import factories as make
+from tests.support.grants import approve, ask, confirmed, has, put, spec, terms
 
 pytestmark = pytest.mark.django_db
 
@@ -36,45 +34,6 @@ def team(bob):
 @pytest.fixture
 def other_admin(team):
     return make.actor("eve", PlatformRole.ADMIN)
-
-
-def spec(count, key="gpu"):
-    return {"accelerators": [{"class": key, "count": count}]}
-
-
-def terms(amount=1, days=10, after=0):
-    today = calendar.today() + timedelta(days=after)
-    return Terms(amount, today, today + timedelta(days=days))
-
-
-def ask(by, amount=1, days=10, after=0):
-    return requests.submit(
-        by=by, tenant_name="team", key="gpu", terms=terms(amount, days, after), justification="training"
-    )
-
-
-def approve(request, by=None):
-    return decisions.approve(by=by or make.admin(), uid=request.uid, reason="fine")
-
-
-def put(by, count, name="first"):
-    make.cluster(by, "team", name, spec(count) if count else {})
-    return VirtualCluster.objects.get(name=name)
-
-
-def has(name="first"):
-    """Target and held of a cluster's devices."""
-    row = Allocation.objects.filter(cluster__name=name, released_at=None).first()
-    return (row.target, row.held) if row else None
-
-
-def confirmed(name="first"):
-    """The provisioner sees that the host holds no more than it is to."""
-    cluster = VirtualCluster.objects.get(name=name)
-    lease = work.claim(WorkKind.CLUSTER, cluster.uid)
-    for rung in Rung:
-        assert allocations.stepped(lease, cluster.uid, "gpu", rung, {"used": 0})
-    work.wait(lease, 0)
 
 
 def test_a_cluster_that_asks_for_more_than_is_granted_waits_with_its_request_and_goes_on(bob, team):
@@ -164,14 +123,6 @@ def test_days_that_do_not_meet_share_devices(team, bob):
     assert later.state == RequestState.APPROVED
     assert known.phase(later.grant, calendar.today()) is GrantPhase.PENDING
     assert PoolBalance.objects.get().held == 4
-
-
-@pytest.fixture
-def days(settings, tmp_path):
-    """Moves the days of grants forward."""
-    path = tmp_path / "ahead"
-    settings.ATOLL_REHEARSAL_CLOCK = str(path)
-    return lambda n: path.write_text(str(n * 86_400))
 
 
 def test_an_expired_grant_comes_back_only_once_the_host_was_seen_to_have_it(team, bob, days):
