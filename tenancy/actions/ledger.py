@@ -67,17 +67,18 @@ def sign() -> str:
 
 
 def record(faults: Sequence[Fault], checked: Head | None) -> bool:
-    """Keeps what is wrong with the chain, None for nothing new of a whole walk; whether it was broken before.
+    """Keeps what is wrong with the chain; whether something was before.
 
-    What a kept head contradicts stays until a whole walk found nothing.
+    ``checked`` is how far a whole walk went, and what it found counts; else only the first fault does.
     """
     before = AuditHead.objects.first()
     if before is None:
         return False
     values: dict[str, Any] = {}
-    if faults or checked:
+    if checked or (faults and not before.faults):
         values["faults"] = [asdict(fault) for fault in faults]
     if checked:
         values |= {"checked_sequence": checked.sequence, "checked_at": timezone.now()}
-    AuditHead.objects.filter(pk=ONLY).update(**values)
+    if values:
+        AuditHead.objects.filter(pk=ONLY).update(**values)
     return bool(before.faults)

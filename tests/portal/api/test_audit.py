@@ -6,7 +6,9 @@ import asyncio
 import json
 
 import pytest
+from asgiref.sync import sync_to_async
 from django.conf import settings
+from django.db import connections
 from django.test import AsyncClient
 
 from tenancy.actions import inspection, members
@@ -103,7 +105,9 @@ def test_an_asgi_server_sends_it_in_pieces(auditor):
         headers = {"Authorization": f"Bearer {auditor.token}"}
         response = await AsyncClient().get("/api/v1/audit/export", headers=headers)
         assert response.streaming, response.content
-        return [piece async for piece in response]
+        found = [piece async for piece in response]
+        await sync_to_async(connections.close_all)()
+        return found
 
     found = asyncio.run(pieces())
     assert len(found) == 2
