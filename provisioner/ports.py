@@ -179,6 +179,12 @@ class Kube(Protocol):
         With ``uid`` only that very object, else ``Busy``; ``grace`` in seconds, -1 for the object's own.
         """
 
+    def evict(self, name: str, namespace: str, *, uid: str) -> bool:
+        """Asks for a pod's end as its disruption budgets allow it; False while they forbid it.
+
+        True, too, when that very pod is not there any more.
+        """
+
     def token(self, account: str, namespace: str, seconds: int) -> Token:
         """A fresh credential of a ServiceAccount; each call mints another."""
 

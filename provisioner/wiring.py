@@ -6,7 +6,7 @@ import logging
 import time
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from django.utils import timezone
 
@@ -40,14 +40,15 @@ from provisioner.reconcile.holding import SECONDS, Holding
 from provisioner.reconcile.memory import Memory
 from provisioner.reconcile.moving import passing
 from provisioner.reconcile.moving.scope import NodeScope
+from provisioner.reconcile.reclaim import ladder
 from provisioner.reconcile.scope import Scope
 from provisioner.reconcile.watch import Watch
 from tenancy.actions import access as kubeconfigs
-from tenancy.actions import findings, notices, observations, reports, work
+from tenancy.actions import allocations, findings, notices, observations, reports, work
 from tenancy.actions import nodes as node_records
 from tenancy.enums import ConditionType, Reason, WorkKind
 from tenancy.queries import access as wishes
-from tenancy.queries import advisories, clusters
+from tenancy.queries import advisories, calendar, clusters
 from tenancy.queries import findings as findings_of
 from tenancy.queries import hosts as known_hosts
 from tenancy.queries import mail as letters
@@ -57,15 +58,16 @@ from tenancy.rules import attestation
 from tenancy.rules.drift import Place
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from uuid import UUID
 
     from provisioner.outcomes import Outcome
     from provisioner.ports import Host
     from provisioner.reconcile.engine import Stage
     from tenancy.actions.work import Lease
+    from tenancy.grant_enums import Rung
     from tenancy.rules.drift import Drift, Established
-    from tenancy.rules.specs import DesiredCluster, DesiredReport, HostAccess, Observation
+    from tenancy.rules.specs import DesiredCluster, DesiredReport, DeviceShare, HostAccess, Observation
 
 log = logging.getLogger(__name__)
 
@@ -105,6 +107,12 @@ QUARANTINE: Final[tuple[Stage, ...]] = (
     (Step("Nothing runs", ConditionType.QUARANTINED, quarantine.prove),),
 )
 """In this order, and each though another fails: what can be stopped is stopped."""
+
+GIVE_BACK: Final[tuple[Stage, ...]] = ((Step("Host", ConditionType.HOST_REACHABLE, teardown.reach),),)
+"""Of a cluster that waits for approval and still holds devices of a grant that is over."""
+
+BESIDE: Final = (Step("Devices given back", ConditionType.DEVICES_SETTLED, ladder.give_back),)
+"""What keeps a cluster from nothing, and what nothing of a cluster keeps."""
 
 
 @cache
@@ -159,10 +167,14 @@ def _settle(lease: Lease, outcome: Outcome) -> None:
 
 def _cluster(lease: Lease, held: Holding) -> Outcome:
     desired = clusters.desired(lease.object_id)
-    if desired is None or desired.waits_for_approval:
+    if desired is None or (desired.waits_for_approval and not ladder.needed(desired)):
         return Done()
     return engine.reconcile(
-        _scope(desired, lease, held), build=BUILD, teardown=TEARDOWN, quarantine=QUARANTINE
+        _scope(desired, lease, held),
+        build=GIVE_BACK if desired.waits_for_approval else BUILD,
+        teardown=TEARDOWN,
+        quarantine=QUARANTINE,
+        beside=BESIDE if ladder.needed(desired) else (),
     )
 
 
@@ -170,6 +182,11 @@ def _scope(desired: DesiredCluster, lease: Lease, held: Holding) -> Scope:
     def publish(seen: Observation) -> None:
         if not observations.record(lease, desired.uid, seen):
             msg = f"what was seen of {desired.namespace} came too late: the lease is lost"
+            raise LeaseLost(msg)
+
+    def stepped(share: DeviceShare, rung: Rung, evidence: Mapping[str, Any]) -> None:
+        if not allocations.stepped(lease, desired.uid, share, rung, evidence):
+            msg = f"{rung} of {share.key} in {desired.namespace} came too late: the lease is lost"
             raise LeaseLost(msg)
 
     return Scope(
@@ -183,6 +200,8 @@ def _scope(desired: DesiredCluster, lease: Lease, held: Holding) -> Scope:
         pause=time.sleep,
         publish=publish,
         findings=LeasedFindings(lease),
+        calendar=calendar.now,
+        stepped=stepped,
     )
 
 

@@ -160,6 +160,8 @@ class ConditionType(StrEnum):
     SANDBOX_ENFORCED = "SandboxEnforced"
     DNS_AVAILABLE = "DnsAvailable"
     ACCESS_ISSUED = "AccessIssued"
+    # Owned by the ladder: False while devices are on their way back; no part of the summary.
+    DEVICES_SETTLED = "DevicesSettled"
     # Owned by the pass that makes isolation reports; False degrades, Unknown does not.
     ISOLATION_ATTESTED = "IsolationAttested"
     # Negative polarity: True is bad or final.

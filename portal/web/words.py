@@ -56,6 +56,7 @@ CONDITIONS: Final[Mapping[ConditionType, str]] = {
     ConditionType.SANDBOX_ENFORCED: "Sandbox",
     ConditionType.DNS_AVAILABLE: "DNS",
     ConditionType.ACCESS_ISSUED: "Access",
+    ConditionType.DEVICES_SETTLED: "Devices given back",
     ConditionType.ISOLATION_ATTESTED: "Isolation report",
     ConditionType.QUARANTINED: "Quarantine",
     ConditionType.DELETING: "Deletion",

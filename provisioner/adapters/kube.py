@@ -97,6 +97,21 @@ class RestKube:
         self._object(answer)
         return True
 
+    def evict(self, name: str, namespace: str, *, uid: str) -> bool:
+        self._guard.check()
+        body = {
+            "apiVersion": "policy/v1",
+            "kind": "Eviction",
+            "metadata": {"name": name, "namespace": namespace},
+            "deleteOptions": {"preconditions": {"uid": uid}},
+        }
+        answer = self._transport.send("POST", f"{_path(PODS, namespace, name)}/eviction", body)
+        if answer.status == _THROTTLED:
+            return False
+        if answer.status not in {_NOT_FOUND, _CONFLICT}:
+            self._object(answer)
+        return True
+
     def token(self, account: str, namespace: str, seconds: int) -> Token:
         body = {
             "apiVersion": "authentication.k8s.io/v1",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from provisioner.outcomes import Done, LeaseLost, Permanent, Stall, Transient, Wait
 from tenancy.enums import Reason
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from tenancy.enums import ConditionType
 
 log = logging.getLogger(__name__)
+
+_AGAIN: Final = 5.0
+"""Seconds until a step beside that failed is looked at again."""
 
 
 @dataclass(frozen=True)
@@ -35,24 +38,35 @@ Stage: TypeAlias = tuple[Step, ...]
 
 
 def reconcile(
-    scope: Scope, *, build: Sequence[Stage], teardown: Sequence[Stage], quarantine: Sequence[Stage] = ()
+    scope: Scope,
+    *,
+    build: Sequence[Stage],
+    teardown: Sequence[Stage],
+    quarantine: Sequence[Stage] = (),
+    beside: Sequence[Step] = (),
 ) -> Outcome:
     """Walks the cluster one pass towards its spec and reports what was seen.
 
     The report goes out even when a step raises, but not when the lease is lost; only
-    a pass in which every step is done moves ``observed_generation`` forward.
+    a pass in which every step is done moves ``observed_generation`` forward. Steps ``beside`` are
+    looked at however the others end, once the host was reached, and keep the cluster from nothing.
     """
     in_use = quarantine if scope.desired.quarantined else build
     stages = teardown if scope.desired.deleting else in_use
     clean, reached, lost = False, 0, False
+    ending: Outcome | Exception = Done()
     try:
         for stage in stages:
             reached += 1
-            outcome = _together(scope, stage)
-            if not isinstance(outcome, Done):
-                return outcome
-        clean = True
-        return Done()
+            ending = _together(scope, stage)
+            if not isinstance(ending, Done):
+                break
+        later = [] if scope.desired.deleting or not scope.reached else [_beside(scope, s) for s in beside]
+        clean = isinstance(ending, Done) and not scope.desired.waits_for_approval
+        if isinstance(ending, Exception):
+            raise ending
+        waits = [o for o in (ending, *later) if isinstance(o, Wait)]
+        return min(waits, key=lambda w: w.after) if waits else ending
     except LeaseLost:
         lost = True
         raise
@@ -62,12 +76,20 @@ def reconcile(
             scope.report(ahead, clean=clean)
 
 
-def _together(scope: Scope, stage: Stage) -> Outcome:
+def _beside(scope: Scope, step: Step) -> Outcome:
+    """A fault is only a reason to look again."""
+    ending = _run(scope, step, last=False)
+    if isinstance(ending, (Transient, Permanent)):
+        return Wait(_AGAIN, ending.reason, ending.message)
+    return Done() if isinstance(ending, Exception) else ending
+
+
+def _together(scope: Scope, stage: Stage) -> Outcome | Exception:
     """All steps of a stage, each looked at even when another waits or fails; the gravest ending counts."""
     endings = [_run(scope, step) for step in stage]
     faults = [e for e in endings if isinstance(e, Exception)]
     if faults:
-        raise min(faults, key=lambda f: not isinstance(f, Permanent))
+        return min(faults, key=lambda f: not isinstance(f, Permanent))
     outcomes = [e for e in endings if not isinstance(e, Exception)]
     stalls = [o for o in outcomes if isinstance(o, Stall)]
     waits = [o for o in outcomes if isinstance(o, Wait)]
@@ -76,14 +98,16 @@ def _together(scope: Scope, stage: Stage) -> Outcome:
     return min(waits, key=lambda w: w.after) if waits else Done()
 
 
-def _run(scope: Scope, step: Step) -> Outcome | Exception:
+def _run(scope: Scope, step: Step, *, last: bool = True) -> Outcome | Exception:
+    """``last``: a fault for good stalls the cluster."""
     began = scope.now()
     try:
         outcome = step.run(scope)
     except LeaseLost:
         raise
     except (Transient, Permanent) as fault:
-        scope.note_fault(step.name, step.condition, fault, began, final=isinstance(fault, Permanent))
+        final = last and isinstance(fault, Permanent)
+        scope.note_fault(step.name, step.condition, fault, began, final=final)
         return fault
     except Exception as error:
         log.exception("step %r of %s failed", step.name, scope.desired.namespace)

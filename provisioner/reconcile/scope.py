@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from provisioner.outcomes import Done, Stall, Wait
 from provisioner.ports import LIMIT_RANGES, NAMESPACES, NETWORK_POLICIES, RESOURCE_QUOTAS, ROLE_BINDINGS
@@ -16,7 +16,7 @@ from tenancy.rules.lifecycle import summary
 from tenancy.rules.specs import EffectiveSpec, Observation, StepReport
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from datetime import datetime
     from pathlib import Path
 
@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     from provisioner.ports import Findings, Guard, Host, Hosts, Kind, Kube, Object, Tenants
     from provisioner.reconcile.memory import Memory
     from tenancy.enums import Sandbox
+    from tenancy.grant_enums import Rung
     from tenancy.rules.drift import Established
-    from tenancy.rules.specs import DesiredCluster
+    from tenancy.rules.specs import DesiredCluster, DeviceShare
 
 T = TypeVar("T")
 _LASTING: Final = {
@@ -54,6 +55,10 @@ class Scope:
     """Seconds to let the world catch up within a pass: for what takes milliseconds only."""
     publish: Callable[[Observation], None]
     findings: Findings
+    calendar: Callable[[], datetime]
+    """The time that decides about grants."""
+    stepped: Callable[[DeviceShare, Rung, Mapping[str, Any]], None]
+    """Notes a step of the ladder that was seen done, and on what evidence; raises ``LeaseLost``."""
     # read
     _host: Host | None = None
     namespace: Object | None = None
@@ -73,6 +78,16 @@ class Scope:
     @host.setter
     def host(self, host: Host) -> None:
         self._host = host
+
+    @property
+    def reached(self) -> bool:
+        """Whether the host answered in this pass."""
+        return self._host is not None
+
+    @property
+    def reached_tenant(self) -> Kube | None:
+        """The tenant's API, if it answered in this pass."""
+        return self._tenant
 
     @property
     def tenant(self) -> Kube:

@@ -6,6 +6,7 @@ from provisioner.outcomes import LeaseLost
 from provisioner.ports import (
     LIMIT_RANGES,
     NAMESPACES,
+    PODS,
     RESOURCE_QUOTAS,
     SECRETS,
     SERVICE_ACCOUNTS,
@@ -49,6 +50,24 @@ def test_a_rehearsal_answers_and_makes_nothing(side):
     assert answer.made is not None
     assert answer.made["metadata"]["labels"] == {"a": "1"}
     assert seen(side, "rehearsed") is None
+
+
+def test_an_eviction_ends_that_very_pod(side):
+    side.kube.apply(SERVICE_ACCOUNTS, account(side))
+    container = {"name": "c", "image": "docker.io/library/busybox:1.36.1"}
+    gates = [{"name": "example.com/never"}]
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "web", "namespace": side.namespace},
+        "spec": {"serviceAccountName": "robot", "containers": [container], "schedulingGates": gates},
+    }
+    assert side.kube.create(PODS, pod)
+    assert side.kube.evict("web", side.namespace, uid="another")
+    seen = side.kube.get(PODS, "web", side.namespace)
+    assert side.kube.evict("web", side.namespace, uid=seen["metadata"]["uid"])
+    eventually(lambda: side.kube.get(PODS, "web", side.namespace) is None)
+    assert side.kube.evict("web", side.namespace, uid=seen["metadata"]["uid"])
 
 
 def test_a_pod_that_is_not_there_said_nothing(side):

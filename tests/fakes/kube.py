@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from provisioner.ports import NAMESPACES, Busy, Kind, Object, Refused, Rehearsal, Rejected, Token
+from provisioner.ports import NAMESPACES, PODS, Busy, Kind, Object, Refused, Rehearsal, Rejected, Token
 from tenancy.enums import Reason
 
 if TYPE_CHECKING:
@@ -186,6 +186,29 @@ class FakeKube:
             self._store.drop(kind, name, namespace)
         self._point()
         return True
+
+    def evict(self, name: str, namespace: str, *, uid: str) -> bool:
+        key = ("pods", namespace, name)
+        self._effect("evict", key)
+        seen = self._store.objects.get(key)
+        if seen is None or seen["metadata"]["uid"] != uid:
+            return True
+        if self._budgeted(seen):
+            return False
+        self._store.writes.append(("evict", key))
+        self._store.drop(PODS, name, namespace)
+        self._point()
+        return True
+
+    def _budgeted(self, pod: Object) -> bool:
+        """Whether a PodDisruptionBudget of its namespace lets none of its kind go."""
+        meta = pod["metadata"]
+        return any(
+            k[:2] == ("poddisruptionbudgets", meta["namespace"])
+            and b["spec"]["selector"]["matchLabels"].items() <= meta.get("labels", {}).items()
+            and not b.get("status", {}).get("disruptionsAllowed", 0)
+            for k, b in self._store.objects.items()
+        )
 
     def token(self, account: str, namespace: str, seconds: int) -> Token:
         key = ("serviceaccounts", namespace, account)

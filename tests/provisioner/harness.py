@@ -6,15 +6,16 @@ import json
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from provisioner.outcomes import Fault, Stall, Transient
 from provisioner.reconcile import engine
 from provisioner.reconcile.memory import Memory
+from provisioner.reconcile.reclaim import ladder
 from provisioner.reconcile.scope import Scope
 from provisioner.release.state import SELECTOR, revisions
-from provisioner.wiring import BUILD, QUARANTINE, TEARDOWN
+from provisioner.wiring import BESIDE, BUILD, GIVE_BACK, QUARANTINE, TEARDOWN
 from tenancy.enums import (
     ConditionStatus,
     ConditionType,
@@ -24,6 +25,7 @@ from tenancy.enums import (
     Reason,
     Sandbox,
 )
+from tenancy.grant_enums import Rung
 from tenancy.queries.advisories import SHIPPED
 from tenancy.rules.advisories import Advisories, parse
 from tenancy.rules.conditions import Condition
@@ -35,9 +37,11 @@ from tests.fakes.findings import FakeFindings
 from tests.fakes.world import FakeGuard, World
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from provisioner.outcomes import Outcome
     from provisioner.release.state import Revision
-    from tenancy.rules.specs import Observation, StepReport
+    from tenancy.rules.specs import DeviceShare, Observation, StepReport
 
 ADVISORIES = Advisories(*parse(json.loads(SHIPPED.read_text())))
 CHART = Path(__file__).resolve().parents[2] / "helm" / "virtual-cluster"
@@ -105,6 +109,8 @@ class Team:
     gone: bool = False
     fault: Fault | None = None
     built: Sandbox | None = None
+    receipts: list[dict[str, Any]] = field(default_factory=list)
+    """What was seen on each ladder that ended."""
 
     def once(self) -> Outcome | None:
         """One pass; ``None`` when it ended with a fault, which is kept."""
@@ -121,9 +127,17 @@ class Team:
             pause=lambda _seconds: None,
             publish=self._keep,
             findings=self.findings,
+            calendar=lambda: self.world.now,
+            stepped=self._stepped,
         )
         try:
-            return engine.reconcile(scope, build=BUILD, teardown=TEARDOWN, quarantine=QUARANTINE)
+            return engine.reconcile(
+                scope,
+                build=GIVE_BACK if self.wanted.waits_for_approval else BUILD,
+                teardown=TEARDOWN,
+                quarantine=QUARANTINE,
+                beside=BESIDE if ladder.needed(self.wanted) else (),
+            )
         except Fault as fault:
             self.fault = fault
             return None
@@ -169,6 +183,24 @@ class Team:
     def reason(self, kind: ConditionType) -> Reason | None:
         found = self.condition(kind)
         return found.reason if found else None
+
+    def _stepped(self, share: DeviceShare, rung: Rung, evidence: Mapping[str, Any]) -> None:
+        """As ``tenancy.actions.allocations.stepped``, over the one row."""
+        self.world.point()
+        kept = tuple(self._climbed(one, share, rung, evidence) for one in self.wanted.devices)
+        self.wanted = replace(self.wanted, devices=tuple(d for d in kept if d.held))
+        self.world.point()
+
+    def _climbed(
+        self, one: DeviceShare, share: DeviceShare, rung: Rung, evidence: Mapping[str, Any]
+    ) -> DeviceShare:
+        if (one.key, one.amount) != (share.key, share.amount):
+            return one
+        rungs = {rung.value: {"at": self.world.now.isoformat(), **evidence}, **one.rungs}
+        if rung is not Rung.CONFIRM:
+            return replace(one, rungs=rungs)
+        self.receipts.append(rungs)
+        return replace(one, rungs=rungs, held=one.amount, deadline=None)
 
     def _keep(self, seen: Observation) -> None:
         self.world.point()

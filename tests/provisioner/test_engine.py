@@ -25,6 +25,7 @@ class Passes:
         kinds = iter(ConditionType)
         self.stages = tuple(tuple(self._step(next(kinds), e) for e in stage) for stage in stages)
         world, ticks = World(), itertools.count()
+        self.world = world
         self.scope = Scope(
             desired=wanted,
             hosts=world.hosts(),
@@ -36,6 +37,8 @@ class Passes:
             pause=lambda _: None,
             publish=self.reports.append,
             findings=FakeFindings(),
+            calendar=lambda: world.now,
+            stepped=lambda *_: None,
         )
 
     def _step(self, kind, ending):
@@ -47,12 +50,44 @@ class Passes:
 
         return Step(kind.value, kind, run)
 
-    def go(self):
-        return engine.reconcile(self.scope, build=self.stages, teardown=())
+    def go(self, *beside):
+        steps = [self._step(ConditionType.DEVICES_SETTLED, ending) for ending in beside]
+        self.scope.host = self.world.hosts().open(WANTED.host, FakeGuard())
+        return engine.reconcile(self.scope, build=self.stages, teardown=(), beside=steps)
 
     def told(self):
         (report,) = self.reports
         return {c.type: (c.status, c.reason) for c in report.conditions}
+
+
+class TestBeside:
+    """A step that keeps the cluster from nothing, and that nothing of it keeps."""
+
+    def test_its_wait_brings_the_next_look_forward_and_the_pass_is_clean(self):
+        passes = Passes((Done(),))
+        assert passes.go(WAIT) == WAIT
+        assert passes.reports[0].clean
+
+    def test_the_sooner_look_counts(self):
+        later = Wait(9.0, Reason.WAITING, "later")
+        assert Passes((WAIT,)).go(later) == WAIT
+        assert Passes((later,)).go(WAIT) == WAIT
+
+    @pytest.mark.parametrize("fault", [Transient("t", Reason.WAITING), Permanent("p", Reason.UNEXPECTED)])
+    def test_its_fault_is_a_reason_to_look_again_only(self, fault):
+        passes = Passes((Done(),))
+        assert isinstance(passes.go(fault), Wait)
+        assert passes.reports[0].clean
+        told = passes.told()
+        assert told[ConditionType.STALLED] == (ConditionStatus.FALSE, Reason.AS_WANTED)
+        assert told[ConditionType.DEVICES_SETTLED][0] is ConditionStatus.UNKNOWN
+
+    def test_it_is_looked_at_though_the_others_fail(self):
+        passes = Passes((Transient("t", Reason.WAITING),), (Done(),))
+        with pytest.raises(Transient):
+            passes.go(Done())
+        assert passes.ran == [HOST, ConditionType.DEVICES_SETTLED]
+        assert not passes.reports[0].clean
 
 
 HOST, NAMESPACE, LIMITS = list(ConditionType)[:3]
