@@ -156,6 +156,8 @@ def audit_lines(row: AuditEvent) -> list[str]:
 
 def _short(value: Any) -> str:  # noqa: ANN401 - JSON
     """A fact on one line; the whole of it is in the API."""
+    if value in (None, "", [], {}):
+        return "nothing"
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return f"{text[:_FACT_MOST]}…" if len(text) > _FACT_MOST else text
 
