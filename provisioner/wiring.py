@@ -236,7 +236,9 @@ def _host(lease: Lease, held: Holding) -> Outcome:
         observations.record_host(lease, known.uid, seen)
         return again
     if known.facts is None:
-        observations.record_host(lease, known.uid, seen)  # clusters wait for what it offers, not for its policies
+        observations.record_host(
+            lease, known.uid, seen
+        )  # clusters wait for what it offers, not for its policies
     opened = _hosts().open(known, held)
     rails, message = _keep_host(known, opened, seen.facts.version, lease)
     told = f"{seen.message}; {message}" if message else seen.message

@@ -19,11 +19,16 @@ def note(count: int = 1, **facts: object) -> None:
 
 
 def test_a_platform_role_reads_everything_and_the_state_of_the_chain(world: World) -> None:
-    note(changes={"trust": {"from": "untrusted", "to": "trusted"}}, reason="<b>why</b>", none="")
+    note(
+        changes={"trust": {"from": "untrusted", "to": "trusted"}, "zone": {"from": None, "to": 1}},
+        reason="<b>why</b>",
+        none="",
+    )
     said = shown(world.client("root").get("/audit"))
     for words in (
         "mallory thing.done",
         "trust: untrusted → trusted",
+        "zone: nothing → 1",
         "not yet: the relay does so",
         "thing/0",
     ):
