@@ -159,6 +159,8 @@ SPECTACULAR_SETTINGS = {
         name: f"tenancy.grant_enums.{name}"
         for name in (
             "AcceleratorKind",
+            "Approval",
+            "RequestParty",
             "RequestState",
             "RequestVerb",
             "RequestKind",

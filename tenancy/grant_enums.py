@@ -57,6 +57,17 @@ class RequestParty(StrEnum):
     """Atoll itself, by date or policy."""
 
 
+class Approval(StrEnum):
+    """Who would have to agree to what a cluster asks for."""
+
+    NONE = "none"
+    """It is within what is granted."""
+    POLICY = "policy"
+    """The class's policy lets it pass at once."""
+    ADMIN = "admin"
+    TWO_ADMINS = "two-admins"
+
+
 class RequestKind(StrEnum):
     """What a request is for."""
 

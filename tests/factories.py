@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from datetime import timedelta
 from typing import Any
 
 from django.utils import timezone
@@ -12,12 +13,14 @@ from tenancy.actions import (
     accelerators,
     balances,
     clusters,
+    decisions,
     hosts,
     members,
     nodes,
     observations,
     pools,
     reports,
+    requests,
     tenants,
     tokens,
     users,
@@ -37,6 +40,8 @@ from tenancy.enums import (
 )
 from tenancy.models import (
     AcceleratorClass,
+    Grant,
+    GrantRequest,
     HostCluster,
     IsolationReport,
     Node,
@@ -46,12 +51,14 @@ from tenancy.models import (
     VirtualCluster,
 )
 from tenancy.policy import Actor
+from tenancy.queries import calendar
 from tenancy.queries import pools as pool_queries
 from tenancy.rules.attestation import Claim
 from tenancy.rules.conditions import BUILD_ORDER, Condition
 from tenancy.rules.gpu import Found, GpuFacts
 from tenancy.rules.nodes import NodeFacts, from_json
 from tenancy.rules.pools import marks
+from tenancy.rules.requests import Terms
 from tenancy.rules.runtimes import RuntimeClass
 from tenancy.rules.specs import HostFacts, HostObservation, Observation
 from tenancy.rules.survey import survey
@@ -182,6 +189,21 @@ def gpu_node(name: str, into: NodePool, devices: int, resource: str = GPU, **fac
     with atomic():
         balances.recount_host(into.host)
     return Node.objects.get(pk=made.pk)
+
+
+def gpu_request(by: Actor, amount: int = 2, days: int = 30, key: str = "gpu", after: int = 0) -> GrantRequest:
+    """A request of ``team`` that waits for an approver."""
+    since = calendar.today() + timedelta(days=after)
+    terms = Terms(amount, since, since + timedelta(days=days))
+    return requests.submit(by=by, tenant_name="team", key=key, terms=terms, justification="training")
+
+
+def gpu_grant(by: Actor, amount: int = 2, days: int = 30, key: str = "gpu", after: int = 0) -> Grant:
+    """A grant of ``team`` that an admin approved."""
+    asked = gpu_request(by, amount, days, key, after)
+    made = decisions.approve(by=admin(), uid=asked.uid, reason="fine").grant
+    assert made is not None
+    return made
 
 
 def cluster(

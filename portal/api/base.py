@@ -89,7 +89,9 @@ class Resource(APIView):
 
     def listed(self, kind: type[Serializer[Any]], rows: QuerySet[Any], /, **filters: Any) -> Response:  # noqa: ANN401
         """One page of ``rows``; ``filters`` are columns and the exact values asked for, None for any."""
-        asked = {key: str(value) for key, value in self.query.items() if key not in {"limit", "cursor"}}
+        asked = {
+            key.rstrip("_"): str(value) for key, value in self.query.items() if key not in {"limit", "cursor"}
+        }
         exact = {column: value for column, value in filters.items() if value is not None}
         found, following = page(
             rows.filter(**exact),
@@ -104,6 +106,11 @@ class Resource(APIView):
     def list_context(self, found: list[Any]) -> dict[str, Any]:  # noqa: ARG002 - for subclasses
         """What the serializer needs beside the rows, read for the whole page at once."""
         return {}
+
+    def look(self, **named: Any) -> None:  # noqa: ANN401 - parts of the address
+        """Raises where the actor may not see (any more) what a POST is about: a replay would tell of it."""
+        if "tenant" in named:
+            tenants.get(self.actor, str(named["tenant"]))
 
     def settle(self, response: Response) -> Response:
         """What is left to do with the answer to a POST once its effect has landed."""
@@ -138,6 +145,8 @@ class Operation:
     idempotent: bool = False
     """Understands ``Idempotency-Key``."""
     listing: bool = False
+    text: str = ""
+    """Another media type in which it answers 200 on request."""
     open: bool = False
     """Needs no token."""
 
@@ -152,8 +161,7 @@ class Operation:
             view.query = _read_query(self.query, request)
             view.body = _read(self.body, request.data) if self.body else {}
             if self.idempotent:
-                if "tenant" in kwargs:  # or a replay would tell what may no longer be seen
-                    tenants.get(view.actor, str(kwargs["tenant"]))
+                view.look(**kwargs)
                 effect = partial(handler, view, request, *args, **kwargs)
                 answer: Response = view.settle(answered_once(request, view.actor, effect))
                 return answer

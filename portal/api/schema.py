@@ -44,6 +44,8 @@ def described(operation: Operation, text: str) -> dict[str, Any]:
         code: _page_of(kind) if operation.listing else OpenApiResponse(kind, description=_words(code))
         for code, kind in operation.answers.items()
     }
+    if operation.text:
+        answers[(200, operation.text)] = OpenApiTypes.STR
     return {
         "operation_id": operation.name,
         "summary": text.partition("\n")[0].rstrip("."),

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from django.utils import timezone
 
@@ -14,7 +15,7 @@ from tenancy.enums import ConditionStatus, ConditionType, FindingKind, Reason, W
 from tenancy.grant_enums import Rung
 from tenancy.models import Allocation, ClusterCondition, Finding, Grant, VirtualCluster
 from tenancy.queries import accelerators, calendar, clusters
-from tenancy.rules.allocations import Share, Want, assign
+from tenancy.rules.allocations import Share, Want, assign, lacking
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from tenancy.actions.work import Lease
-    from tenancy.models import AcceleratorClass, Tenant
+    from tenancy.models import AcceleratorClass, NodePool, Tenant
     from tenancy.rules.specs import DeviceShare
 
 PROVISIONER = "provisioner"
@@ -60,9 +61,7 @@ def settle(tenant: Tenant) -> Books:
     """
     books = _read(tenant)
     touched: set[UUID] = set()
-    frozen = Finding.objects.filter(
-        tenant=tenant.name, kind__in=[kind.value for kind in HOLDING_BACK], restored_at=None
-    ).exists()
+    frozen = _frozen(tenant)
     for account in sorted(_accounts(books), key=str):
         wants = _wants(books, account)
         for share in assign(_entitled(books, account), wants, frozen=frozen):
@@ -75,6 +74,23 @@ def settle(tenant: Tenant) -> Books:
     if told:
         work.request_all(WorkKind.CLUSTER, told)
     return books
+
+
+def foresee(
+    tenant: Tenant, pool: NodePool, cluster: VirtualCluster | None, wish: Mapping[UUID, int]
+) -> dict[UUID, tuple[int, int]]:
+    """Class → what a cluster with this wish would lack, and all clusters together; changes nothing."""
+    books, found = _read(tenant), {}
+    me = cluster.uid if cluster else uuid4()
+    for accelerator, asked in wish.items():
+        account = Account(pool.pk, accelerator)
+        wants = [replace(w, asked=asked) if w.cluster == me else w for w in _wants(books, account)]
+        if all(want.cluster != me for want in wants):
+            wants.append(Want(me, asked))
+        shares = assign(_entitled(books, account), wants, frozen=_frozen(tenant))
+        mine = next(share.lacking for share in shares if share.cluster == me)
+        found[accelerator] = (mine, lacking(shares))
+    return found
 
 
 @atomic
@@ -148,6 +164,11 @@ def _read(tenant: Tenant) -> Books:
         asked[cluster.uid] = {by_key[key]: n for key, n in wish.items() if key in by_key}
     counted = Grant.objects.filter(tenant=tenant, closed_at=None)
     return Books(tenant, rows, asked, found, list(counted), known)
+
+
+def _frozen(tenant: Tenant) -> bool:
+    kinds = [kind.value for kind in HOLDING_BACK]
+    return Finding.objects.filter(tenant=tenant.name, kind__in=kinds, restored_at=None).exists()
 
 
 def _accounts(books: Books) -> set[Account]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from django.utils import timezone
 
 from tenancy import policy
-from tenancy.actions import audit, devices, operations, work
+from tenancy.actions import audit, devices, foresight, operations, work
 from tenancy.actions.unit import atomic
 from tenancy.enums import (
     ConditionStatus,
@@ -33,6 +33,7 @@ from tenancy.rules.spec_parsing import parse_spec
 from tenancy.rules.specs import facts_from_json
 
 if TYPE_CHECKING:
+    from tenancy.actions.foresight import DevicePlan
     from tenancy.models import HostCluster, NodePool, Operation, Tenant
     from tenancy.policy import Actor
     from tenancy.rules.specs import ClusterSpec, HostFacts
@@ -67,6 +68,8 @@ class Plan:
     host: str
     changes: tuple[tuple[str, Any, Any], ...] = field(default_factory=tuple)
     """Path, old value, new value of each spec field that differs."""
+    accelerators: tuple[DevicePlan, ...] = ()
+    """Of each class: within the grant or not, who has to agree, and whether there are as many."""
 
 
 def etag(cluster: VirtualCluster) -> str:
@@ -99,11 +102,12 @@ def plan(*, by: Actor, tenant_name: str, name: str, spec_text: str) -> Plan:
     """What ``put`` would do, with the same checks and no effect."""
     tenant, cluster, spec, _ = _prepare(by, tenant_name, name, spec_text)
     host = cluster.host if cluster else _pick_host(spec, tenant)
-    _refuse_refused(spec, host, tenant, cluster)
+    pool = _refuse_refused(spec, host, tenant, cluster)
+    quota = foresight.foresee(spec, pool, tenant, cluster)
     if cluster is None:
-        return Plan("create", host.name, _differences({}, json.loads(spec_text)))
+        return Plan("create", host.name, _differences({}, json.loads(spec_text)), quota)
     before, after = json.loads(cluster.spec_text), json.loads(spec_text)
-    return Plan("none" if before == after else "update", host.name, _differences(before, after))
+    return Plan("none" if before == after else "update", host.name, _differences(before, after), quota)
 
 
 @atomic

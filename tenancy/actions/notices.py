@@ -10,7 +10,9 @@ from django.utils import timezone
 from tenancy.actions import work
 from tenancy.actions.unit import atomic
 from tenancy.enums import PlatformRole, Role, WorkKind
+from tenancy.errors import NotAllowed
 from tenancy.models import Membership, Notice, User
+from tenancy.queries import notices as known
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -49,7 +51,10 @@ def approvers(*, but: Iterable[str] = (), only: str = "") -> list[User]:
 @atomic
 def mark_read(*, by: Actor, uids: Iterable[UUID] | None = None) -> int:
     """Marks one's own notices as read, all without ``uids``; how many were not."""
-    rows = Notice.objects.filter(user=by.user, read_at=None)
+    if by.read_only:
+        msg = "this token is read-only: use one that may write"
+        raise NotAllowed(msg)
+    rows = known.visible_to(by).filter(read_at=None).order_by()
     rows = rows.filter(uid__in=list(uids)) if uids is not None else rows
     return rows.update(read_at=timezone.now())
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tenancy import policy
-from tenancy.actions import audit, nodes, work
+from tenancy.actions import audit, balances, nodes, work
 from tenancy.actions.unit import atomic
 from tenancy.enums import Permission, PoolKind, Sandbox, WorkKind
 from tenancy.errors import Conflict, FieldError, Invalid
 from tenancy.models import NodePool, Tenant
-from tenancy.queries import hosts, pools, tenants
+from tenancy.queries import accelerators, hosts, pools, tenants
 from tenancy.rules.names import name_errors
 from tenancy.rules.pools import NAME_MAX
 
@@ -31,6 +31,8 @@ class PoolWish:
     tainted: bool = True
     sandboxes: tuple[Sandbox, ...] = ()
     accelerators: tuple[str, ...] = ()
+    reserved: dict[str, int] = field(default_factory=dict)
+    """Accelerator class → devices of the pool that nobody is granted."""
     tenant: str = ""
 
 
@@ -48,6 +50,7 @@ def put(*, by: Actor, host_name: str, name: str, wish: PoolWish) -> tuple[NodePo
     if old is None:
         made = NodePool.objects.create(host=host, name=name, created_by=by.name, **values)
         _note(by, "pool.create", host, made, spec=_plain(wish))
+        balances.recount(made, list(accelerators.all_()))
         return made, True
     changed = {key: value for key, value in values.items() if getattr(old, key) != value}
     if changed:
@@ -66,6 +69,9 @@ def delete(*, by: Actor, host_name: str, name: str) -> None:
     if held:
         msg = f"pool {name!r} still has {', '.join(held)}: move them to another pool, or to none, first"
         raise Conflict(msg)
+    if pool.grants.exists() or pool.requests.exists():
+        msg = f"pool {name!r} is named by grants or requests, which are kept: leave it without nodes"
+        raise Conflict(msg)
     _note(by, "pool.delete", pool.host, pool)
     pool.delete()
 
@@ -80,6 +86,8 @@ def _change(by: Actor, pool: NodePool, changed: dict[str, object]) -> None:
         setattr(pool, key, value)
     pool.save(update_fields=list(changed))
     _note(by, "pool.update", pool.host, pool, changes=told)
+    if changed.keys() & {"accelerators", "reserved"}:
+        balances.recount(pool, list(accelerators.all_()))
     for node in pool.nodes.select_related("host").all():
         if "tenant" in changed:
             cause = f"pool {pool.name} went from {_named(before)} to {_named(pool.tenant)}"
@@ -94,6 +102,13 @@ def _refuse_used(pool: NodePool, done: str) -> None:
         msg = (
             f"pool {pool.name!r} carries {', '.join(used)}: it is {done} when they are deleted and gone;"
             " delete them first"
+        )
+        raise Conflict(msg)
+    granted = [str(grant) for grant in pool.grants.filter(closed_at=None).select_related("tenant")[:5]]
+    if granted:
+        msg = (
+            f"devices of pool {pool.name!r} are granted ({'; '.join(granted)}): it is {done} when these"
+            " grants have ended and their devices are back; the tenant can return them early"
         )
         raise Conflict(msg)
 
@@ -112,6 +127,11 @@ def _faults(name: str, wish: PoolWish, old: NodePool | None) -> Iterator[FieldEr
     if wish.tenant and not Tenant.objects.filter(name=wish.tenant).exists():
         detail = f"there is no tenant {wish.tenant!r}: make it first, or leave it out"
         yield FieldError("spec.tenant", "unknown-tenant", detail)
+    known = set(accelerators.all_().values_list("key", flat=True)) if wish.reserved else set()
+    for key in wish.reserved:
+        if key not in known:
+            detail = f"there is no accelerator class {key!r}: known are {', '.join(sorted(known)) or 'none'}"
+            yield FieldError(f"spec.reserved.{key}", "unknown-class", detail)
 
 
 def _plain(wish: PoolWish) -> dict[str, object]:
@@ -121,6 +141,7 @@ def _plain(wish: PoolWish) -> dict[str, object]:
         "tainted": wish.tainted,
         "sandboxes": [sandbox.value for sandbox in wish.sandboxes],
         "accelerators": list(wish.accelerators),
+        "reserved": dict(wish.reserved),
     }
 
 

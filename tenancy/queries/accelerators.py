@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from django.db.models import Q
@@ -11,7 +12,7 @@ from tenancy import policy
 from tenancy.enums import Permission, PoolKind
 from tenancy.errors import NotFound
 from tenancy.grant_enums import AcceleratorKind
-from tenancy.models import AcceleratorClass, AcceleratorLimit, Node, NodePool
+from tenancy.models import AcceleratorClass, AcceleratorLimit, Allocation, Node, NodePool, PoolBalance
 from tenancy.rules import accelerators, nodes
 from tenancy.rules import pools as pool_rules
 from tenancy.rules.specs import facts_from_json
@@ -24,7 +25,23 @@ if TYPE_CHECKING:
     from tenancy.models import HostCluster, Tenant
     from tenancy.policy import Actor
     from tenancy.rules.accelerators import Accelerator, Discovered
+    from tenancy.rules.ledger import NodeRoom
     from tenancy.rules.nodes import NodeFacts
+
+
+@dataclass(frozen=True)
+class Stock:
+    """What one pool has of one class."""
+
+    accelerator: AcceleratorClass
+    pool: NodePool
+    capacity: int
+    """Healthy, uncordoned and not reserved, as last seen."""
+    reserved: int
+    promised: int
+    """The most that grants promise on any day from today on."""
+    deficit: int
+    nodes: tuple[NodeRoom, ...]
 
 
 def all_() -> QuerySet[AcceleratorClass]:
@@ -64,11 +81,45 @@ def limit(tenant: Tenant, accelerator: AcceleratorClass) -> int | None:
     return found.values_list("amount", flat=True).first()
 
 
-def limits(actor: Actor, tenant: Tenant) -> dict[str, int]:
+def limits(actor: Actor, tenant: Tenant) -> QuerySet[AcceleratorLimit]:
     """A tenant's limits by class, for its members."""
     policy.check(actor, Permission.TENANT_VIEW, tenant)
-    rows = AcceleratorLimit.objects.filter(tenant=tenant).order_by("accelerator__key")
-    return dict(rows.values_list("accelerator__key", "amount"))
+    rows = AcceleratorLimit.objects.filter(tenant=tenant)
+    return rows.select_related("tenant", "accelerator").order_by("accelerator__key")
+
+
+def get_limit(actor: Actor, tenant: Tenant, key: str) -> AcceleratorLimit:
+    """A tenant's limit of one class."""
+    found = limits(actor, tenant).filter(accelerator__key=key).first()
+    if found is None:
+        msg = f"tenant {tenant.name!r} has no limit for {key!r}: it may be granted what is free"
+        raise NotFound(msg)
+    return found
+
+
+def stock(actor: Actor, host: HostCluster) -> tuple[Stock, ...]:
+    """What each pool of a host has of each class, for admins and auditors."""
+    policy.check(actor, Permission.HOST_VIEW)
+    pools = list(NodePool.objects.filter(host=host).prefetch_related("nodes").order_by("name"))
+    balances = {(row.pool_id, row.accelerator_id): row for row in PoolBalance.objects.filter(pool__host=host)}
+    found = []
+    for one in all_():
+        rule, able = to_rule(one), [pool for pool in pools if has(pool, one)]
+        used = used_on_nodes(one, able)
+        for pool in able:
+            row = balances.get((pool.pk, one.pk))
+            found.append(
+                Stock(
+                    accelerator=one,
+                    pool=pool,
+                    capacity=row.capacity if row else 0,
+                    reserved=int(pool.reserved.get(one.key, 0)),
+                    promised=row.held if row else 0,
+                    deficit=row.deficit if row else 0,
+                    nodes=accelerators.rooms(rule, nodes_of(pool), used[str(pool.uid)]),
+                )
+            )
+    return tuple(found)
 
 
 def pools_with(accelerator: AcceleratorClass, tenant: Tenant | None = None) -> list[NodePool]:
@@ -100,12 +151,11 @@ def nodes_of(pool: NodePool) -> list[NodeFacts]:
 
 def used_on_nodes(accelerator: AcceleratorClass, pools: Iterable[NodePool]) -> dict[str, Counter[str]]:
     """Pool uid → node → devices that pods held when the host was last looked at."""
-    found: dict[str, Counter[str]] = {}
-    for pool in pools:
-        used: Counter[str] = Counter()
-        for allocation in pool.allocations.filter(accelerator=accelerator, released_at=None):
-            used.update({node: n for node, n in allocation.used.items() if isinstance(n, int)})
-        found[str(pool.uid)] = used
+    found: dict[str, Counter[str]] = {str(pool.uid): Counter() for pool in pools}
+    rows = Allocation.objects.filter(pool__in=list(found), accelerator=accelerator, released_at=None)
+    for allocation in rows:
+        used = found[str(allocation.pool_id)]
+        used.update({node: n for node, n in allocation.used.items() if isinstance(n, int)})
     return found
 
 

@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from tenancy import policy
 from tenancy.enums import Permission
 from tenancy.errors import NotFound
+from tenancy.grant_enums import RequestState
 from tenancy.models import Allocation, Grant, GrantRequest, PoolBalance
-from tenancy.queries import accelerators, tenants
+from tenancy.queries import accelerators, pools, tenants, usage
 from tenancy.rules import accelerators as rules
 from tenancy.rules import grants as courses
-from tenancy.rules import ledger
+from tenancy.rules import ledger, requests
 from tenancy.rules.requests import Terms
-from tenancy.rules.specs import DeviceShare
+from tenancy.rules.specs import DeviceShare, facts_from_json
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import date
     from uuid import UUID
 
     from django.db.models import QuerySet
 
+    from tenancy.enums import Sandbox
     from tenancy.grant_enums import GrantPhase
     from tenancy.models import AcceleratorClass, NodePool, Tenant, VirtualCluster
     from tenancy.policy import Actor
+    from tenancy.queries.usage import Hours
+    from tenancy.rules.accelerators import Accelerator
     from tenancy.rules.ledger import Account, Room, Verdict
 
 
@@ -35,6 +42,26 @@ class Choice:
     pool: NodePool
     room: Room
     verdict: Verdict
+    sandboxes: tuple[Sandbox, ...] = ()
+    """In which a pod can use the devices there."""
+    note: str = ""
+    """What the numbers alone do not say."""
+
+    def free_on(self, day: date) -> int:
+        """Devices that are promised to nobody on this day."""
+        return self.room.free(day, day + timedelta(days=1))
+
+
+@dataclass(frozen=True)
+class Holding:
+    """What a tenant has of a class today, in devices."""
+
+    granted: int = 0
+    """Of grants that are in force."""
+    held: int = 0
+    """Given to clusters, and not yet back from those that are to give them back."""
+    used: int = 0
+    """By pods, at the last look at the hosts."""
 
 
 @dataclass(frozen=True)
@@ -44,10 +71,24 @@ class WhatIf:
     terms: Terms
     choices: tuple[Choice, ...]
     account: Account
+    holding: Holding
+    lately: Hours
+    """What the tenant made of its grants of the class."""
+    needs_two: bool
+    """Two admins have to agree."""
     best: Choice | None
     """Where it would be granted if it were approved without naming a pool."""
     ending: tuple[Grant, ...]
     """Grants of the class that end before, or soon after, this one begins."""
+    in_the_way: tuple[Grant, ...]
+    """Grants that would have to end for these terms to fit in the nearest pool; empty when they fit."""
+
+    @property
+    def verdict(self) -> Verdict:
+        """What approving these terms now would come to."""
+        if self.best is not None:
+            return self.best.verdict
+        return ledger.Verdict(granted=False, fits=0, reason="no node pool has this class: an admin makes one")
 
 
 def requests_visible_to(actor: Actor, tenant: Tenant | None = None) -> QuerySet[GrantRequest]:
@@ -57,6 +98,20 @@ def requests_visible_to(actor: Actor, tenant: Tenant | None = None) -> QuerySet[
     return rows.select_related(
         "tenant", "accelerator", "pool__host", "grant__pool__host", "extends__pool__host"
     )
+
+
+def open_requests(tenants: Iterable[UUID]) -> QuerySet[GrantRequest]:
+    """Requests of these tenants on which somebody still has to act."""
+    rows = GrantRequest.objects.filter(tenant__in=list(tenants), state__in=[s.value for s in requests.OPEN])
+    return rows.select_related("accelerator")
+
+
+def to_decide(actor: Actor) -> QuerySet[GrantRequest]:
+    """What waits for an approver, oldest first; nothing for those who are none."""
+    if not policy.allows(actor, Permission.GPU_APPROVE):
+        return GrantRequest.objects.none()
+    waiting = [RequestState.REQUESTED.value, RequestState.ENDORSED.value]
+    return requests_visible_to(actor).filter(state__in=waiting).order_by("requested_at", "uid")
 
 
 def get_request(actor: Actor, uid: UUID) -> GrantRequest:
@@ -144,28 +199,73 @@ def candidates(request: GrantRequest) -> list[NodePool]:
     return [pool for pool in able if pool.host.accepts_clusters]
 
 
-def what_if(request: GrantRequest, terms: Terms, today: date) -> WhatIf:
+def holding(tenant: Tenant, accelerator: AcceleratorClass) -> Holding:
+    """What a tenant has of a class, in all pools."""
+    return holdings(tenant).get(accelerator.pk, Holding())
+
+
+def holdings(tenant: Tenant) -> dict[UUID, Holding]:
+    """What a tenant has of each class, in all pools; classes of which it has nothing are not in it."""
+    granted: Counter[UUID] = Counter()
+    held: Counter[UUID] = Counter()
+    used: Counter[UUID] = Counter()
+    for grant in Grant.objects.filter(tenant=tenant, ended_at=None, activated_at__isnull=False):
+        granted[grant.accelerator_id] += grant.amount
+    for row in Allocation.objects.filter(tenant=tenant, released_at=None):
+        held[row.accelerator_id] += row.held
+        used[row.accelerator_id] += sum(n for n in row.used.values() if isinstance(n, int))
+    return {key: Holding(granted[key], held[key], used[key]) for key in {**granted, **held}}
+
+
+def what_if(request: GrantRequest, terms: Terms, today: date, pool: NodePool | None = None) -> WhatIf:
     """What would come of approving these terms now, in each pool; takes no lock and changes nothing."""
     rule, mine = (
         accelerators.to_rule(request.accelerator),
         account(request.tenant, request.accelerator, today),
     )
     choices = []
-    pools = candidates(request)
-    used = accelerators.used_on_nodes(request.accelerator, pools)
-    for pool in pools:
-        nodes = rules.rooms(rule, accelerators.nodes_of(pool), used[str(pool.uid)])
-        here = replace(room(pool, request.accelerator, today), nodes=nodes)
-        choices.append(Choice(pool, here, ledger.decide(terms, here, mine, today)))
+    places = [pool] if pool else candidates(request)
+    used = accelerators.used_on_nodes(request.accelerator, places)
+    for one in places:
+        nodes = rules.rooms(rule, accelerators.nodes_of(one), used[str(one.uid)])
+        here = replace(room(one, request.accelerator, today), nodes=nodes)
+        verdict = ledger.decide(terms, here, mine, today)
+        able, note = _sandboxes(one, rule), ledger.fragmented(terms, here)
+        choices.append(Choice(one, here, verdict, able, note))
     taken = ledger.best([(choice.room, choice.verdict) for choice in choices])
-    ending = Grant.objects.filter(accelerator=request.accelerator, pool__in=pools, closed_at=None)
+    best = next((c for c in choices if taken and c.room is taken[0]), None)
+    ending = Grant.objects.filter(accelerator=request.accelerator, pool__in=places, closed_at=None)
     return WhatIf(
         terms=terms,
         choices=tuple(choices),
         account=mine,
-        best=next((c for c in choices if taken and c.room is taken[0]), None),
+        holding=holding(request.tenant, request.accelerator),
+        lately=usage.efficiency(request.tenant, request.accelerator, today),
+        needs_two=requests.needs_two(terms.amount, request.accelerator.two_approvers_from),
+        best=best,
         ending=tuple(ending.select_related("tenant", "pool__host").order_by("ends_on")[:10]),
+        in_the_way=_in_the_way(request, terms, best, today) if best else (),
     )
+
+
+def _sandboxes(pool: NodePool, accelerator: Accelerator) -> tuple[Sandbox, ...]:
+    """The sandboxes of the pool's nodes in which a pod can use the class."""
+    facts = pools.facts_in([pool], facts_from_json(pool.host.facts))
+    found = facts.sandboxes.items() if facts else ()
+    return tuple(sandbox for sandbox, seen in found if seen.accelerators.get(accelerator.resource) == "")
+
+
+def _in_the_way(request: GrantRequest, terms: Terms, best: Choice, today: date) -> tuple[Grant, ...]:
+    """The grants behind the promises that keep these terms out."""
+    left = list(ledger.in_the_way(terms, best.room))
+    rows = Grant.objects.filter(pool=best.pool, accelerator=request.accelerator, closed_at=None)
+    found = []
+    for grant in rows.select_related("tenant", "pool__host").order_by("ends_on", "uid"):
+        one = promise(grant, today)
+        if one in left:
+            left.remove(one)
+            found.append(grant)
+    return tuple(found)
 
 
 def shares(cluster: VirtualCluster) -> tuple[DeviceShare, ...]:

@@ -6,13 +6,13 @@ Pure. Sums are taken anew each time; days are UTC, the last one exclusive.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from datetime import date
 
     from tenancy.rules.requests import Terms
 
@@ -123,6 +123,34 @@ def decide(terms: Terms, room: Room, account: Account, today: date) -> Verdict:
     if fits == terms.amount:
         return Verdict(granted=True, fits=fits, free=free)
     return Verdict(granted=False, fits=fits, reason=_why(terms, room, account, free, left), free=free)
+
+
+def in_the_way(terms: Terms, room: Room) -> tuple[Promise, ...]:
+    """The promises that would have to end for these terms to fit, those that end first before others; none if it fits.
+
+    What keeps them out is a full pool; a tenant's own limit is nobody else's doing.
+    """
+    if room.free(terms.starts_on, terms.ends_on) >= terms.amount or terms.amount > room.capacity:
+        return ()
+    near = sorted(
+        (p for p in room.promises if _meets(p, terms.starts_on, terms.ends_on)),
+        key=lambda p: (p.ends_on or date.max, p.starts_on, p.tenant),
+    )
+    for count in range(1, len(near) + 1):
+        gone = {id(p) for p in near[:count]}  # two grants may be alike in everything
+        left = replace(room, promises=tuple(p for p in room.promises if id(p) not in gone))
+        if left.free(terms.starts_on, terms.ends_on) >= terms.amount:
+            return tuple(near[:count])
+    return tuple(near)
+
+
+def fragmented(terms: Terms, room: Room) -> str:
+    """What the sums do not say: no node has as many free as one pod would need; empty where one has."""
+    largest = room.largest_node
+    if not room.nodes or largest >= terms.amount:
+        return ""
+    free = sum(node.free for node in room.nodes)
+    return f"{free} free, but no node with {terms.amount}: the most on one is {largest}, and a pod stays on one node"
 
 
 def _left(terms: Terms, account: Account) -> int:

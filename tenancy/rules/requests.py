@@ -6,10 +6,11 @@ docs/states.md is rendered from here.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from tenancy.errors import FieldError, InvalidTransition, NotAllowed
-from tenancy.grant_enums import RequestParty, RequestState, RequestVerb
+from tenancy.grant_enums import Approval, RequestParty, RequestState, RequestVerb
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -125,6 +126,15 @@ def needs_two(amount: int, two_from: int) -> bool:
     return 0 < two_from <= amount
 
 
+def approval(lacking: int, two_from: int, *, at_once: bool) -> Approval:
+    """Who has to agree before a tenant's clusters get what they lack."""
+    if not lacking:
+        return Approval.NONE
+    if at_once:
+        return Approval.POLICY
+    return Approval.TWO_ADMINS if needs_two(lacking, two_from) else Approval.ADMIN
+
+
 def term_faults(terms: Terms, today: date, longest: int) -> Iterator[FieldError]:
     """What is wrong with amount and days, each with the fix."""
     if terms.amount < 1:
@@ -149,4 +159,9 @@ def text_faults(path: str, text: str, what: str) -> Iterator[FieldError]:
 
 def lapsed(requested_on: date, terms: Terms, today: date) -> bool:
     """Whether nobody decided in time."""
-    return today >= terms.ends_on or (today - requested_on).days >= OPEN_DAYS
+    return today >= lapses_on(requested_on, terms)
+
+
+def lapses_on(requested_on: date, terms: Terms) -> date:
+    """The day on which it ends by itself if nobody has decided by then."""
+    return min(terms.ends_on, requested_on + timedelta(days=OPEN_DAYS))

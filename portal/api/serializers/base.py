@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 
 from rest_framework import serializers
@@ -53,8 +54,8 @@ class QuerySerializer(StrictSerializer):
 
     @staticmethod
     def wire(name: str) -> str:
-        """As declared."""
-        return name
+        """As declared, but for the underscore that keeps a word apart from Python's own."""
+        return name.rstrip("_")
 
 
 class ListQuery(QuerySerializer):
@@ -84,6 +85,41 @@ class Flag(serializers.BooleanField):
         if not isinstance(data, bool):
             self.fail("invalid", input=data)
         return data
+
+
+DEVICES_MAX: Final = 1_000_000
+"""More devices than any platform has: what exceeds it is a slip, and too much for a column."""
+_DAYS: Final = (date(2000, 1, 1), date(2999, 12, 31))
+
+
+class Count(serializers.IntegerField):
+    """A whole number; neither text nor a fraction is one."""
+
+    def to_internal_value(self, data: Any) -> int:  # noqa: ANN401
+        """The number; raises ``ValidationError`` for anything but a JSON integer."""
+        if isinstance(data, bool) or not isinstance(data, int):
+            self.fail("invalid")
+        return int(super().to_internal_value(data))
+
+
+class Day(serializers.DateField):
+    """A day in UTC, as ``2026-12-31``; of this millennium, so that days may be added to it."""
+
+    default_error_messages = {"far": "give a day between 2000-01-01 and 2999-12-31"}
+
+    def to_internal_value(self, value: Any) -> date:  # noqa: ANN401
+        """The day; raises ``ValidationError`` for anything else."""
+        found: date = super().to_internal_value(value)
+        if not _DAYS[0] <= found <= _DAYS[1]:
+            self.fail("far")
+        return found
+
+
+class Place(CamelSerializer):
+    """A node pool and the host it is on."""
+
+    host = Text(source="host.name", max_length=63)
+    name = Text(max_length=63)
 
 
 class Duration(serializers.RegexField):

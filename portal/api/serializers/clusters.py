@@ -27,12 +27,14 @@ from tenancy.enums import (
     Reason,
     Sandbox,
 )
+from tenancy.grant_enums import Approval
 from tenancy.queries import clusters
 from tenancy.rules.quantities import mebibytes, millis
 
 if TYPE_CHECKING:
     from tenancy.actions.clusters import Plan
     from tenancy.models import VirtualCluster
+    from tenancy.queries.cluster_devices import Devices
     from tenancy.rules.specs import EffectiveSpec, Resources
 
 
@@ -195,6 +197,25 @@ class Quarantine(CamelSerializer):
         return any(c.status == ConditionStatus.TRUE and c.reason == Reason.QUARANTINED for c in seen)
 
 
+class ClusterDevices(CamelSerializer):
+    """What a cluster has of a class that it asks for, or is to give back."""
+
+    class_ = serializers.CharField(source="key")
+    asked = serializers.IntegerField()
+    granted = serializers.IntegerField(help_text="What it may use: its quota on the host.")
+    held = serializers.IntegerField(
+        help_text="What counts: more than granted until the host was seen to have the rest back."
+    )
+    request = serializers.SerializerMethodField(
+        help_text="Address of the tenant's open request of the class while it lacks some; else null."
+    )
+
+    @extend_schema_field({"type": ["string", "null"], "format": "uri-reference"})
+    def get_request(self, found: Devices) -> str | None:
+        """None where it has all that it asks for, or nobody asked for more."""
+        return f"/api/v1/gpu-requests/{found.request}" if found.request else None
+
+
 class ClusterStatus(CamelSerializer):
     """What was last seen."""
 
@@ -208,7 +229,23 @@ class ClusterStatus(CamelSerializer):
         method_name="running_operation", help_text="Address of the operation at work; null when none is."
     )
 
+    accelerators = serializers.SerializerMethodField(help_text="By class; empty for a cluster without any.")
+    request = serializers.SerializerMethodField(
+        help_text="Address of the request that it waits for while AwaitingApproval; else null."
+    )
     quarantine = serializers.SerializerMethodField(help_text="Null unless an admin took it out of use.")
+
+    @extend_schema_field(ClusterDevices(many=True))
+    def get_accelerators(self, cluster: VirtualCluster) -> list[dict[str, Any]]:
+        """From the view, which read those of all its clusters at once."""
+        return list(ClusterDevices(self.context["devices"].get(cluster.uid, ()), many=True).data)
+
+    @extend_schema_field({"type": ["string", "null"], "format": "uri-reference"})
+    def get_request(self, cluster: VirtualCluster) -> str | None:
+        """The first that is open."""
+        if cluster.phase != Phase.AWAITING_APPROVAL:
+            return None
+        return next((d["request"] for d in self.get_accelerators(cluster) if d["request"]), None)
 
     @extend_schema_field(Quarantine(allow_null=True))
     def get_quarantine(self, cluster: VirtualCluster) -> dict[str, Any] | None:
@@ -287,12 +324,26 @@ class Change(CamelSerializer):
     new = serializers.JSONField(allow_null=True)
 
 
+class DevicePlan(CamelSerializer):
+    """What would come of asking for accelerators of one class."""
+
+    class_ = serializers.CharField(source="key")
+    count = serializers.IntegerField()
+    lacking = serializers.IntegerField(help_text="How many of them no grant covers.")
+    approval = serializers.ChoiceField(choices(Approval), help_text="Who would have to agree.")
+    fits = serializers.BooleanField(
+        help_text="Whether as many are free as would be asked for, from today on."
+    )
+    message = serializers.CharField(help_text="What would happen, for people.")
+
+
 class ClusterPlan(CamelSerializer):
     """What a write would do; nothing was done."""
 
     action = serializers.ChoiceField([("create", "create"), ("update", "update"), ("none", "none")])
     host = serializers.CharField(help_text="The host cluster it is or would be on.")
     changes = serializers.SerializerMethodField()
+    accelerators = DevicePlan(many=True, help_text="The quota's verdict on each class of the spec.")
 
     @extend_schema_field(Change(many=True))
     def get_changes(self, plan: Plan) -> list[dict[str, Any]]:

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from rest_framework import serializers
 
-from portal.api.serializers.base import CamelSerializer, Flag, ListQuery, StrictSerializer, Text, choices
+from portal.api.serializers.base import (
+    DEVICES_MAX,
+    CamelSerializer,
+    Count,
+    Flag,
+    ListQuery,
+    StrictSerializer,
+    Text,
+    choices,
+)
 from tenancy.enums import ConditionStatus, Exposure, Reason
 from tenancy.rules.offers import DEFAULT_VERSION
 
@@ -22,6 +31,13 @@ def labels(help_text: str) -> serializers.DictField:
     """Node labels that a node must have."""
     return serializers.DictField(
         child=Text(allow_blank=True, max_length=63), default=dict, help_text=help_text
+    )
+
+
+def amounts(help_text: str) -> serializers.DictField:
+    """Devices of each accelerator class."""
+    return serializers.DictField(
+        child=Count(min_value=0, max_value=DEVICES_MAX), default=dict, help_text=help_text
     )
 
 

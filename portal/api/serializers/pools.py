@@ -8,7 +8,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from portal.api.serializers.base import CamelSerializer, Flag, ListQuery, StrictSerializer, Text, choices
-from portal.api.serializers.hosts import labels
+from portal.api.serializers.hosts import amounts, labels
 from tenancy.enums import PoolKind, Sandbox
 
 if TYPE_CHECKING:
@@ -45,8 +45,12 @@ class PoolSpec(StrictSerializer):
         help_text="Profiles its nodes can run; empty for all that the host offers.",
     )
     accelerators = serializers.ListField(
-        child=Text(max_length=63), default=list, max_length=20, help_text="Accelerator classes on its nodes."
+        child=Text(max_length=63),
+        default=list,
+        max_length=20,
+        help_text="Accelerator classes that are granted on its nodes; empty for all that they have.",
     )
+    reserved = amounts("Devices that nobody is granted, by accelerator class.")
 
 
 class PoolStatus(CamelSerializer):

@@ -13,7 +13,7 @@ from tenancy.actions import clusters as verbs
 from tenancy.actions import quarantine
 from tenancy.actions.clusters import Expectation
 from tenancy.errors import AlreadyExists, PreconditionFailed
-from tenancy.queries import clusters, operations, tenants
+from tenancy.queries import cluster_devices, clusters, operations, tenants
 
 if TYPE_CHECKING:
     from rest_framework.request import Request
@@ -31,8 +31,11 @@ class ClusterResource(Resource):
     tag = "clusters"
 
     def list_context(self, found: list[VirtualCluster]) -> dict[str, Any]:
-        """The running operation of each cluster, in one read."""
-        return {"operations": operations.running(self.actor, [cluster.uid for cluster in found])}
+        """The running operation and the accelerators of each cluster, each in one read."""
+        return {
+            "operations": operations.running(self.actor, [cluster.uid for cluster in found]),
+            "devices": cluster_devices.of_clusters(found),
+        }
 
     def cluster(self, found: VirtualCluster, **options: Any) -> Response:  # noqa: ANN401 - of ``answer``
         """One cluster, whole."""

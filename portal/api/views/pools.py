@@ -71,6 +71,7 @@ class OnePool(Resource):
             tainted=self.body["tainted"],
             sandboxes=tuple(Sandbox(word) for word in self.body["sandboxes"]),
             accelerators=tuple(self.body["accelerators"]),
+            reserved=self.body["reserved"],
             tenant=self.body["tenant_name"],
         )
 

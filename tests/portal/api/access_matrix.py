@@ -8,6 +8,7 @@ who asks. ``2`` stands for any success.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 IDENTITIES: Final = (
@@ -47,6 +48,9 @@ _HOSTS: Final = (404, 404, 404, 404, 2, 2, 401, 404, 404)
 """What is told of hosts and their nodes."""
 _ON_HOSTS: Final = (404, 404, 404, 404, 2, 403, 401, 404, 404)
 _SPEC: Final[dict[str, Any]] = {"spec": {}}
+LATER: Final = (datetime.now(UTC).date() + timedelta(days=90)).isoformat()
+"""A day after the end of every grant of the tests."""
+_LIMIT: Final = "/api/v1/tenants/team/accelerator-limits/spare"
 _CLUSTER: Final = "/api/v1/tenants/team/clusters/first"
 
 MATRIX: Final[dict[str, Line]] = {
@@ -135,4 +139,48 @@ MATRIX: Final[dict[str, Line]] = {
     "GET /api/v1/audit": Line("/api/v1/audit", _PLATFORM_LOOK),
     "GET /api/v1/audit/head": Line("/api/v1/audit/head", _PLATFORM_LOOK),
     "GET /api/v1/audit/export": Line("/api/v1/audit/export", _PLATFORM_LOOK),
+    "GET /api/v1/accelerator-classes": Line("/api/v1/accelerator-classes", _EVERYBODY),
+    "GET /api/v1/accelerator-classes/{name}": Line("/api/v1/accelerator-classes/spare", _EVERYBODY),
+    "PUT /api/v1/accelerator-classes/{name}": Line(
+        "/api/v1/accelerator-classes/spare", _PLATFORM, {"spec": {"resource": "amd.com/gpu"}}
+    ),
+    "DELETE /api/v1/accelerator-classes/{name}": Line("/api/v1/accelerator-classes/spare", _PLATFORM),
+    "GET /api/v1/hosts/{name}/accelerators": Line("/api/v1/hosts/lab/accelerators", _HOSTS),
+    "GET /api/v1/tenants/{tenant}/accelerator-limits": Line("/api/v1/tenants/team/accelerator-limits", _LOOK),
+    "GET /api/v1/tenants/{tenant}/accelerator-limits/{name}": Line(_LIMIT, _LOOK),
+    "PUT /api/v1/tenants/{tenant}/accelerator-limits/{name}": Line(_LIMIT, _ADMINS, {"spec": {"amount": 2}}),
+    "DELETE /api/v1/tenants/{tenant}/accelerator-limits/{name}": Line(_LIMIT, _ADMINS),
+    "GET /api/v1/tenants/{tenant}/gpu-requests": Line("/api/v1/tenants/team/gpu-requests", _LOOK),
+    "POST /api/v1/tenants/{tenant}/gpu-requests": Line(
+        "/api/v1/tenants/team/gpu-requests",
+        _WRITE,
+        {"spec": {"class": "gpu", "amount": 1, "justification": "training"}},
+    ),
+    "GET /api/v1/gpu-requests": Line("/api/v1/gpu-requests", _EVERYBODY),
+    "GET /api/v1/gpu-requests/{uid}": Line("/api/v1/gpu-requests/{request}", _LOOK),
+    "GET /api/v1/gpu-requests/{uid}/what-if": Line("/api/v1/gpu-requests/{request}/what-if", _ADMINS),
+    "POST /api/v1/gpu-requests/{uid}/approve": Line(
+        "/api/v1/gpu-requests/{request}/approve", _ADMINS, {"reason": "fine"}
+    ),
+    "POST /api/v1/gpu-requests/{uid}/counter": Line(
+        "/api/v1/gpu-requests/{request}/counter", _ADMINS, {"amount": 1, "reason": "one will do"}
+    ),
+    "POST /api/v1/gpu-requests/{uid}/deny": Line(
+        "/api/v1/gpu-requests/{request}/deny", _ADMINS, {"reason": "no"}
+    ),
+    "POST /api/v1/gpu-requests/{uid}/accept": Line("/api/v1/gpu-requests/{offer}/accept", _WRITE),
+    "POST /api/v1/gpu-requests/{uid}/decline": Line("/api/v1/gpu-requests/{offer}/decline", _WRITE),
+    "POST /api/v1/gpu-requests/{uid}/withdraw": Line("/api/v1/gpu-requests/{request}/withdraw", _WRITE),
+    "GET /api/v1/tenants/{tenant}/gpu-grants": Line("/api/v1/tenants/team/gpu-grants", _LOOK),
+    "GET /api/v1/gpu-grants": Line("/api/v1/gpu-grants", _EVERYBODY),
+    "GET /api/v1/gpu-grants/{uid}": Line("/api/v1/gpu-grants/{grant}", _LOOK),
+    "POST /api/v1/gpu-grants/{uid}/extend": Line(
+        "/api/v1/gpu-grants/{grant}/extend", _WRITE, {"until": LATER, "justification": "not done yet"}
+    ),
+    "POST /api/v1/gpu-grants/{uid}/return": Line("/api/v1/gpu-grants/{grant}/return", _WRITE, {}),
+    "GET /api/v1/gpu-grants/{uid}/receipt": Line("/api/v1/gpu-grants/{closed}/receipt", _LOOK),
+    "GET /api/v1/tenants/{tenant}/gpu-usage": Line("/api/v1/tenants/team/gpu-usage", _LOOK),
+    "GET /api/v1/gpu-usage": Line("/api/v1/gpu-usage", (403, 403, 403, 403, 2, 2, 401, 403, 403)),
+    "GET /api/v1/notices": Line("/api/v1/notices", _EVERYBODY),
+    "POST /api/v1/notices/read": Line("/api/v1/notices/read", (2, 2, 2, 2, 2, 2, 401, 2, 403), {}),
 }

@@ -4,9 +4,10 @@ import pytest
 
 from portal.api import schema
 from portal.api.views import kubeconfigs
-from tenancy.actions import access, inspection, tenants
+from tenancy.actions import accelerators, access, decisions, grants, inspection, tenants
 from tenancy.enums import PlatformRole
 from tenancy.models import ApiToken, Operation, VirtualCluster
+from tenancy.queries import grants as grant_queries
 from tests import factories
 from tests.portal.api.access_matrix import IDENTITIES, MATRIX
 from tests.portal.api.client import Api
@@ -47,6 +48,10 @@ def world(db, monkeypatch):
     factories.node("blue")
     factories.pool("gold", "team")
     inspection.sign()
+    factories.accelerator("spare", "amd.com/gpu")
+    accelerators.set_limit(by=people["admin"], tenant_name="team", key="spare", amount=3)
+    factories.accelerator()
+    factories.gpu_pool()
     return people
 
 
@@ -83,5 +88,30 @@ def _addressed(path, owner):
         return path.format(token=ApiToken.objects.get(user=owner.user).uid)
     if "{report}" in path:
         return path.format(report=factories.report(VirtualCluster.objects.get()).uid)
+    for name, made in _GPU.items():
+        if f"{{{name}}}" in path:
+            return path.format(**{name: made(owner)})
     target = VirtualCluster.objects.get().uid
     return path.format(operation=Operation.objects.get(target_uid=target).uid)
+
+
+def _offer(owner):
+    asked = factories.gpu_request(owner)
+    terms = grant_queries.asked(asked)
+    decisions.counter(by=factories.admin(), uid=asked.uid, terms=terms, reason="take it")
+    return asked.uid
+
+
+def _closed(owner):
+    grant = grants.return_early(by=owner, uid=factories.gpu_grant(owner).uid)
+    grants.tick()
+    return grant.uid
+
+
+_GPU = {
+    "request": lambda owner: factories.gpu_request(owner).uid,
+    "offer": _offer,
+    "grant": lambda owner: factories.gpu_grant(owner).uid,
+    "closed": _closed,
+}
+"""What stands in an address → makes it, and tells its uid."""

@@ -28,6 +28,8 @@ pytestmark = pytest.mark.matrix
 
 IDENTITIES = ("owner", "outsider", "admin")
 EXISTING = {"tenant": "team", "username": "vera", "name": "first"}
+SEEN: dict[str, str] = {}
+"""Part of an address → the uid of what exists there."""
 MODES = (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
 _wsgi = functools.cache(get_wsgi_application)
 
@@ -42,6 +44,10 @@ _served.app = _app
 OPERATIONS = {found.ok().label: found.ok() for found in _served.get_all_operations()}  # type: ignore[union-attr] # an Err has no ok: it fails here
 
 
+def _seen(label):
+    return next((uid for part, uid in SEEN.items() if part in label), "")
+
+
 @pytest.fixture
 def tokens(db, monkeypatch):
     """The text of a token of each identity, in a world where there is something to find."""
@@ -52,6 +58,10 @@ def tokens(db, monkeypatch):
     factories.host()
     factories.tenant("team", owner=owner, viewer=vera)
     factories.ready(factories.cluster(owner, "team"))
+    factories.accelerator()
+    factories.gpu_pool()
+    ongoing = factories.gpu_grant(owner, 1)
+    SEEN["/gpu-grants/"], SEEN["/gpu-requests/"] = str(ongoing.uid), str(factories.gpu_request(owner).uid)
     people = {"owner": owner, "outsider": outsider, "admin": factories.admin()}
     inspection.sign()
     yield {name: factories.token(who) for name, who in people.items()}
@@ -75,9 +85,8 @@ def test_answers_are_as_documented(label, identity, tokens):
     @given(case=cases, existing=st.booleans())
     def conform(case, existing):
         if existing:
-            case.path_parameters = {
-                key: EXISTING.get(key, value) for key, value in case.path_parameters.items()
-            }
+            known = {**EXISTING, **({"uid": uid} if (uid := _seen(label)) else {})}
+            case.path_parameters = {key: known.get(key, value) for key, value in case.path_parameters.items()}
         headers = {"Authorization": f"Bearer {tokens[identity]}"}
         # A document cannot tell every rule: names on a reserved list, cursors, amounts, addresses.
         case.call_and_validate(headers=headers, excluded_checks=[positive_data_acceptance])

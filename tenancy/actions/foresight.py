@@ -1,0 +1,81 @@
+"""What a cluster's wish for devices would come to: the ledger's own functions, and no effect."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from tenancy.actions import allocations
+from tenancy.grant_enums import Approval
+from tenancy.queries import accelerators, calendar
+from tenancy.queries import grants as known
+from tenancy.rules import ledger
+from tenancy.rules import requests as rules
+from tenancy.rules.requests import Terms
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tenancy.models import AcceleratorClass, NodePool, Tenant, VirtualCluster
+    from tenancy.rules.specs import ClusterSpec
+
+_WHO: Final = {
+    Approval.POLICY: "they are granted at once by the policy of the class",
+    Approval.ADMIN: "an admin is asked, and the cluster waits as AwaitingApproval until then",
+    Approval.TWO_ADMINS: "two admins are asked, and the cluster waits as AwaitingApproval until then",
+}
+
+
+@dataclass(frozen=True)
+class DevicePlan:
+    """What would come of asking for devices of one class."""
+
+    key: str
+    count: int
+    lacking: int
+    """How many of them no grant covers."""
+    approval: Approval
+    fits: bool
+    """Whether the pool and the tenant's limit allow as many as would be asked for, from today on."""
+    message: str
+
+
+def foresee(
+    spec: ClusterSpec, pool: NodePool | None, tenant: Tenant, cluster: VirtualCluster | None
+) -> tuple[DevicePlan, ...]:
+    """One plan for each class of the spec; the caller holds the tenant's lock."""
+    if pool is None or not spec.accelerators:
+        return ()
+    return tuple(_plans(spec, pool, tenant, cluster))
+
+
+def _plans(
+    spec: ClusterSpec, pool: NodePool, tenant: Tenant, cluster: VirtualCluster | None
+) -> Iterator[DevicePlan]:
+    rows = {row.key: row for row in accelerators.all_().filter(key__in=spec.accelerators)}
+    lacks = allocations.foresee(
+        tenant, pool, cluster, {rows[key].pk: n for key, n in spec.accelerators.items()}
+    )
+    for key, count in spec.accelerators.items():
+        mine, together = lacks[rows[key].pk]
+        yield _plan(rows[key], count, mine, together if mine else 0, pool, tenant)
+
+
+def _plan(
+    row: AcceleratorClass, count: int, lacking: int, together: int, pool: NodePool, tenant: Tenant
+) -> DevicePlan:
+    today = calendar.today()
+    terms = Terms(max(1, together), today, today + timedelta(days=row.default_days))
+    mine, room = known.account(tenant, row, today), known.room(pool, row, today)
+    verdict = ledger.decide(terms, room, mine, today)
+    promised = ledger.peak(mine.promises, terms.starts_on, terms.ends_on)
+    at_once = verdict.granted and terms.amount + promised <= row.auto_approve_up_to
+    approval = rules.approval(together, row.two_approvers_from, at_once=at_once)
+    if approval is Approval.NONE:
+        return DevicePlan(
+            row.key, count, 0, approval, fits=True, message=f"{count} {row.key}: within your grant"
+        )
+    room_for = f"{room.free(terms.starts_on, terms.ends_on)} are free" if verdict.granted else verdict.reason
+    message = f"{count} {row.key}: {lacking} more than is granted, so {_WHO[approval]}; {room_for}"
+    return DevicePlan(row.key, count, lacking, approval, fits=verdict.granted, message=message)
