@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from tenancy.enums import PlatformRole
+from tenancy.actions import members
+from tenancy.enums import PlatformRole, Role
 from tests import factories
 from tests.portal.api.client import Api
 
@@ -40,3 +41,16 @@ def admin(db):
 @pytest.fixture
 def auditor(db):
     return Api(factories.actor("audrey", PlatformRole.AUDITOR))
+
+
+@pytest.fixture
+def pool(team):
+    factories.accelerator()
+    return factories.gpu_pool(4)
+
+
+@pytest.fixture
+def member(team):
+    mia = factories.actor("mia")
+    members.put(by=factories.admin(), tenant="team", username="mia", role=Role.MEMBER)
+    return Api(mia)

@@ -177,6 +177,7 @@ def test_dry_run_of_a_change_lists_what_differs(api):
         "action": "update",
         "host": "lab",
         "changes": [{"path": "spec.resources.memory", "old": "1Gi", "new": "2Gi"}],
+        "accelerators": [],
     }
     assert VirtualCluster.objects.get().generation == 1
 

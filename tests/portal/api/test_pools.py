@@ -28,6 +28,7 @@ def test_an_admin_makes_a_pool_and_assigns_it(admin, team):
         "tainted": True,
         "sandboxes": ["gvisor"],
         "accelerators": [],
+        "reserved": {},
     }
     again = admin.put("/hosts/lab/pools/gold", made.json(), If_Match=made["ETag"])
     assert (again.status_code, again["ETag"]) == (200, made["ETag"])
