@@ -18,7 +18,18 @@ from django.db import DatabaseError, connection
 from provisioner import tasks
 from provisioner.celery import app
 from provisioner.custody import Custody
-from tenancy.actions import access, audit, grants, idempotency, operations, reports, requests, services, work
+from tenancy.actions import (
+    access,
+    audit,
+    grants,
+    idempotency,
+    operations,
+    reports,
+    requests,
+    services,
+    usage,
+    work,
+)
 from tenancy.enums import ServiceKind, WorkKind
 from tenancy.queries import clock
 from tenancy.queries import work as due_work
@@ -139,6 +150,7 @@ class Relay:
             (15, access.sweep),
             (15, grants.tick),
             (15, requests.lapse_old),
+            (60, usage.sample),
             (RESYNC, lambda: work.resync(WorkKind.CLUSTER)),
             (RESYNC, lambda: work.resync(WorkKind.HOST)),
             (30, reports.schedule),

@@ -40,6 +40,9 @@ from provisioner.reconcile.holding import SECONDS, Holding
 from provisioner.reconcile.memory import Memory
 from provisioner.reconcile.moving import passing
 from provisioner.reconcile.moving.scope import NodeScope
+from provisioner.reconcile.reality import check as check_devices
+from provisioner.reconcile.reality import faults
+from provisioner.reconcile.reality import held as held_devices
 from provisioner.reconcile.reclaim import ladder
 from provisioner.reconcile.scope import Scope
 from provisioner.reconcile.watch import Watch
@@ -53,12 +56,13 @@ from tenancy.queries import findings as findings_of
 from tenancy.queries import hosts as known_hosts
 from tenancy.queries import mail as letters
 from tenancy.queries import nodes as known_nodes
+from tenancy.queries import reality as books
 from tenancy.queries import reports as known_reports
 from tenancy.rules import attestation
 from tenancy.rules.drift import Place
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from uuid import UUID
 
     from provisioner.outcomes import Outcome
@@ -67,6 +71,7 @@ if TYPE_CHECKING:
     from tenancy.actions.work import Lease
     from tenancy.grant_enums import Rung
     from tenancy.rules.drift import Drift, Established
+    from tenancy.rules.nodes import NodeFacts
     from tenancy.rules.specs import DesiredCluster, DesiredReport, DeviceShare, HostAccess, Observation
 
 log = logging.getLogger(__name__)
@@ -243,8 +248,32 @@ def _host(lease: Lease, held: Holding) -> Outcome:
     rails, message = _keep_host(known, opened, seen.facts.version, lease)
     told = f"{seen.message}; {message}" if message else seen.message
     observations.record_host(lease, known.uid, replace(seen, message=told, guard_rails=rails))
-    observations.look_again(patrol.look(opened.kube, clusters.guarded(known.uid)))
+    _compare(known, opened, seen.nodes or (), lease)
     return again
+
+
+def _compare(known: HostAccess, opened: Host, nodes: Iterable[NodeFacts], lease: Lease) -> None:
+    """What was left on the host, and what the ledger gives, against what is there."""
+    guarded, ledger = clusters.guarded(known.uid), books.accounts(known.uid)
+    places = patrol.read(opened.kube, {account.namespace for account in ledger.values()})
+    observations.look_again(patrol.amiss(places, guarded))
+    told, quotas = books.open_findings(known.name), patrol.quotas(places, limits.QUOTA)
+    held = held_devices.look(opened.kube, ledger.values(), quotas, places, {space for space, _ in told})
+    if not allocations.seen(lease, held_devices.used(held)):
+        return
+    # Once more: what was given meanwhile may be on the host already.
+    now, by_name = books.accounts(known.uid), {node.name: node for node in nodes}
+    check = check_devices.Check(
+        host=known.name,
+        kube=opened.kube,
+        audit=opened.audit,
+        whoami=opened.kube.whoami() if ledger else "",
+        findings=LeasedFindings(lease),
+        open=told,
+    )
+    for one in held:
+        check.cluster(one, faults.judge(one, now.get(one.account.uid), by_name))
+    check.pools(books.shortages(known.uid), by_name.values())
 
 
 def _keep_host(

@@ -6,37 +6,59 @@ It only says which clusters want a pass; the pass looks again, tells and puts ri
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING, Final
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final, TypeAlias
 
-from provisioner.ports import LIMIT_RANGES, NAMESPACES, NETWORK_POLICIES, RESOURCE_QUOTAS, ROLE_BINDINGS
+from provisioner.ports import (
+    LIMIT_RANGES,
+    NAMESPACES,
+    NETWORK_POLICIES,
+    RESOURCE_QUOTAS,
+    ROLE_BINDINGS,
+    Kind,
+    Object,
+)
 from provisioner.reconcile import foreign, labels
 from provisioner.reconcile.comparison import fingerprint
 from provisioner.reconcile.foreign import Foreign
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from uuid import UUID
 
-    from provisioner.ports import Kind, Kube, Object
+    from provisioner.ports import Kube
     from tenancy.rules.drift import Established
 
 _WITHIN: Final = (RESOURCE_QUOTAS, LIMIT_RANGES, NETWORK_POLICIES, ROLE_BINDINGS)
 _JUDGES: Final = {NETWORK_POLICIES: foreign.network_policy, ROLE_BINDINGS: foreign.role_binding}
 
 
-def look(kube: Kube, guarded: Mapping[UUID, tuple[str, Mapping[str, Established]]]) -> tuple[UUID, ...]:
+Places: TypeAlias = Mapping[str, list[tuple[Kind, Object]]]
+"""What is in each namespace, itself included."""
+
+
+def amiss(seen: Places, guarded: Mapping[UUID, tuple[str, Mapping[str, Established]]]) -> tuple[UUID, ...]:
     """The clusters in whose namespaces something is not as it was left."""
-    if not guarded:
-        return ()
-    seen = _seen(kube, {namespace for namespace, _ in guarded.values()})
-    return tuple(uid for uid, (name, known) in guarded.items() if not _right(seen[name], known))
+    return tuple(uid for uid, (name, known) in guarded.items() if not _right(seen.get(name, []), known))
 
 
-def _seen(kube: Kube, wanted: set[str]) -> dict[str, list[tuple[Kind, Object]]]:
-    """What is in each namespace, itself included."""
+def quotas(seen: Places, name: str) -> dict[str, Object]:
+    """Namespace → its quota of this name."""
+    return {
+        namespace: one
+        for namespace, found in seen.items()
+        for kind, one in found
+        if kind is RESOURCE_QUOTAS and one["metadata"]["name"] == name
+    }
+
+
+def read(kube: Kube, wanted: set[str]) -> Places:
+    """Five lists; nothing is asked where nothing is wanted. Namespaces that are not there are left out."""
     found: dict[str, list[tuple[Kind, Object]]] = defaultdict(list)
+    if not wanted:
+        return found
     for one in kube.find(NAMESPACES, brief=True):
-        found[one["metadata"]["name"]].append((NAMESPACES, one))
+        if (name := one["metadata"]["name"]) in wanted:
+            found[name].append((NAMESPACES, one))
     for kind in _WITHIN:
         for one in kube.find(kind):
             if (namespace := one["metadata"]["namespace"]) in wanted:

@@ -247,6 +247,8 @@ def _begin_conditions(cluster: VirtualCluster) -> None:
 
 def _first_status(kind: ConditionType) -> ConditionStatus:
     negative = {ConditionType.STALLED, ConditionType.DELETING, ConditionType.QUARANTINED}
+    if kind is ConditionType.DEVICES_SETTLED:
+        return ConditionStatus.TRUE  # what was never given is not on its way back
     return ConditionStatus.FALSE if kind in negative else ConditionStatus.UNKNOWN
 
 

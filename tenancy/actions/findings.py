@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from django.utils import timezone
 
-from tenancy.actions import audit, work
+from tenancy.actions import allocations, audit, balances, work
 from tenancy.actions.unit import atomic
-from tenancy.models import Finding, VirtualCluster
+from tenancy.models import Finding, Tenant, VirtualCluster
 
 if TYPE_CHECKING:
     from tenancy.actions.work import Lease
@@ -21,6 +21,7 @@ PROVISIONER = "provisioner"
 @atomic
 def noticed(lease: Lease, place: Place, drift: Drift) -> bool:
     """Opens a finding, or renews what an open one tells; False when the lease is lost."""
+    holding = _holding_back(place, drift.kind)
     if not work.holds(lease):
         return False
     old = _open(place, drift.subject)
@@ -28,6 +29,8 @@ def noticed(lease: Lease, place: Place, drift: Drift) -> bool:
     if old is None:
         Finding.objects.create(**_of(place), subject=drift.subject, noticed_at=timezone.now(), **values)
         _note("finding.noticed", place, drift.subject, kind=drift.kind.value, by=drift.culprit.name)
+        if holding is not None:
+            allocations.settle(holding)
     elif old.kind != drift.kind or old.details != values["details"]:
         Finding.objects.filter(pk=old.pk).update(**values)
     return True
@@ -36,18 +39,32 @@ def noticed(lease: Lease, place: Place, drift: Drift) -> bool:
 @atomic
 def restored(lease: Lease, place: Place, subject: str) -> bool:
     """Closes the open finding, if there is one; False when the lease is lost."""
+    known = _open(place, subject)
+    holding = _holding_back(place, known.kind) if known is not None else None
     if not work.holds(lease):
         return False
     found = _open(place, subject)
     if found is not None:
         Finding.objects.filter(pk=found.pk).update(restored_at=max(timezone.now(), found.noticed_at))
         _note("finding.restored", place, subject)
+        if holding is not None:
+            allocations.settle(holding)
     return True
 
 
 def close_all(cluster: VirtualCluster) -> None:
     """A cluster that is gone has no guard rails to put right."""
     Finding.objects.filter(cluster=cluster, restored_at__isnull=True).update(restored_at=timezone.now())
+
+
+def _holding_back(place: Place, kind: str) -> Tenant | None:
+    """The tenant, locked, to whom nothing more is given while a finding of this kind is open."""
+    if kind not in allocations.HOLDING_BACK:
+        return None
+    tenant = Tenant.objects.filter(name=place.tenant).first()
+    if tenant is not None:
+        balances.lock([], tenant.pk)
+    return tenant
 
 
 def _open(place: Place, subject: str) -> Finding | None:

@@ -240,7 +240,7 @@ class TestPatrol:
 
     def look(self, team):
         kube = FakeKube(team.world.host, FakeGuard())
-        return patrol.look(kube, {UID: (NS, team.wanted.guard_rails)})
+        return patrol.amiss(patrol.read(kube, {NS}), {UID: (NS, team.wanted.guard_rails)})
 
     def test_what_is_right_wants_no_pass(self, settled):
         assert self.look(settled) == ()

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from tenancy.actions import clusters, decisions, grants, requests
+from tenancy.actions import clusters, decisions, findings, grants, requests, work
 from tenancy.actions.unit import atomic
-from tenancy.enums import Phase, PlatformRole
+from tenancy.enums import FindingKind, Phase, PlatformRole, WorkKind
 from tenancy.errors import AlreadyExists, DoesNotFit, Invalid, InvalidTransition, NotAllowed
 from tenancy.grant_enums import GrantPhase, RequestState
 from tenancy.models import Grant, GrantRequest, Notice, PoolBalance, VirtualCluster
 from tenancy.queries import calendar
 from tenancy.queries import clusters as cluster_queries
 from tenancy.queries import grants as known
+from tenancy.rules.drift import Culprit, Drift, Place
 from tests import factories as make
 from tests.support.grants import approve, ask, confirmed, has, put, spec, terms
 
@@ -208,3 +209,22 @@ def test_a_class_that_no_pool_has_is_refused_at_once(team, bob):
         requests.submit(by=bob, tenant_name="team", key="tpu", terms=terms(), justification="x")
     with pytest.raises(Invalid, match="has no tpu"):
         make.cluster(bob, "team", "x", spec(1, "tpu"))
+
+
+def test_nothing_more_is_given_while_devices_are_held_beyond_the_ledger(bob, team):
+    approve(ask(bob, 4))
+    first = put(bob, 1)
+    place = Place("lab", first.namespace, "team", "first", first.uid)
+    over = Drift(FindingKind.DEVICES_OVER, "Devices nvidia.com/gpu", (), Culprit("mallory"), "end the pods")
+
+    def written(do, *what):
+        lease = work.claim(WorkKind.CLUSTER, first.uid)
+        assert do(lease, place, *what)
+        work.wait(lease, 0)
+
+    written(findings.noticed, over)
+    put(bob, 3)
+    assert has() == (1, 1)
+    assert "see findings" in VirtualCluster.objects.get().conditions.get(type="Approved").message
+    written(findings.restored, over.subject)
+    assert has() == (3, 3)

@@ -19,6 +19,7 @@ PROTECTED: Final = f"{LABEL_PREFIX}protected"
 """Annotation: ``true`` leaves the pod until the deadline, and takes others first."""
 RECLAIM: Final = f"{LABEL_PREFIX}reclaim"
 """Annotation that Atoll sets: until when the pod may run."""
+_TIME: Final = "%Y-%m-%dT%H:%M:%SZ"
 
 
 def find(tenant: Kube, holder: Holder) -> Object | None:
@@ -32,19 +33,19 @@ def mark(pod: Object, name: str) -> str:
     return str((pod["metadata"].get("annotations") or {}).get(name, ""))
 
 
-def tell(tenant: Kube, pod: Object, key: str, devices: int, deadline: datetime) -> None:
-    """By an annotation and an event; one that was told is not told again."""
-    until = deadline.strftime("%Y-%m-%dT%H:%M:%SZ")
+def tell(tenant: Kube, pod: Object, what: str, deadline: datetime, now: datetime) -> None:
+    """By an annotation and an event; one that was told is not told again. ``what`` as in ``2 h100``."""
+    until = deadline.strftime(_TIME)
     if mark(pod, RECLAIM) == until:
         return
-    tenant.create(EVENTS, _event(pod, key, devices, until))
+    tenant.create(EVENTS, _event(pod, what, until, now))
     tenant.annotate(PODS, pod["metadata"]["name"], {RECLAIM: until}, pod["metadata"]["namespace"])
 
 
-def _event(pod: Object, key: str, devices: int, until: str) -> Object:
-    meta = pod["metadata"]
+def _event(pod: Object, what: str, until: str, now: datetime) -> Object:
+    meta, at = pod["metadata"], now.strftime(_TIME)
     message = (
-        f"The {devices} {key} of this pod go back: its grant is over. It may run until {until} at the latest."
+        f"The {what} of this pod go back: its grant is over. It may run until {until} at the latest."
         f" It is evicted before, unless a PodDisruptionBudget forbids it, or it wears the annotation {PROTECTED}: true,"
         f" or {CHECKPOINT}: required; set {CHECKPOINT}: done once its state is saved."
     )
@@ -66,5 +67,7 @@ def _event(pod: Object, key: str, devices: int, until: str) -> Object:
         "reason": "DevicesGoBack",
         "message": message,
         "source": {"component": "atoll"},
+        "firstTimestamp": at,
+        "lastTimestamp": at,
         "count": 1,
     }

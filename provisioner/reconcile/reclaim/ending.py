@@ -82,7 +82,7 @@ class Round:
             self._end(holder, None)  # nobody's: its tenant does not know it
             return True
         try:
-            asking.tell(tenant, pod, self.share.key, holder.devices, self.deadline)
+            asking.tell(tenant, pod, f"{holder.devices} {self.share.key}", self.deadline, self.scope.now())
             self.told.append(holder.inside)
             if holder.ending:
                 return True
