@@ -39,9 +39,8 @@ def young(pid):
     return found
 
 
-def kill_worker(stack, *, with_helm: bool) -> bool:
+def kill_worker(main, *, with_helm: bool) -> bool:
     """kill -9 of the worker and its pool at once; True when a Helm child was seen alive just before."""
-    main = stack.workers()[0]
     end = time.monotonic() + (90 if with_helm else random.uniform(0, 4))
     seen = False
     while time.monotonic() < end and not seen:
@@ -66,8 +65,9 @@ def lives_under_fire(stack, demo, names, *, kills_with_helm: int) -> None:
     """Each cluster's worker is killed while it is made and while it is deleted; the broker forgets both."""
     with_helm = 0
     for name in names:
+        main = stack.workers()[0]  # beforehand: the question takes seconds, and Helm would be gone
         assert demo.put(name, {"persistence": "ephemeral"}).status_code == 201
-        with_helm += kill_worker(stack, with_helm=with_helm < kills_with_helm)
+        with_helm += kill_worker(main, with_helm=with_helm < kills_with_helm)
         wait_for("the worker is back", lambda: len(stack.workers()) > 1, 60)
     empty_broker(stack)
     for name in names:
@@ -77,8 +77,9 @@ def lives_under_fire(stack, demo, names, *, kills_with_helm: int) -> None:
         statefulsets = stack.host("get", "statefulsets,deployments", "-n", namespace)["items"]
         assert len([s for s in statefulsets if s["metadata"]["name"] == "cluster"]) == 1
     for name in names:
+        main = stack.workers()[0]
         assert demo.delete(name).status_code == 202
-        kill_worker(stack, with_helm=False)
+        kill_worker(main, with_helm=False)
         wait_for("the worker is back", lambda: len(stack.workers()) > 1, 60)
     empty_broker(stack)
     for name in names:
