@@ -21,6 +21,7 @@ from provisioner.custody import Custody
 from tenancy.actions import (
     access,
     audit,
+    bookkeeping,
     grants,
     idempotency,
     operations,
@@ -151,6 +152,7 @@ class Relay:
             (15, grants.tick),
             (15, requests.lapse_old),
             (60, usage.sample),
+            (60, bookkeeping.inspect),
             (RESYNC, lambda: work.resync(WorkKind.CLUSTER)),
             (RESYNC, lambda: work.resync(WorkKind.HOST)),
             (30, reports.schedule),

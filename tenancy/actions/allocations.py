@@ -59,7 +59,10 @@ def settle(tenant: Tenant) -> Books:
 
     Nothing on a host has changed by this: raises count at once, lowerings when the host was seen to follow.
     """
-    books = _read(tenant)
+    rows = _clusters(tenant)
+    if not rows:
+        return Books(tenant, {}, {}, {}, [], {})
+    books = _read(tenant, rows)
     touched: set[UUID] = set()
     frozen = _frozen(tenant)
     for account in sorted(_accounts(books), key=str):
@@ -80,7 +83,7 @@ def foresee(
     tenant: Tenant, pool: NodePool, cluster: VirtualCluster | None, wish: Mapping[UUID, int]
 ) -> dict[UUID, tuple[int, int]]:
     """Class → what a cluster with this wish would lack, and all clusters together; changes nothing."""
-    books, found = _read(tenant), {}
+    books, found = _read(tenant, _clusters(tenant)), {}
     me = cluster.uid if cluster else uuid4()
     for accelerator, asked in wish.items():
         account = Account(pool.pk, accelerator)
@@ -148,9 +151,13 @@ def release_all(cluster: VirtualCluster) -> bool:
     return bool(rows)
 
 
-def _read(tenant: Tenant) -> Books:
+def _clusters(tenant: Tenant) -> dict[UUID, VirtualCluster]:
+    """Oldest first."""
     mine = VirtualCluster.objects.filter(tenant=tenant).order_by("created_at", "uid")
-    rows = {cluster.uid: cluster for cluster in mine.prefetch_related("conditions")}
+    return {cluster.uid: cluster for cluster in mine.prefetch_related("conditions")}
+
+
+def _read(tenant: Tenant, rows: dict[UUID, VirtualCluster]) -> Books:
     known = {row.uid: row for row in accelerators.all_()}
     by_key = {row.key: uid for uid, row in known.items()}
     opened = Allocation.objects.filter(tenant=tenant, released_at=None, cluster__isnull=False)

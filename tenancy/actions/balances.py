@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tenancy.models import AcceleratorClass, Grant, NodePool, PoolBalance, Tenant
+from django.db.models import F, Value
+from django.db.models.functions import Greatest, Least
+
+from tenancy.models import NodePool, PoolBalance, Tenant
 from tenancy.queries import accelerators, calendar, grants
 from tenancy.rules import accelerators as rules
 from tenancy.rules import ledger
@@ -14,7 +17,8 @@ if TYPE_CHECKING:
     from datetime import date
     from uuid import UUID
 
-    from tenancy.models import HostCluster
+    from tenancy.models import AcceleratorClass, HostCluster
+    from tenancy.rules.ledger import Promise
 
 
 def lock(pools: Iterable[UUID], tenant: UUID | None = None) -> list[NodePool]:
@@ -53,7 +57,7 @@ def recount(pool: NodePool, known: Sequence[AcceleratorClass]) -> None:
         reserved = int(pool.reserved.get(one.key, 0))
         here = not pool.accelerators or one.key in pool.accelerators
         capacity = rules.capacity(accelerators.to_rule(one), nodes, reserved) if here else 0
-        held = _held(pool, one, today)
+        held = ledger.committed(grants.promises(pool, one, today), today)
         row = PoolBalance.objects.filter(pool=pool, accelerator=one).first()
         values = {"capacity": capacity, "held": held, "deficit": max(0, held - capacity)}
         if row is None and (capacity or held):
@@ -62,17 +66,13 @@ def recount(pool: NodePool, known: Sequence[AcceleratorClass]) -> None:
             PoolBalance.objects.filter(pk=row.pk).update(**values)
 
 
-def promised(pool: NodePool, accelerator: AcceleratorClass, today: date) -> None:
-    """After a change of grants, under the pool's lock: the database refuses more than there is."""
+def promised(pool: NodePool, accelerator: AcceleratorClass, promises: Sequence[Promise], today: date) -> None:
+    """After a change of grants, under the pool's lock: the database refuses more than there is.
+
+    ``promises`` are all that count now; a deficit never grows here, as only the inventory brings one.
+    """
+    held = ledger.committed(promises, today)
+    short = Greatest(Value(held) - F("capacity"), Value(0))
     rows = PoolBalance.objects.filter(pool=pool, accelerator=accelerator)
-    held = _held(pool, accelerator, today)
-    row = rows.first()
-    if row is None:
+    if not rows.update(held=held, deficit=Least(F("deficit"), short)):
         PoolBalance.objects.create(pool=pool, accelerator=accelerator, held=held)
-        return
-    rows.update(held=held, deficit=min(row.deficit, max(0, held - row.capacity)))
-
-
-def _held(pool: NodePool, accelerator: AcceleratorClass, today: date) -> int:
-    counted = Grant.objects.filter(pool=pool, accelerator=accelerator, closed_at=None)
-    return ledger.committed([grants.promise(grant, today) for grant in counted], today)

@@ -34,7 +34,7 @@ def approve(*, by: Actor, uid: UUID, reason: str, pool: tuple[str, str] | None =
     request = _decidable(by, uid, RequestVerb.APPROVE, reason)
     verb = rules.agreed(rows.standing(request), request.amount, request.accelerator.two_approvers_from)
     rules.after(RequestState(request.state), verb)
-    _refuse_stale(request)
+    _refuse_stale(request, calendar.today())
     if verb is RequestVerb.ENDORSE:
         rows.move(request, verb, by.name, reason, endorsed_by=by.name)
     else:
@@ -93,18 +93,26 @@ def grant_now(
     that has no lock yet, or those of these pools and the tenant.
     """
     rules.after(RequestState(request.state), verb)
-    _refuse_stale(request)
     meant = known.candidates(request) if pools is None else pools
     locked = balances.lock([pool.pk for pool in meant], request.tenant_id)
-    today = calendar.today()
+    now = calendar.now()
+    today = now.date()
+    _refuse_stale(request, today)
     able = [pool for pool in locked if accelerators.usable(pool, request.tenant)]
-    where = _best(request, able, today)
-    if where is None:
+    found = _best(request, able, today)
+    if found is None:
         raise _does_not_fit(request, able, today)
-    grant = grants.make(request, where, today)
+    where, room = found
+    grant = grants.make(request, where, room, now)
     rows.move(request, verb, by, reason, grant=grant)
-    balances.promised(where, request.accelerator, today)
-    grants.activate_locked(grant, today)
+    if request.extends is not None:
+        balances.promised(
+            where, request.accelerator, known.promises(where, request.accelerator, today), today
+        )
+        return
+    balances.promised(where, request.accelerator, (*room.promises, known.promise(grant, today)), today)
+    if grant.activated_at is not None:
+        grants.begun(grant)
 
 
 def _decidable(by: Actor, uid: UUID, verb: RequestVerb, reason: str) -> GrantRequest:
@@ -127,9 +135,9 @@ def _named(request: GrantRequest, named: tuple[str, str]) -> list[NodePool]:
     return found
 
 
-def _refuse_stale(request: GrantRequest) -> None:
+def _refuse_stale(request: GrantRequest, today: date) -> None:
     """What has changed since it was asked for: its days are over, or its tenant may do nothing now."""
-    if rows.lapsed(request, calendar.today()):
+    if rows.lapsed(request, today):
         msg = "its days, or those of the grant that it extends, are over: deny it, and have them ask again"
         raise Conflict(msg)
     if request.tenant.suspended:
@@ -143,13 +151,13 @@ def _weigh(request: GrantRequest, pools: Sequence[NodePool], today: date) -> lis
     return [(room, ledger.decide(terms, room, mine, today)) for room in rooms]
 
 
-def _best(request: GrantRequest, pools: Sequence[NodePool], today: date) -> NodePool | None:
+def _best(request: GrantRequest, pools: Sequence[NodePool], today: date) -> tuple[NodePool, Room] | None:
     """Where it fits now; under the locks this is the decision itself."""
     weighed = _weigh(request, pools, today)
     taken = ledger.best(weighed)
     if taken is None or not taken[1].granted:
         return None
-    return next(pool for pool, one in zip(pools, weighed, strict=True) if one is taken)
+    return next((pool, one[0]) for pool, one in zip(pools, weighed, strict=True) if one is taken)
 
 
 def _does_not_fit(request: GrantRequest, pools: Sequence[NodePool], today: date) -> DoesNotFit:

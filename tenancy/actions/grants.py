@@ -15,7 +15,7 @@ from tenancy.actions.unit import atomic
 from tenancy.enums import Permission
 from tenancy.errors import Conflict
 from tenancy.grant_enums import ReclaimCause
-from tenancy.models import Allocation, Grant, PoolBalance
+from tenancy.models import Allocation, Grant
 from tenancy.queries import calendar
 from tenancy.queries import grants as known
 from tenancy.rules import attestation
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from tenancy.models import GrantRequest, NodePool
     from tenancy.policy import Actor
+    from tenancy.rules.ledger import Room
 
 log = logging.getLogger(__name__)
 
@@ -44,8 +45,9 @@ def refuse_over(grant: Grant, today: date) -> None:
         raise Conflict(msg)
 
 
-def make(request: GrantRequest, pool: NodePool, today: date) -> Grant:
+def make(request: GrantRequest, pool: NodePool, room: Room, now: datetime) -> Grant:
     """What an approved request brings: a grant, or more days of one; the caller holds pool and tenant."""
+    today = now.date()
     if request.extends is not None:
         grant = Grant.objects.select_related("tenant", "accelerator", "pool__host").get(pk=request.extends.pk)
         refuse_over(grant, today)
@@ -59,6 +61,7 @@ def make(request: GrantRequest, pool: NodePool, today: date) -> Grant:
         amount=request.amount,
         starts_on=max(request.starts_on, today),
         ends_on=request.ends_on,
+        activated_at=now if request.starts_on <= today and _free(room, request.amount) else None,
     )
 
 
@@ -66,17 +69,25 @@ def activate_locked(grant: Grant, today: date) -> bool:
     """Gives the grant to the tenant's clusters if its day has come and its devices are back; locked by the caller."""
     if grant.activated_at is not None or grant.ended_at is not None or grant.starts_on > today:
         return False
-    out = Grant.objects.filter(
-        pool=grant.pool_id, accelerator=grant.accelerator_id, closed_at=None, activated_at__isnull=False
-    )
-    balance = PoolBalance.objects.filter(pool=grant.pool_id, accelerator=grant.accelerator_id).first()
-    if balance is None or sum(g.amount for g in out) + grant.amount > balance.capacity:
+    if not _free(known.room(grant.pool, grant.accelerator, today), grant.amount):
         return False
     grant.activated_at = calendar.now()
     grant.save(update_fields=["activated_at"])
+    promises = known.promises(grant.pool, grant.accelerator, today)
+    balances.promised(grant.pool, grant.accelerator, promises, today)
+    begun(grant)
+    return True
+
+
+def begun(grant: Grant) -> None:
+    """The tenant's clusters get what they wait for."""
     _note(grant, "grant.activate", CLOCK)
     allocations.settle(grant.tenant)
-    return True
+
+
+def _free(room: Room, amount: int) -> bool:
+    """Whether so many devices are with nobody: what is promised for today may not be back yet."""
+    return room.out + amount <= room.capacity
 
 
 @atomic

@@ -54,9 +54,10 @@ def request(kind: WorkKind, object_id: UUID) -> None:
 
 def begin(kind: WorkKind, object_ids: Iterable[UUID]) -> None:
     """Asks for the first look at objects made in this transaction, which have no row yet."""
-    now = clock.now()
-    rows = [WorkItem(kind=kind, object_id=one, requested=1, due_at=now) for one in object_ids]
-    if rows:
+    wanted = list(object_ids)
+    if wanted:
+        now = clock.now()
+        rows = (WorkItem(kind=kind, object_id=one, requested=1, due_at=now) for one in wanted)
         WorkItem.objects.bulk_create(rows)
 
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from tenancy.policy import Actor
     from tenancy.queries.usage import Hours
     from tenancy.rules.accelerators import Accelerator
-    from tenancy.rules.ledger import Account, Room, Verdict
+    from tenancy.rules.ledger import Account, Promise, Room, Verdict
 
 
 @dataclass(frozen=True)
@@ -168,20 +168,25 @@ def promise(grant: Grant, today: date) -> ledger.Promise:
 def room(pool: NodePool, accelerator: AcceleratorClass, today: date) -> Room:
     """What decides about a pool: its capacity as last seen, and what is promised there."""
     known = PoolBalance.objects.filter(pool=pool, accelerator=accelerator).first()
-    counted = Grant.objects.filter(pool=pool, accelerator=accelerator, closed_at=None)
     return ledger.Room(
         pool=pool.name,
         host=pool.host.name,
         capacity=known.capacity if known else 0,
-        promises=tuple(promise(grant, today) for grant in counted),
+        promises=promises(pool, accelerator, today),
     )
+
+
+def promises(pool: NodePool, accelerator: AcceleratorClass, today: date) -> tuple[Promise, ...]:
+    """What counts in a pool."""
+    counted = Grant.objects.filter(pool=pool, accelerator=accelerator, closed_at=None)
+    return tuple(promise(grant, today) for grant in counted)
 
 
 def account(tenant: Tenant, accelerator: AcceleratorClass, today: date) -> Account:
     """What decides about a tenant: its limit, and what it is promised in all pools."""
     counted = Grant.objects.filter(tenant=tenant, accelerator=accelerator, closed_at=None)
-    promises = tuple(promise(grant, today) for grant in counted)
-    return ledger.Account(promises, accelerators.limit(tenant, accelerator))
+    mine = tuple(promise(grant, today) for grant in counted)
+    return ledger.Account(mine, accelerators.limit(tenant, accelerator))
 
 
 def asked(request: GrantRequest) -> Terms:

@@ -60,6 +60,11 @@ class Room:
         return max(0, committed(self.promises, since) - self.capacity)
 
     @property
+    def out(self) -> int:
+        """What tenants have now; none of it can be given to another one before it is back."""
+        return sum(promise.amount for promise in self.promises if promise.out)
+
+    @property
     def largest_node(self) -> int:
         """The most free devices on one node: a pod cannot have more."""
         return max((node.free for node in self.nodes), default=0)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 START_SECONDS: Final = 60
 STOP_SECONDS: Final = 30
 # The data is thrown away: what guards it against a power cut only costs time.
-OPTIONS: Final = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=100")
+OPTIONS: Final = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=300")
 
 
 def programs() -> Path:

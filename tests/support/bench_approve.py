@@ -1,0 +1,191 @@
+"""How long an approval takes with 50 at once: ``python -m tests.support.postgres python -m tests.support.bench_approve``.
+
+Makes tables in the database that ATOLL_DATABASE_URL names, which must be an empty PostgreSQL.
+Writes its figures into docs/performance.md with ``--write``.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import platform
+import re
+import sys
+import threading
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+from typing import Any, Final
+
+import django
+
+ROUNDS: Final = 8
+AT_ONCE: Final = 50
+PAGE: Final = Path(__file__).parents[2] / "docs" / "performance.md"
+BEGIN: Final = "<!-- bench approve: written by tests/support/bench_approve.py -->"
+END: Final = "<!-- end of bench approve -->"
+
+
+def main(argv: list[str]) -> int:
+    """Measures, prints, and writes if asked to."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
+    django.setup()
+    from django.core.management import call_command
+
+    call_command("migrate", verbosity=0)
+    processes = os.cpu_count() or 1
+    lines = []
+    for pools in (1, 10):
+        for workers in sorted({1, processes}):
+            for number in (1, AT_ONCE):
+                lines.append(_line(pools, workers, number))
+                print(lines[-1], flush=True)  # noqa: T201 - the program's answer
+    table = "\n".join([*_head(), *lines, "", f"Queries of one approval: {_queries()}."])
+    if "--write" in argv:
+        _write(table)
+    return 0
+
+
+def _line(pools: int, workers: int, number: int) -> str:
+    took = []
+    for _ in range(ROUNDS if number > 1 else 20):
+        took += _round(pools, workers, number)
+    took.sort()
+    p99 = took[min(len(took) - 1, int(len(took) * 0.99))]
+    return f"| {pools} | {workers} | {number} | {median(took) * 1000:.0f} | {p99 * 1000:.0f} | {took[-1] * 1000:.0f} |"
+
+
+def _round(pools: int, workers: int, number: int) -> list[float]:
+    """Seconds of each approval, of so many that begin in the same moment."""
+    from django.db import connections
+
+    uids = _requests(pools, number)
+    connections.close_all()
+    gate = multiprocessing.Barrier(number)
+    answers: Any = multiprocessing.SimpleQueue()
+    shares = [uids[n::workers] for n in range(workers) if uids[n::workers]]
+    made = [multiprocessing.Process(target=_work, args=(share, gate, answers)) for share in shares]
+    for one in made:
+        one.start()
+    took = [second for _ in made for second in answers.get()]
+    for one in made:
+        one.join()
+    return took
+
+
+def _work(uids: list[Any], gate: Any, answers: Any) -> None:
+    from django.db import connection, connections
+
+    from tenancy.actions import decisions
+    from tenancy.models import User
+    from tenancy.policy import Actor
+
+    took: list[float] = []
+
+    def one(uid: Any) -> None:
+        by = Actor(User.objects.get(username="root"))
+        connection.ensure_connection()
+        gate.wait(60)
+        began = time.perf_counter()
+        decisions.approve(by=by, uid=uid, reason="measured")
+        took.append(time.perf_counter() - began)
+        connections.close_all()
+
+    threads = [threading.Thread(target=one, args=(uid,)) for uid in uids]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    answers.put(took)
+
+
+def _requests(pools: int, number: int) -> list[Any]:
+    """Open requests, each of its own tenant for one device; those of the last round are over."""
+    from tenancy.models import Grant, GrantRequest
+    from tests import factories as make
+    from tests.support.grants import ask
+
+    make.accelerator()
+    made = [_pool(n) for n in range(pools)]
+    GrantRequest.objects.all().delete()
+    Grant.objects.all().delete()
+    found = []
+    for n in range(number):
+        name, by = _tenant(n)
+        found.append(ask(by, 1, tenant=name, pool=("lab", made[n % pools])).uid)
+    return found
+
+
+def _pool(number: int) -> str:
+    from tenancy.models import NodePool
+    from tests import factories as make
+
+    name = f"gpus{number}"
+    if not NodePool.objects.filter(name=name).exists():
+        make.gpu_pool(1000, name)
+    return name
+
+
+def _tenant(number: int) -> tuple[str, Any]:
+    from tenancy.models import User
+    from tenancy.policy import Actor
+    from tests import factories as make
+
+    name = f"bench{number}"
+    user = User.objects.filter(username=name).first()
+    if user is None:
+        by = make.actor(name)
+        make.tenant(name, member=by)
+        return name, by
+    return name, Actor(user)
+
+
+def _queries() -> int:
+    from django.db import connection
+    from django.test.utils import CaptureQueriesContext
+
+    from tenancy.actions import decisions
+    from tests import factories as make
+
+    uid = _requests(1, 1)[0]
+    by = make.admin()
+    with CaptureQueriesContext(connection) as seen:
+        decisions.approve(by=by, uid=uid, reason="counted")
+    if "--queries" in sys.argv:
+        for query in seen:
+            print(query["time"], query["sql"][:150])  # noqa: T201
+    return len(seen)
+
+
+def _head() -> list[str]:
+    load = os.getloadavg()[0]
+    return [
+        "## Approvals at once",
+        "",
+        (
+            f"Measured {datetime.now(UTC).date()} on {os.cpu_count()} cores, {platform.system()} {platform.release()},"
+            f" PostgreSQL, load {load:.1f} at the end. Repeat it:"
+            " `python -m tests.support.postgres python -m tests.support.bench_approve --write`."
+        ),
+        "",
+        (
+            "Each approval is of another tenant's request and ends in a grant that is active; milliseconds from call to"
+            " commit, of calls that begin in the same moment."
+        ),
+        "",
+        "| pools | processes | at once | p50 (ms) | p99 (ms) | most (ms) |",
+        "|--:|--:|--:|--:|--:|--:|",
+    ]
+
+
+def _write(text: str) -> None:
+    page = PAGE.read_text()
+    block = f"{BEGIN}\n{text}\n{END}"
+    old = re.compile(re.escape(BEGIN) + ".*" + re.escape(END), re.DOTALL)
+    page = old.sub(lambda _: block, page) if old.search(page) else f"{page.rstrip()}\n\n{block}\n"
+    PAGE.write_text(page)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
