@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from tenancy.actions import audit, ledger
+from tenancy.actions import audit, audit_rows
 from tenancy.actions.unit import atomic
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ TOLD: Final = 5
 
 def sign() -> str:
     """The newest signed head; made now if the chain has grown since. Empty before the first row."""
-    return ledger.sign()
+    return audit_rows.sign()
 
 
 def record(faults: Sequence[Fault], checked: Head | None = None) -> None:
@@ -28,7 +28,7 @@ def record(faults: Sequence[Fault], checked: Head | None = None) -> None:
 
     In two transactions: a row put in behind the head keeps every other from being written.
     """
-    before = ledger.record(faults, checked)
+    before = audit_rows.record(faults, checked)
     if faults and not before:
         told = [{"kind": f.kind, "row": f.sequence, "detail": f.detail} for f in faults[:TOLD]]
         _note("audit.broken", faults=told)

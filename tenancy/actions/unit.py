@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar, overload
 
 from django.db import OperationalError, transaction
 
-from tenancy.actions import ledger
+from tenancy.actions import audit_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -101,7 +101,7 @@ def _unit() -> Iterator[None]:
             if transaction.get_rollback():
                 notes.clear()
             if len(_open.units) == 1 and notes:
-                ledger.append(notes)
+                audit_rows.append(notes)
                 notes.clear()
     except BaseException:
         notes.clear()

@@ -10,7 +10,7 @@ from django.utils import timezone
 class AuditEvent(models.Model):
     """Who did what to what, written in the same transaction as the change and chained to the row before.
 
-    No foreign keys: the log outlives what it tells of. Written by ``tenancy.actions.ledger`` alone.
+    No foreign keys: the log outlives what it tells of. Written by ``tenancy.actions.audit_rows`` alone.
     """
 
     sequence = models.BigIntegerField(unique=True)

@@ -84,4 +84,4 @@ def test_the_audit_log_has_one_writer():
         for m in modules("portal", "provisioner", "tenancy")
         if writes(m.tree) and {"AuditEvent", "AuditHead"} & names(m.tree)
     }
-    assert writers == {"tenancy/actions/ledger.py"}
+    assert writers == {"tenancy/actions/audit_rows.py"}

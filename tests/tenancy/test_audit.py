@@ -12,7 +12,7 @@ from django.apps import apps
 from django.db import connection, transaction
 from django.utils import timezone
 
-from tenancy.actions import audit, ledger
+from tenancy.actions import audit, audit_rows
 from tenancy.actions.unit import atomic
 from tenancy.enums import PlatformRole
 from tenancy.models import AuditDenial, AuditEvent, AuditHead, Tenant
@@ -140,7 +140,7 @@ def test_a_second_writer_of_the_same_place_fails(monkeypatch):
     stale = AuditHead.objects.get()
     with atomic():
         note(2)
-    monkeypatch.setattr(ledger, "_locked", lambda: ledger.Head(stale.sequence, stale.digest))
+    monkeypatch.setattr(audit_rows, "_locked", lambda: audit_rows.Head(stale.sequence, stale.digest))
     with pytest.raises(Exception, match=r"(?i)unique|somebody else"), atomic():
         note(3)
 
