@@ -258,7 +258,8 @@ def _compare(known: HostAccess, opened: Host, nodes: Iterable[NodeFacts], lease:
     places = patrol.read(opened.kube, {account.namespace for account in ledger.values()})
     observations.look_again(patrol.amiss(places, guarded))
     told, quotas = books.open_findings(known.name), patrol.quotas(places, limits.QUOTA)
-    held = held_devices.look(opened.kube, ledger.values(), quotas, places, {space for space, _ in told})
+    there, amiss = patrol.standing(places), {namespace for namespace, _ in told}
+    held = held_devices.look(opened.kube, ledger.values(), quotas, there, amiss)
     if not allocations.seen(lease, held_devices.used(held)):
         return
     # Once more: what was given meanwhile may be on the host already.

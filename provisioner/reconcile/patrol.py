@@ -51,6 +51,15 @@ def quotas(seen: Places, name: str) -> dict[str, Object]:
     }
 
 
+def standing(seen: Places) -> set[str]:
+    """Namespaces that are not on their way out: in those our rights may be gone before the pods are."""
+    return {
+        namespace
+        for namespace, found in seen.items()
+        if not any(kind is NAMESPACES and labels.terminating(one) for kind, one in found)
+    }
+
+
 def read(kube: Kube, wanted: set[str]) -> Places:
     """Five lists; nothing is asked where nothing is wanted. Namespaces that are not there are left out."""
     found: dict[str, list[tuple[Kind, Object]]] = defaultdict(list)

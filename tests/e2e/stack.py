@@ -58,7 +58,8 @@ class Stack:
     def environment(self) -> dict[str, str]:
         clean = {key: value for key, value in os.environ.items() if not key.startswith("ATOLL_")}
         kept = {key: os.environ[key] for key in ("ATOLL_CACHE",) if key in os.environ}
-        return {**clean, **kept, "ATOLL_HOME": str(self.home)}
+        clock = {"ATOLL_REHEARSAL_CLOCK": str(self.home / "ahead")}  # not there: the days go as they do
+        return {**clean, **kept, **clock, "ATOLL_HOME": str(self.home)}
 
     def up(self) -> None:
         self.log = self.home.with_suffix(f".{int(time.time())}.log")

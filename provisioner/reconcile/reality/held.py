@@ -49,7 +49,7 @@ def look(
 ) -> tuple[Held, ...]:
     """Reads the pods of every namespace that holds devices, or may, or in which something was ``amiss``.
 
-    ``present`` are the host's namespaces.
+    ``present`` are the namespaces that stand.
     """
     there = set(present)
     found = []
