@@ -9,7 +9,7 @@ from portal.web import isolation, presenters, progress
 from tenancy import policy
 from tenancy.enums import OperationKind, OperationState, Permission, Phase
 from tenancy.errors import NotFound
-from tenancy.queries import audit, clusters, findings, operations, services, tenants
+from tenancy.queries import audit, cluster_devices, clusters, findings, operations, services, tenants
 
 if TYPE_CHECKING:
     from portal.web.isolation import Isolation
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from portal.web.progress import Progress
     from tenancy.models import AuditEvent, Finding, Operation, VirtualCluster
     from tenancy.policy import Actor
+    from tenancy.queries.cluster_devices import Devices
 
 KEPT_IN_SIGHT = 10
 """Operations and events on the page; the rest is in the API."""
@@ -38,6 +39,8 @@ class ClusterPage:
     may_access: bool
     may_quarantine: bool
     isolation: Isolation
+    lacking: tuple[Devices, ...] = ()
+    """Accelerators that it asks for and has not got."""
 
     @property
     def version(self) -> str:
@@ -53,6 +56,7 @@ class ClusterPage:
             self.may_quarantine,
             self.cluster.quarantine_reason,
             self.isolation,
+            self.lacking,
         )
         return presenters.version(own, self.badge, self.progress, self.facts, self.spec, written, amiss)
 
@@ -82,6 +86,7 @@ def read(actor: Actor, tenant: str, name: str) -> ClusterPage:
     cluster = clusters.get(actor, tenant, name)
     history = operations.visible_to(actor, cluster.tenant).filter(target_uid=cluster.uid)
     done = tuple(history[:KEPT_IN_SIGHT])
+    devices = cluster_devices.of_clusters([cluster]).get(cluster.uid, ())
     return ClusterPage(
         cluster=cluster,
         badge=presenters.badge(cluster.phase),
@@ -95,6 +100,7 @@ def read(actor: Actor, tenant: str, name: str) -> ClusterPage:
         may_access=policy.allows(actor, Permission.CLUSTER_ACCESS, cluster.tenant),
         may_quarantine=policy.allows(actor, Permission.CLUSTER_QUARANTINE, cluster.tenant),
         isolation=isolation.of(cluster),
+        lacking=tuple(one for one in devices if one.granted < one.asked),
     )
 
 

@@ -16,6 +16,7 @@ from tenancy.enums import (
     Phase,
     Reason,
 )
+from tenancy.grant_enums import Approval, GrantPhase, RequestState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -64,6 +65,35 @@ CONDITIONS: Final[Mapping[ConditionType, str]] = {
     ConditionType.AVAILABLE: "All in all",
 }
 """Those from the host to access are also the names of the steps that bring them about."""
+
+REQUEST_STATES: Final[Mapping[RequestState, tuple[Tone, str]]] = {
+    RequestState.REQUESTED: (Tone.BUSY, "Waits for an admin to decide. Whoever may ask is told."),
+    RequestState.ENDORSED: (Tone.BUSY, "One admin agreed; a second one has to, because of the amount."),
+    RequestState.COUNTERED: (Tone.WARN, "An admin offers these terms instead: the team accepts or declines."),
+    RequestState.APPROVED: (Tone.GOOD, "Granted. Clusters that waited for it go on by themselves."),
+    RequestState.DENIED: (Tone.BAD, "Refused. Ask again with other terms, or let clusters ask for less."),
+    RequestState.DECLINED: (Tone.IDLE, "The offer was declined. Ask again if it is still needed."),
+    RequestState.WITHDRAWN: (Tone.IDLE, "Taken back before anybody decided."),
+    RequestState.LAPSED: (Tone.IDLE, "Nobody decided in time. Ask again if it is still needed."),
+}
+
+GRANT_PHASES: Final[Mapping[GrantPhase, tuple[Tone, str]]] = {
+    GrantPhase.PENDING: (Tone.IDLE, "Begins on its first day, once its devices are free."),
+    GrantPhase.ACTIVE: (Tone.GOOD, "In force: clusters of the team may use it."),
+    GrantPhase.EXPIRING: (Tone.WARN, "Ends soon. Ask for more days to keep it."),
+    GrantPhase.RECLAIMING: (
+        Tone.BUSY,
+        "Over: its devices are on their way back, pods may finish until the deadline.",
+    ),
+    GrantPhase.RECLAIMED: (Tone.IDLE, "Over: its devices were seen back on the host, as the receipt says."),
+}
+
+APPROVALS: Final[Mapping[Approval, str]] = {
+    Approval.NONE: "within your grant",
+    Approval.POLICY: "granted at once, nobody has to be asked",
+    Approval.ADMIN: "an admin will be asked",
+    Approval.TWO_ADMINS: "two admins will be asked, because of the amount",
+}
 
 DOING: Final[Mapping[str, str]] = {
     "Host": "asking the host cluster what it offers",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from tenancy import policy
 from tenancy.enums import Permission
 from tenancy.errors import NotFound
-from tenancy.grant_enums import RequestState
+from tenancy.grant_enums import Approval, RequestState
 from tenancy.models import Allocation, Grant, GrantRequest, PoolBalance
 from tenancy.queries import accelerators, pools, tenants, usage
 from tenancy.rules import accelerators as rules
@@ -76,12 +76,21 @@ class WhatIf:
     """What the tenant made of its grants of the class."""
     needs_two: bool
     """Two admins have to agree."""
+    at_once: bool
+    """The class's policy would let it pass without asking anybody."""
     best: Choice | None
     """Where it would be granted if it were approved without naming a pool."""
     ending: tuple[Grant, ...]
     """Grants of the class that end before, or soon after, this one begins."""
     in_the_way: tuple[Grant, ...]
     """Grants that would have to end for these terms to fit in the nearest pool; empty when they fit."""
+
+    @property
+    def approval(self) -> Approval:
+        """Who would have to agree."""
+        if self.at_once:
+            return Approval.POLICY
+        return Approval.TWO_ADMINS if self.needs_two else Approval.ADMIN
 
     @property
     def verdict(self) -> Verdict:
@@ -247,10 +256,17 @@ def what_if(request: GrantRequest, terms: Terms, today: date, pool: NodePool | N
         holding=holding(request.tenant, request.accelerator),
         lately=usage.efficiency(request.tenant, request.accelerator, today),
         needs_two=requests.needs_two(terms.amount, request.accelerator.two_approvers_from),
+        at_once=_at_once(request, terms, mine, best),
         best=best,
         ending=tuple(ending.select_related("tenant", "pool__host").order_by("ends_on")[:10]),
         in_the_way=_in_the_way(request, terms, best, today) if best else (),
     )
+
+
+def _at_once(request: GrantRequest, terms: Terms, mine: Account, best: Choice | None) -> bool:
+    together = terms.amount + ledger.peak(mine.promises, terms.starts_on, terms.ends_on)
+    fits = best is not None and best.verdict.granted
+    return fits and together <= request.accelerator.auto_approve_up_to
 
 
 def _sandboxes(pool: NodePool, accelerator: Accelerator) -> tuple[Sandbox, ...]:

@@ -63,12 +63,20 @@ def report(actor: Actor, since: date, until: date, tenant: Tenant | None = None)
     return tuple(_hours(since, until, {} if tenant is None else {"tenant": tenant}))
 
 
+def lately(tenant: Tenant, today: date) -> dict[str, Hours]:
+    """Class → what a tenant made of its grants lately; classes without any are not in it."""
+    since, until = today - timedelta(days=EFFICIENCY_DAYS - 1), today + timedelta(days=1)
+    return {row.accelerator: row for row in _hours(since, until, {"tenant": tenant})}
+
+
+def none(tenant: Tenant, accelerator: AcceleratorClass) -> Hours:
+    """Of a class of which nothing was granted."""
+    return Hours(tenant.name, accelerator.key, accelerator.weight, 0.0, 0.0, 0.0)
+
+
 def efficiency(tenant: Tenant, accelerator: AcceleratorClass, today: date) -> Hours:
     """What a tenant made of its grants of a class lately."""
-    since, until = today - timedelta(days=EFFICIENCY_DAYS - 1), today + timedelta(days=1)
-    of: dict[str, Tenant | AcceleratorClass] = {"tenant": tenant, "accelerator": accelerator}
-    nothing = Hours(tenant.name, accelerator.key, accelerator.weight, 0.0, 0.0, 0.0)
-    return next(_hours(since, until, of), nothing)
+    return lately(tenant, today).get(accelerator.key, none(tenant, accelerator))
 
 
 def _hours(since: date, until: date, of: dict[str, Tenant | AcceleratorClass]) -> Iterator[Hours]:

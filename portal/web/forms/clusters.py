@@ -61,6 +61,8 @@ class Offer:
     """Of the host that a new cluster lands on; ``None`` when none takes any."""
     pools: Sequence[Pool] = ()
     """The tenant's own on that host, with nodes in them."""
+    accelerators: Sequence[str] = ()
+    """Classes that can be asked for."""
 
     @property
     def host(self) -> HostCluster | None:
@@ -100,6 +102,9 @@ class ClusterForm(DomainForm):
         "spec.isolation.model": "pool",
         "spec.isolation.pool": "pool",
         "spec.persistence": "persistence",
+        "spec.accelerators": "accelerator",
+        "spec.accelerators[0].class": "accelerator",
+        "spec.accelerators[0].count": "accelerators",
         **{f"spec.resources.{amount}": amount for amount in AMOUNTS},
     }
     CODES: ClassVar = {
@@ -129,6 +134,14 @@ class ClusterForm(DomainForm):
     version = forms.ChoiceField(label="Kubernetes version")
     pool = forms.ChoiceField(label="Nodes", required=False, widget=forms.RadioSelect)
     sandbox = SandboxField(label="Sandbox", required=False, widget=forms.RadioSelect)
+    accelerator = forms.ChoiceField(label="Accelerator", required=False)
+    accelerators = forms.IntegerField(
+        label="How many",
+        required=False,
+        min_value=1,
+        max_value=1_000_000,
+        help_text="What is not granted yet is asked for, and the cluster waits.",
+    )
     persistence = forms.ChoiceField(label="Persistence", required=False, widget=forms.RadioSelect)
 
     def __init__(self, data: Any = None, *, offer: Offer, **kwargs: Any) -> None:  # noqa: ANN401 - Django's
@@ -143,6 +156,7 @@ class ClusterForm(DomainForm):
         own = [(pool.name, f"Pool {pool.name}: {_nodes(pool)} of your own") for pool in offer.pools]
         self._choose("pool", [("", "Shared nodes: other tenants' pods run there, too"), *own])
         self._choose("sandbox", [(s.profile.sandbox.value, described(s)) for s in offer.sandboxes])
+        self._choose("accelerator", [("", "None"), *((key, key) for key in offer.accelerators)])
         persistences = offer.here.persistences if offer.here else ()
         self._choose("persistence", [(p.value, PERSISTENCES[p]) for p in persistences])
         self.fields["version"].required = bool(versions)
@@ -176,9 +190,14 @@ class ClusterForm(DomainForm):
             "kubernetesVersion": chosen.get("version"),
             "isolation": {key: value for key, value in isolation.items() if value},
             "resources": self._resources(),
+            "accelerators": self._accelerators(),
             "persistence": chosen.get("persistence"),
         }
         return json.dumps({key: value for key, value in spec.items() if value})
+
+    def _accelerators(self) -> list[dict[str, Any]]:
+        key = self.cleaned_data.get("accelerator")
+        return [{"class": key, "count": self.cleaned_data.get("accelerators") or 1}] if key else []
 
     def _resources(self) -> dict[str, Any]:
         size = SIZES.get(self.cleaned_data.get("size", ""))

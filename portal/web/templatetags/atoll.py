@@ -72,6 +72,12 @@ def split_colon(text: str) -> list[str]:
 
 
 @register.filter
+def percent(share: float | None) -> str:
+    """Such as "25 %"."""
+    return "-" if share is None else f"{round(share * 100)} %"
+
+
+@register.filter
 def ago(moment: datetime | None) -> SafeString | str:
     """Such as "5 minutes ago", kept true by the script; exact in its title."""
     if moment is None:

@@ -16,8 +16,8 @@ from portal.web.pages import STOP_POLLING, attempt, page, status_of
 from tenancy import policy
 from tenancy.actions import clusters as actions
 from tenancy.enums import Permission, Phase
-from tenancy.errors import NotAllowed, NotFound
-from tenancy.queries import clusters, hosts, offers, pools, tenants
+from tenancy.errors import DomainError, NotAllowed, NotFound
+from tenancy.queries import accelerators, clusters, hosts, offers, pools, tenants
 
 if TYPE_CHECKING:
     from typing import Any
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
     from django.http.response import HttpResponseBase
 
+    from tenancy.actions.foresight import DevicePlan
     from tenancy.models import Tenant
     from tenancy.policy import Actor
 
@@ -60,6 +61,28 @@ def create(request: HttpRequest, actor: Actor) -> HttpResponseBase:
     if made is not None:
         return redirect("cluster", made.cluster.tenant.name, made.cluster.name)
     return render(request, "clusters/new.html", {"form": form, "sizes": SIZES}, status=status_of(form))
+
+
+@require_GET
+@page
+def quota(request: HttpRequest, actor: Actor) -> HttpResponseBase:
+    """What the accelerators that are typed so far would come to: within the grant, or who is asked."""
+    form = ClusterForm(request.GET, offer=_offer(actor, request.GET.get("tenant", "")))
+    form.full_clean()
+    key = form.cleaned_data.get("accelerator")
+    plans: tuple[DevicePlan, ...] = ()
+    fault = ""
+    if key:
+        try:
+            plans = actions.plan(
+                by=actor,
+                tenant_name=form.offer.tenant.name,
+                name=form.cleaned_data.get("name") or "new",
+                spec_text=form.spec_text(),
+            ).accelerators
+        except DomainError as error:
+            fault = error.detail
+    return render(request, "clusters/_quota.html", {"plans": plans, "fault": fault})
 
 
 @require_GET
@@ -148,4 +171,5 @@ def _offer(actor: Actor, wanted: str) -> Offer:
     host, own = hosts.pick(), hosts.pick(pools_of=tenant)
     mine = [pools.to_pool(row) for row in pools.of_tenant(tenant, own)] if own else []
     here = offers.of_host(tenant, host) if host else None
-    return Offer(found, tenant, here, [pool for pool in mine if pool.nodes])
+    classes = list(accelerators.all_().filter(offered=True).values_list("key", flat=True))
+    return Offer(found, tenant, here, [pool for pool in mine if pool.nodes], classes)

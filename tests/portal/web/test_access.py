@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import uuid
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -38,6 +40,17 @@ READS = {
     "/hosts/lab/pools": (403, 403, 403, 403, 200, SIGN_IN),
     "/hosts/lab/pools/live": (403, 403, 403, 403, 200, SIGN_IN),
     "/hosts/none/pools": (403, 403, 403, 403, 404, SIGN_IN),
+    "/clusters/new/quota": (200, 200, 403, 200, 200, SIGN_IN),
+    "/gpu": (200, 200, 200, 200, 200, SIGN_IN),
+    "/gpu?tenant=team": (200, 200, 200, 404, 200, SIGN_IN),
+    "/gpu/fit?tenant=team": (200, 200, 200, 404, 200, SIGN_IN),
+    "/gpu/approvals": (403, 403, 403, 403, 200, SIGN_IN),
+    "/gpu/catalogue": (403, 403, 403, 403, 200, SIGN_IN),
+    "/gpu/requests/{request}": (200, 200, 200, 404, 200, SIGN_IN),
+    "/gpu/requests/{request}/what-if": (403, 403, 403, 404, 200, SIGN_IN),
+    "/gpu/grants/{grant}": (200, 200, 200, 404, 200, SIGN_IN),
+    "/gpu/grants/{grant}/receipt": (409, 409, 409, 404, 409, SIGN_IN),
+    "/inbox": (200, 200, 200, 200, 200, SIGN_IN),
     "/findings": (403, 403, 403, 403, 200, SIGN_IN),
     "/audit": (403, 403, 403, 403, 200, SIGN_IN),
     "/audit/export": (403, 403, 403, 403, 409, SIGN_IN),  # nothing is signed here yet
@@ -62,6 +75,18 @@ WRITES = {
     "/hosts/lab/pools": (403, 403, 403, 403, 302, SIGN_IN),
     "/hosts/lab/pools/none/remove": (403, 403, 403, 403, 404, SIGN_IN),
     "/hosts/lab/nodes/none/move": (403, 403, 403, 403, 404, SIGN_IN),
+    "/gpu": (302, 302, 403, 404, 302, SIGN_IN),
+    "/gpu/catalogue": (403, 403, 403, 403, 302, SIGN_IN),
+    "/gpu/catalogue/spare/remove": (403, 403, 403, 403, 302, SIGN_IN),
+    "/gpu/requests/{request}/withdraw": (302, 302, 403, 404, 302, SIGN_IN),
+    "/gpu/requests/{request}/approve": (403, 403, 403, 404, 302, SIGN_IN),
+    "/gpu/requests/{request}/counter": (403, 403, 403, 404, 302, SIGN_IN),
+    "/gpu/requests/{request}/deny": (403, 403, 403, 404, 302, SIGN_IN),
+    "/gpu/requests/{request}/nonsense": (404, 404, 404, 404, 404, SIGN_IN),
+    "/gpu/grants/{grant}": (302, 302, 403, 404, 302, SIGN_IN),
+    "/gpu/grants/{grant}/return": (302, 302, 403, 404, 302, SIGN_IN),
+    "/inbox/read": (302, 302, 302, 302, 302, SIGN_IN),
+    f"/inbox/{UID}": (404, 404, 404, 404, 404, SIGN_IN),
 }
 BODIES: dict[str, dict[str, str]] = {
     "/clusters/new": {"tenant": "team", "name": "second", "size": "small", "version": "1.36"},
@@ -70,6 +95,25 @@ BODIES: dict[str, dict[str, str]] = {
     "/clusters/team/first/quarantine": {"reason": "it mines coins"},
     "/tenants/new": {"name": "fresh", "trust": "untrusted"},
     "/hosts/lab/pools": {"name": "gold", "kind": "dedicated", "tenant": "team"},
+    "/gpu": {"tenant": "team", "key": "spare", "amount": "1", "justification": "training"},
+    "/gpu/catalogue": {
+        "name": "spare",
+        "kind": "extended-resource",
+        "resource": "amd.com/gpu",
+        "auto_approve_up_to": "0",
+        "two_approvers_from": "0",
+        "default_days": "30",
+        "longest_days": "365",
+        "grace_seconds": "900",
+        "weight": "1",
+    },
+    "/gpu/requests/{request}/approve": {"reason": "fine"},
+    "/gpu/requests/{request}/counter": {"amount": "1", "reason": "one will do"},
+    "/gpu/requests/{request}/deny": {"reason": "no"},
+    "/gpu/grants/{grant}": {
+        "until": (datetime.now(UTC).date() + timedelta(days=90)).isoformat(),
+        "justification": "not done",
+    },
     "/tenants/team/members": {"username": "charlie", "role": "viewer"},
     "/tenants/team/members/remove": {"username": "vera"},
     "/tokens": {"name": "ci", "days": "30"},
@@ -77,11 +121,27 @@ BODIES: dict[str, dict[str, str]] = {
 }
 
 
+def _named(world: World, address: str) -> str:
+    """The address with the uids of what there is, which is made when it is asked for."""
+    if "/gpu" not in address:
+        return address
+    factories.accelerator()
+    factories.gpu_pool()
+    factories.accelerator("spare", "amd.com/gpu")
+    if "{request}" in address:
+        return address.format(request=factories.gpu_request(world.alice).uid)
+    if "{grant}" in address:
+        return address.format(grant=factories.gpu_grant(world.alice).uid)
+    if "remove" not in address:
+        factories.gpu_pool(2, "spares", resource="amd.com/gpu")
+    return address
+
+
 @pytest.mark.parametrize("who", PEOPLE)
 @pytest.mark.parametrize("address", READS)
 def test_page_for_each_kind_of_person(world: World, who: str, address: str) -> None:
     factories.cluster(world.alice, "team", "first")
-    response = world.client(who).get(address)
+    response = world.client(who).get(_named(world, address))
     assert response.status_code == READS[address][PEOPLE.index(who)]
 
 
@@ -89,28 +149,38 @@ def test_page_for_each_kind_of_person(world: World, who: str, address: str) -> N
 @pytest.mark.parametrize("address", WRITES)
 def test_change_by_each_kind_of_person(world: World, who: str, address: str) -> None:
     factories.cluster(world.alice, "team", "first")
-    response = world.client(who).post(address, BODIES.get(address, {}))
+    response = world.client(who).post(_named(world, address), BODIES.get(address, {}))
     assert response.status_code == WRITES[address][PEOPLE.index(who)]
 
 
 @pytest.mark.parametrize("address", WRITES)
 def test_change_without_a_csrf_token_is_refused(world: World, address: str) -> None:
     factories.cluster(world.alice, "team", "first")
-    response = world.client("root", csrf=True).post(address, BODIES.get(address, {}))
+    response = world.client("root", csrf=True).post(_named(world, address), BODIES.get(address, {}))
     assert response.status_code == 403
     assert "This form is out of date" in response.content.decode()
 
 
 def test_every_address_is_in_the_matrix() -> None:
     asked = {*READS, *WRITES, "/sign-out"}
-    plain = {address.replace("first", "NAME").replace("none", "NAME").strip("/") for address in asked}
+    uid = TOKEN.split("/")[2]
+    plain = {
+        re.sub(r"{\w+}", uid, address.partition("?")[0])
+        .replace("first", "NAME")
+        .replace("none", "NAME")
+        .replace("spare", "NAME")
+        .replace("nonsense", "VERB")
+        .strip("/")
+        for address in asked
+    }
     routes = {str(route.pattern) for route in urlpatterns}
     shapes = {
         route.replace("<str:tenant>", "team")
         .replace("<str:name>", "NAME")
         .replace("<str:host>", "lab")
         .replace("<str:node>", "NAME")
-        .replace("<uuid:uid>", TOKEN.split("/")[2])
+        .replace("<uuid:uid>", uid)
+        .replace("<str:verb>", "VERB")
         for route in routes
     }
     assert shapes - plain == set()

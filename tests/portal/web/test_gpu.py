@@ -1,0 +1,191 @@
+"""Pages of accelerators: what a team has, requests and their decision, grants, the catalogue and the inbox."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from tenancy.actions import decisions, grants
+from tenancy.grant_enums import RequestState
+from tenancy.models import AcceleratorClass, Grant, GrantRequest, NodePool, Notice, VirtualCluster
+from tenancy.queries import calendar
+from tenancy.rules.requests import Terms
+from tests import factories
+from tests.portal.web.conftest import World, shown
+
+CLUSTER = {"tenant": "team", "name": "first", "size": "small", "version": "1.36"}
+
+
+@pytest.fixture
+def pool(world: World) -> NodePool:
+    factories.accelerator()
+    return factories.gpu_pool(4)
+
+
+def day(after: int) -> str:
+    return (calendar.today() + timedelta(days=after)).isoformat()
+
+
+def ask(world: World, amount: int = 2) -> GrantRequest:
+    return factories.gpu_request(world.alice, amount)
+
+
+def test_a_team_asks_and_sees_what_becomes_of_it(world: World, pool: NodePool) -> None:
+    client = world.client("bob")
+    said = shown(client.get("/gpu"))
+    assert "gpu 0 0 0 none -" in said
+    assert "1 gpu would fit" in said
+    assert "An admin will be asked" in said
+    body = {"tenant": "team", "key": "gpu", "amount": "2", "justification": "training"}
+    made = client.post("/gpu", body)
+    request = GrantRequest.objects.get()
+    assert (made.status_code, made["Location"]) == (302, f"/gpu/requests/{request.uid}")
+    said = shown(client.get(made["Location"]))
+    assert "2 gpu for team Requested" in said
+    assert "The admins are told. What they decide comes to your inbox" in said
+    assert "Approve" not in said
+    again = client.post("/gpu", body)
+    assert again.status_code == 422
+    assert "withdraw it, or wait for it" in shown(again)
+    assert "training" in shown(again)
+
+
+def test_what_is_typed_is_told_at_once(world: World, pool: NodePool) -> None:
+    client = world.client("alice")
+    fit = f"/gpu/fit?tenant=team&key=gpu&until={day(5)}&amount="
+    assert "5 gpu do not fit" in shown(client.get(f"{fit}5"))
+    assert "The nearest amount that fits is 4" in shown(client.get(f"{fit}5"))
+    factories.accelerator(auto_approve_up_to=3, two_approvers_from=4)
+    assert "Granted at once, nobody has to be asked" in shown(client.get(f"{fit}3"))
+    assert "Two admins will be asked" in shown(client.get(f"{fit}4"))
+    assert shown(client.get(f"{fit}x")).startswith("1 gpu would fit")
+
+
+def test_an_approver_sees_the_facts_and_decides(world: World, pool: NodePool) -> None:
+    world_grant = factories.gpu_grant(world.alice, 1)
+    request = ask(world, 4)
+    client = world.client("root")
+    assert "4 gpu team" in shown(client.get("/gpu/approvals"))
+    said = shown(client.get(f"/gpu/requests/{request.uid}"))
+    assert "It does not fit: 3 of 4 devices of pool 'gpus' are free" in said
+    assert "The nearest amount that fits is 3: offer it instead" in said
+    assert f"In the way 1 of team until {world_grant.ends_on}" in said
+    what_if = f"/gpu/requests/{request.uid}/what-if?amount=3&since={day(0)}&until={day(9)}"
+    assert "It fits in pool lab/gpus" in shown(client.get(what_if))
+    bad = shown(client.get(f"/gpu/requests/{request.uid}/what-if?until={day(0)}"))
+    assert "the last day is exclusive" in bad
+    full = client.post(f"/gpu/requests/{request.uid}/approve", {"reason": "fine"})
+    assert full.status_code == 422
+    assert "Nearest that fits: 3" in shown(full)
+    mute = client.post(f"/gpu/requests/{request.uid}/deny", {"reason": " "})
+    assert mute.status_code == 422
+    offer = {"reason": "three are left", "amount": "3"}
+    assert client.post(f"/gpu/requests/{request.uid}/counter", offer).status_code == 302
+    member = world.client("bob")
+    said = shown(member.get(f"/gpu/requests/{request.uid}"))
+    assert "Accept the offer Decline it Withdraw" in said
+    assert "root: three are left" in said
+    assert member.post(f"/gpu/requests/{request.uid}/accept").status_code == 302
+    request.refresh_from_db()
+    assert request.state == RequestState.APPROVED
+    assert "gpu 4 0 0 none" in shown(member.get("/gpu"))
+
+
+def test_four_eyes_are_told_beforehand(world: World, pool: NodePool) -> None:
+    mine = factories.gpu_request(world.root)
+    said = shown(world.client("root").get(f"/gpu/requests/{mine.uid}"))
+    assert "so another admin decides" in said
+    assert "as asked" not in said
+
+
+def test_a_grant_is_extended_returned_and_proved(world: World, pool: NodePool) -> None:
+    grant = factories.gpu_grant(world.alice)
+    client = world.client("bob")
+    assert "In force: clusters of the team may use it" in shown(client.get(f"/gpu/grants/{grant.uid}"))
+    bad = client.post(f"/gpu/grants/{grant.uid}", {"until": day(1), "justification": "more"})
+    assert bad.status_code == 422
+    assert f"Give a day after {grant.ends_on}" in shown(bad)
+    good = client.post(f"/gpu/grants/{grant.uid}", {"until": day(60), "justification": "more"})
+    request = GrantRequest.objects.get(extends=grant)
+    assert good["Location"] == f"/gpu/requests/{request.uid}"
+    decisions.deny(by=world.root, uid=request.uid, reason="no")
+    assert client.post(f"/gpu/grants/{grant.uid}/return", {"reason": "done"}).status_code == 302
+    said = shown(client.get(f"/gpu/grants/{grant.uid}"))
+    assert "Reclaiming" in said
+    assert "More days" not in said
+    grants.tick()
+    receipt = client.get(f"/gpu/grants/{grant.uid}/receipt")
+    assert receipt.content.decode().strip() == Grant.objects.get().receipt
+    assert "Receipt" in shown(client.get(f"/gpu/grants/{grant.uid}"))
+
+
+def test_an_admin_names_what_a_host_has(world: World) -> None:
+    factories.gpu_pool(4)
+    client = world.client("root")
+    page = client.get("/gpu/catalogue")
+    assert "nvidia.com/gpu lab 4 on 1 node Name it" in shown(page)
+    link = page.content.decode().split('href="/gpu/catalogue?kind')[1].split('"')[0].replace("&amp;", "&")
+    assert 'value="nvidia.com/gpu"' in client.get(f"/gpu/catalogue?kind{link}").content.decode()
+    body = {
+        "name": "h100",
+        "kind": "extended-resource",
+        "resource": "nvidia.com/gpu",
+        "auto_approve_up_to": "1",
+        "two_approvers_from": "4",
+        "default_days": "30",
+        "longest_days": "365",
+        "grace_seconds": "60",
+        "weight": "10",
+        "offered": "on",
+    }
+    bad = client.post("/gpu/catalogue", {**body, "resource": "gpu"})
+    assert bad.status_code == 422
+    assert "such as 'nvidia.com/gpu'" in shown(bad)
+    assert client.post("/gpu/catalogue", body).status_code == 302
+    made = AcceleratorClass.objects.get()
+    assert (made.key, made.auto_approve_up_to, made.weight, made.offered) == ("h100", 1, 10, True)
+    said = shown(client.get("/gpu/catalogue"))
+    assert "h100 nvidia.com/gpu nobody up to 1, an admin, two from 4" in said
+    assert "h100 lab/gpus 4 0 gpus-1: 4 of 4 not in use" in said
+    assert 'value="h100"' in client.get("/gpu/catalogue?class=h100").content.decode()
+    assert client.post("/gpu/catalogue/h100/remove").status_code == 302
+    assert not AcceleratorClass.objects.exists()
+
+
+def test_a_cluster_with_accelerators_says_who_is_asked_and_waits(world: World, pool: NodePool) -> None:
+    client = world.client("alice")
+    quota = "/clusters/new/quota?tenant=team&name=first&size=small&version=1.36&accelerator=gpu&accelerators="
+    assert "2 more than is granted, so an admin is asked" in shown(client.get(f"{quota}2"))
+    assert shown(client.get(f"{quota}9")).count("devices of pool") == 1
+    made = client.post("/clusters/new", {**CLUSTER, "accelerator": "gpu", "accelerators": "2"})
+    assert made.status_code == 302
+    assert not [c for c in VirtualCluster.objects.all() if c.name != "first"]
+    said = shown(client.get("/clusters/team/first"))
+    assert "2 gpu asked for, 0 granted. The request for gpu waits for a decision" in said
+    request = GrantRequest.objects.get()
+    decisions.deny(by=world.root, uid=request.uid, reason="no")
+    assert "No request for gpu is open: ask again" in shown(client.get("/clusters/team/first"))
+    terms = Terms(2, calendar.today(), calendar.today() + timedelta(days=5))
+    asked = factories.requests.submit(
+        by=world.alice, tenant_name="team", key="gpu", terms=terms, justification="again"
+    )
+    decisions.approve(by=world.root, uid=asked.uid, reason="yes")
+    assert "asked for, 0 granted" not in shown(client.get("/clusters/team/first"))
+    assert "within your grant" in shown(client.get(f"{quota}2"))
+
+
+def test_the_inbox_counts_and_leads_on(world: World, pool: NodePool) -> None:
+    request = ask(world)
+    client = world.client("root")
+    assert '<span class="count">1</span>' in client.get("/").content.decode()
+    assert "team asks for 2 gpu" in shown(client.get("/inbox"))
+    told = Notice.objects.get(user=world.root.user)
+    assert client.post(f"/inbox/{told.uid}")["Location"] == f"/gpu/requests/{request.uid}"
+    assert '<span class="count">' not in client.get("/").content.decode()
+    assert world.client("bob").post(f"/inbox/{told.uid}").status_code == 404
+    decisions.deny(by=world.root, uid=request.uid, reason="no room")
+    bob = world.client("bob")
+    assert "2 gpu for team: denied" in shown(bob.get("/inbox"))
+    assert bob.post("/inbox/read").status_code == 302
+    assert "Mark all as read" not in shown(bob.get("/inbox"))
