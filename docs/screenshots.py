@@ -39,10 +39,19 @@ PAGES = {
     "delete": "/clusters/demo/first/delete",
     "tenants": "/tenants",
     "tenant": "/tenants/demo",
+    "gpu": "/gpu?tenant=demo",
+    "gpu-waiting": "/clusters/demo/training",
+    "inbox": "/inbox",
     "tokens": "/tokens",
     "not-found": "/clusters/demo/nothing",
 }
-ADMIN_PAGES = {"hosts": "/hosts", "users": "/users", "tenant-new": "/tenants/new"}
+ADMIN_PAGES = {
+    "hosts": "/hosts",
+    "users": "/users",
+    "tenant-new": "/tenants/new",
+    "gpu-approvals": "/gpu/approvals",
+    "gpu-catalogue": "/gpu/catalogue",
+}
 BAD_FORM = {"name": "My Cluster", "cpu": "lots", "memory": "8Gi", "storage": "20Gi", "pods": "2"}
 
 
@@ -86,6 +95,7 @@ def play(stage: Stage) -> None:
     stage.play(
         "stall", "shop", "load-test", "Helm refused the chart: values do not match the schema at '/sync'"
     )
+    stage.play("gpus")
     for count in range(6):
         stage.play("reach", "demo", "review-214", str(count))
         time.sleep(0.6)  # so that steps have lengths to show

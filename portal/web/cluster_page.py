@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from portal.web import isolation, presenters, progress
 from tenancy import policy
-from tenancy.enums import OperationKind, OperationState, Permission, Phase
+from tenancy.enums import ConditionType, OperationKind, OperationState, Permission, Phase
 from tenancy.errors import NotFound
 from tenancy.queries import audit, cluster_devices, clusters, findings, operations, services, tenants
 
@@ -57,8 +57,15 @@ class ClusterPage:
             self.cluster.quarantine_reason,
             self.isolation,
             self.lacking,
+            self.approval,
         )
         return presenters.version(own, self.badge, self.progress, self.facts, self.spec, written, amiss)
+
+    @property
+    def approval(self) -> str:
+        """What the ledger says of accelerators that it lacks."""
+        rows = (c for c in self.cluster.conditions.all() if c.type == ConditionType.APPROVED)
+        return next((row.message for row in rows), "")
 
     @property
     def file(self) -> str:

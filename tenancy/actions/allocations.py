@@ -15,7 +15,7 @@ from tenancy.enums import ConditionStatus, ConditionType, FindingKind, Reason, W
 from tenancy.grant_enums import Rung
 from tenancy.models import Allocation, ClusterCondition, Finding, Grant, VirtualCluster
 from tenancy.queries import accelerators, calendar, clusters
-from tenancy.rules.allocations import Share, Want, assign, lacking
+from tenancy.rules.allocations import Share, Want, assign, shortfall
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,7 +41,7 @@ class Account:
 
 @dataclass
 class Books:
-    """What was read of a tenant, and what each cluster lacks afterwards."""
+    """What was read of a tenant, and what its grants lack for its clusters."""
 
     tenant: Tenant
     clusters: dict[UUID, VirtualCluster]
@@ -67,8 +67,9 @@ def settle(tenant: Tenant) -> Books:
     frozen = _frozen(tenant)
     for account in sorted(_accounts(books), key=str):
         wants = _wants(books, account)
-        for share in assign(_entitled(books, account), wants, frozen=frozen):
-            books.lacking[account] += share.lacking
+        entitled = _entitled(books, account)
+        books.lacking[account] = shortfall(entitled, wants)
+        for share in assign(entitled, wants, frozen=frozen):
             if _write(books, account, share):
                 touched.add(share.cluster)
     told = [
@@ -90,9 +91,10 @@ def foresee(
         wants = [replace(w, asked=asked) if w.cluster == me else w for w in _wants(books, account)]
         if all(want.cluster != me for want in wants):
             wants.append(Want(me, asked))
-        shares = assign(_entitled(books, account), wants, frozen=_frozen(tenant))
+        entitled = _entitled(books, account)
+        shares = assign(entitled, wants, frozen=_frozen(tenant))
         mine = next(share.lacking for share in shares if share.cluster == me)
-        found[accelerator] = (mine, lacking(shares))
+        found[accelerator] = (mine, shortfall(entitled, wants))
     return found
 
 
@@ -258,12 +260,7 @@ def _tell(books: Books, cluster: VirtualCluster, *, changed: bool, frozen: bool)
     reason = Reason.AWAITING_APPROVAL if short else Reason.AS_WANTED
     message = "; ".join(f"{key}: {n} asked for, {given} granted" for key, (n, given) in short.items())
     if message:
-        message += (
-            ": nothing more is given while devices are held beyond the ledger (see findings)"
-            if frozen
-            else ": it goes on by itself once that is granted. An admin decides the open request;"
-            " where none is open any more, ask for devices again, or ask for less"
-        )
+        message += _ways_on(books, cluster, frozen=frozen)
     row = next((c for c in cluster.conditions.all() if c.type == ConditionType.APPROVED), None)
     current = (status.value, reason.value, message, cluster.generation)
     known = row and (row.status, row.reason, row.message, row.observed_generation)
@@ -274,6 +271,18 @@ def _tell(books: Books, cluster: VirtualCluster, *, changed: bool, frozen: bool)
         _condition(cluster, row, status, reason, message)
     VirtualCluster.objects.filter(pk=cluster.pk).update(phase=clusters.phase(fresh))
     return True
+
+
+def _ways_on(books: Books, cluster: VirtualCluster, *, frozen: bool) -> str:
+    if frozen:
+        return ": nothing more is given while devices are held beyond the ledger (see findings)"
+    owed = (Account(cluster.pool_id, one) for one in books.asked[cluster.uid]) if cluster.pool_id else ()
+    if cluster.pool_id and not any(books.lacking.get(account) for account in owed):
+        return ": it goes on by itself once the team's other clusters have given devices back"
+    return (
+        ": it goes on by itself once that is granted. An admin decides the open request;"
+        " where none is open any more, ask for devices again, or ask for less"
+    )
 
 
 def _condition(

@@ -34,7 +34,7 @@ class DevicePlan:
     key: str
     count: int
     lacking: int
-    """How many of them no grant covers."""
+    """How many the grants lack for this and the tenant's other clusters."""
     approval: Approval
     fits: bool
     """Whether the pool and the tenant's limit allow as many as would be asked for, from today on."""
@@ -59,23 +59,24 @@ def _plans(
     )
     for key, count in spec.accelerators.items():
         mine, together = lacks[rows[key].pk]
-        yield _plan(rows[key], count, mine, together if mine else 0, pool, tenant)
+        yield _plan(rows[key], count, together if mine else 0, pool, tenant, late=mine > 0)
 
 
 def _plan(
-    row: AcceleratorClass, count: int, lacking: int, together: int, pool: NodePool, tenant: Tenant
+    row: AcceleratorClass, count: int, lacking: int, pool: NodePool, tenant: Tenant, *, late: bool
 ) -> DevicePlan:
     today = calendar.today()
-    terms = Terms(max(1, together), today, today + timedelta(days=row.default_days))
+    terms = Terms(max(1, lacking), today, today + timedelta(days=row.default_days))
     mine, room = known.account(tenant, row, today), known.room(pool, row, today)
     verdict = ledger.decide(terms, room, mine, today)
     promised = ledger.peak(mine.promises, terms.starts_on, terms.ends_on)
     at_once = verdict.granted and terms.amount + promised <= row.auto_approve_up_to
-    approval = rules.approval(together, row.two_approvers_from, at_once=at_once)
+    approval = rules.approval(lacking, row.two_approvers_from, at_once=at_once)
     if approval is Approval.NONE:
-        return DevicePlan(
-            row.key, count, 0, approval, fits=True, message=f"{count} {row.key}: within your grant"
-        )
-    room_for = f"{room.free(terms.starts_on, terms.ends_on)} are free" if verdict.granted else verdict.reason
-    message = f"{count} {row.key}: {lacking} more than is granted, so {_WHO[approval]}; {room_for}"
+        once = ", once another cluster of the team has given them back" if late else ""
+        message = f"{count} {row.key}: within your grant{once}"
+        return DevicePlan(row.key, count, 0, approval, fits=True, message=message)
+    free = room.free(terms.starts_on, terms.ends_on)
+    rest = f"{free} are free" if verdict.granted else verdict.reason
+    message = f"{count} {row.key}: {lacking} more than is granted, so {_WHO[approval]}; {rest}"
     return DevicePlan(row.key, count, lacking, approval, fits=verdict.granted, message=message)

@@ -58,9 +58,12 @@ def assign(entitled: int, wants: Sequence[Want[K]], *, frozen: bool = False) -> 
     return tuple(Share(w.cluster, kept[w.cluster], max(0, w.asked - kept[w.cluster])) for w in wants)
 
 
-def lacking(shares: Iterable[Share[K]]) -> int:
-    """What all clusters lack together: the amount of the request that they make."""
-    return sum(share.lacking for share in shares)
+def shortfall(entitled: int, wants: Iterable[Want[K]]) -> int:
+    """What grants have to add for all clusters to have what they ask for: the amount of the request that they make.
+
+    What is granted and not in use, or still on its way back from another cluster, is not asked for again.
+    """
+    return max(0, sum(want.asked for want in wants) - entitled)
 
 
 def _whole(entitled: int, kept: dict[K, int], more: int) -> bool:

@@ -155,7 +155,10 @@ def fragmented(terms: Terms, room: Room) -> str:
     if not room.nodes or largest >= terms.amount:
         return ""
     free = sum(node.free for node in room.nodes)
-    return f"{free} free, but no node with {terms.amount}: the most on one is {largest}, and a pod stays on one node"
+    return (
+        f"{free} are not in use, but no node has {terms.amount} such: the most on one is {largest},"
+        " and a pod stays on one node"
+    )
 
 
 def _left(terms: Terms, account: Account) -> int:

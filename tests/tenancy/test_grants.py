@@ -228,3 +228,22 @@ def test_nothing_more_is_given_while_devices_are_held_beyond_the_ledger(bob, tea
     assert "see findings" in VirtualCluster.objects.get().conditions.get(type="Approved").message
     written(findings.restored, over.subject)
     assert has() == (3, 3)
+
+
+def test_a_cluster_asks_only_for_what_grants_lack(team, bob):
+    approve(ask(bob, 1))
+    put(bob, 3)
+    request = GrantRequest.objects.get(state=RequestState.REQUESTED)
+    assert (request.amount, has()) == (2, None)
+    approve(request)
+    assert has() == (3, 3)
+
+
+def test_what_comes_back_from_another_cluster_is_not_asked_for_again(team, bob):
+    approve(ask(bob, 4))
+    put(bob, 4)
+    put(bob, 1)
+    assert put(bob, 3, "second").phase == Phase.AWAITING_APPROVAL
+    assert not GrantRequest.objects.filter(state=RequestState.REQUESTED).exists()
+    confirmed()
+    assert has("second") == (3, 3)

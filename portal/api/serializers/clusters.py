@@ -329,7 +329,9 @@ class DevicePlan(CamelSerializer):
 
     class_ = serializers.CharField(source="key")
     count = serializers.IntegerField()
-    lacking = serializers.IntegerField(help_text="How many of them no grant covers.")
+    lacking = serializers.IntegerField(
+        help_text="How many the grants lack for this and the tenant's other clusters."
+    )
     approval = serializers.ChoiceField(choices(Approval), help_text="Who would have to agree.")
     fits = serializers.BooleanField(
         help_text="Whether as many are free as would be asked for, from today on."

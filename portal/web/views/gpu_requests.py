@@ -70,6 +70,7 @@ def show(request: HttpRequest, actor: Actor, uid: UUID) -> HttpResponseBase:
 def what_if(request: HttpRequest, actor: Actor, uid: UUID) -> HttpResponseBase:
     """What approving the terms that are typed so far would come to."""
     row = grants.get_request(actor, uid)
+    policy.check(actor, Permission.GPU_APPROVE)
     form = DecisionForm({**request.GET.dict(), "reason": "-"}, pools=grants.candidates(row))
     form.is_valid()
     return render(request, "gpu/_what_if.html", _what_if(actor, row, form.cleaned_data))
@@ -114,7 +115,7 @@ def _context(actor: Actor, row: GrantRequest, form: DecisionForm) -> dict[str, A
         "row": gpu.request_row(row),
         "request_": row,
         "lapses": rules.lapses_on(row.requested_at.date(), grants.asked(row)) if is_open else None,
-        "may_ask": is_open and gpu.may_ask(actor, row.tenant),
+        "may_ask": is_open and gpu.may_ask(actor, row.tenant) and (asked or not approves),
         "countered": row.state == RequestState.COUNTERED,
         "may_decide": is_open and approves and not asked,
         "own": is_open and approves and asked,

@@ -106,10 +106,15 @@ def test_a_dry_run_tells_the_quotas_verdict(admin, api, pool):
         "message": "2 gpu: within your grant",
     }
     more = plan(3)
-    assert (more["lacking"], more["approval"], more["fits"]) == (3, "admin", False)
+    assert (more["lacking"], more["approval"], more["fits"]) == (1, "admin", True)
+    assert more["message"] == (
+        "3 gpu: 1 more than is granted, so an admin is asked, and the cluster waits as AwaitingApproval"
+        " until then; 2 are free"
+    )
+    more = plan(9)
+    assert (more["lacking"], more["approval"], more["fits"]) == (7, "admin", False)
     assert "2 of 4 devices of pool 'gpus' are free" in more["message"]
     factories.accelerator(auto_approve_up_to=9)
-    factories.gpu_node("gpus-2", pool, 4)
     assert plan(3)["approval"] == "policy"
     assert not VirtualCluster.objects.exists()
     assert Allocation.objects.count() == 0

@@ -188,7 +188,9 @@ def test_eight_free_but_no_node_with_eight(admin, api, pool):
     request = asked(api, amount=8)
     (choice,) = admin.get(f"/gpu-requests/{request['metadata']['uid']}/what-if").json()["pools"]
     assert (choice["verdict"]["granted"], choice["freeNow"], choice["largestNode"]) == (True, 8, 4)
-    assert choice["note"] == ("8 free, but no node with 8: the most on one is 4, and a pod stays on one node")
+    assert choice["note"] == (
+        "8 are not in use, but no node has 8 such: the most on one is 4, and a pod stays on one node"
+    )
 
 
 def test_lost_devices_freeze_approvals_and_the_what_if_says_so(admin, api, pool):

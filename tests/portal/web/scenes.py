@@ -11,9 +11,11 @@ from django.utils import timezone
 from tenancy.actions import (
     access,
     clusters,
+    decisions,
     hosts,
     members,
     observations,
+    requests,
     services,
     tenants,
     tokens,
@@ -30,9 +32,11 @@ from tenancy.enums import (
     StepState,
     WorkKind,
 )
-from tenancy.models import AccessRequest, HostCluster, User, VirtualCluster
+from tenancy.models import AccessRequest, GrantRequest, HostCluster, User, VirtualCluster
 from tenancy.policy import Actor
+from tenancy.queries import calendar
 from tenancy.rules.conditions import BUILD_ORDER, Condition
+from tenancy.rules.requests import Terms
 from tenancy.rules.specs import HostObservation, StepReport
 from tests import factories
 from tests.portal.web.stage import STEPS, WAITS
@@ -55,6 +59,32 @@ def more_people() -> None:
         users.create(username=name, password=factories.PASSWORD)
         members.put(by=factories.admin(), tenant="demo", username=name, role=role)
     tokens.create(by=Actor(User.objects.get(username="ada")), name="CI of the shop", tenant="shop")
+
+
+def gpus() -> None:
+    """Accelerators: a grant in use, a request for more than is free, an offer, a cluster that waits."""
+    ada, grace = (Actor(User.objects.get(username=name)) for name in ("ada", "grace"))
+    factories.accelerator("nvidia-h100", title="NVIDIA H100 80 GB", two_approvers_from=8, weight=10)
+    pool = factories.gpu_pool(4)
+    factories.gpu_node("gpus-2", pool, 4)
+    factories.gpu_node("mi-1", pool, 8, "amd.com/gpu", labels={"amd.com/gpu.product-name": "MI300X"})
+    _terms(ada, "shop", 3, 20)
+    decisions.approve(by=factories.admin(), uid=_terms(ada, "demo", 2, 5).uid, reason="for the review")
+    offered = _terms(grace, "demo", 7, 30)
+    two = Terms(3, calendar.today(), calendar.today() + timedelta(days=14))
+    decisions.counter(by=factories.admin(), uid=offered.uid, terms=two, reason="others need some, too")
+    factories.cluster(ada, "demo", "training", {"accelerators": [{"class": "nvidia-h100", "count": 6}]})
+
+
+def _terms(by: Actor, tenant: str, amount: int, days: int) -> GrantRequest:
+    today = calendar.today()
+    return requests.submit(
+        by=by,
+        tenant_name=tenant,
+        key="nvidia-h100",
+        terms=Terms(amount, today, today + timedelta(days=days)),
+        justification="fine-tuning of the ranking model, two runs a day",
+    )
 
 
 def host() -> None:

@@ -162,10 +162,13 @@ def test_a_cluster_with_accelerators_says_who_is_asked_and_waits(world: World, p
     assert made.status_code == 302
     assert not [c for c in VirtualCluster.objects.all() if c.name != "first"]
     said = shown(client.get("/clusters/team/first"))
-    assert "2 gpu asked for, 0 granted. The request for gpu waits for a decision" in said
+    assert "Gpu: 2 asked for, 0 granted: it goes on by itself once that is granted" in said
+    assert "See the request for gpu" in said
     request = GrantRequest.objects.get()
     decisions.deny(by=world.root, uid=request.uid, reason="no")
-    assert "No request for gpu is open: ask again" in shown(client.get("/clusters/team/first"))
+    said = shown(client.get("/clusters/team/first"))
+    assert "ask for devices again, or ask for less" in said
+    assert "See the request" not in said
     terms = Terms(2, calendar.today(), calendar.today() + timedelta(days=5))
     asked = factories.requests.submit(
         by=world.alice, tenant_name="team", key="gpu", terms=terms, justification="again"
