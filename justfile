@@ -13,7 +13,7 @@ default:
 check:
     #!/usr/bin/env bash
     failed=()
-    for one in format lint types imports migrations schema charts lock-current; do
+    for one in format lint types imports migrations schema documents charts lock-current; do
         began=$SECONDS
         just "$one" && echo "$one: passed in $((SECONDS - began)) s" || failed+=("$one")
     done
@@ -43,6 +43,11 @@ migrations:
 # docs/openapi.yaml is what the code says.
 schema:
     python manage.py openapi --check
+
+# Tables of docs/ are what the code says.
+documents:
+    python -m pytest -q -p no:randomly -p no:cacheprovider tests/architecture/test_documents.py > /dev/null \
+        || { echo "run docs/sandboxes.py and docs/states.py"; exit 1; }
 
 # Charts are well formed (with the lab's Helm).
 charts:

@@ -101,7 +101,7 @@ def _hosts(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 
 def _attestation(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    attest = commands.add_parser("attest", help="isolation reports")
+    attest = commands.add_parser("attest", help="isolation reports and receipts")
     verify = attest.add_subparsers(dest="verb", required=True, metavar="VERB").add_parser(
         "verify", help="check a downloaded report offline; status 0 only if it is genuine, valid and good"
     )

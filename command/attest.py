@@ -1,6 +1,6 @@
-"""``./atoll attest verify FILE --keys keys.json``: an isolation report checked offline, by this file alone.
+"""``./atoll attest verify FILE --keys keys.json``: a signed statement checked offline, by this file alone.
 
-It shares no code with the one who signs: what it knows of the format is docs/attestation.md.
+An isolation report, or the receipt of accelerators that came back. It shares no code with the one who signs: what it knows of the format is docs/attestation.md.
 """
 
 from __future__ import annotations
@@ -23,6 +23,13 @@ if TYPE_CHECKING:
 
 TYPE: Final = "atoll-isolation-report+jws"
 FORMAT: Final = "atoll.isolation-report/v1"
+RECEIPT: Final = "atoll-reclaim-receipt+jws"
+FORMATS: Final = {TYPE: FORMAT, RECEIPT: "atoll.reclaim-receipt/v1"}
+"""The header's ``typ`` → the statement's ``format``."""
+_MEMBERS: Final = {
+    TYPE: {"subject", "policies", "issuedAt", "expiresAt", "verdict", "claims"},
+    RECEIPT: {"grant", "tenant", "class", "pool", "amount", "cause", "by", "endedAt", "closedAt", "evidence"},
+}
 LONGEST: Final = 1_000_000
 """Bytes of a file that is read at all."""
 _SEGMENT: Final = re.compile(r"[A-Za-z0-9_-]+")
@@ -40,12 +47,18 @@ class Report:
 
     key_id: str
     statement: dict[str, Any]
+    kind: str = TYPE
 
 
 def run(asked: argparse.Namespace) -> int:
     """0 for a true, valid, good report; 1 otherwise."""
     report = verify(_read(asked.file), _read(asked.keys))
     said = report.statement
+    if report.kind == RECEIPT:
+        for line in describe_receipt(report):
+            say(line)
+        say("the receipt is genuine: these devices were seen back on the host")
+        return 0
     for line in describe(report):
         say(line)
     check_time(said, datetime.now(UTC))
@@ -61,15 +74,18 @@ def verify(envelope: str, key_set: str) -> Report:
     if len(parts) != len(("header", "payload", "signature")) or not all(map(_SEGMENT.fullmatch, parts)):
         raise Rejected("this is no report: a JWS has three parts in base64url with dots between")
     header = _object(_decode(parts[0]), "the header")
-    if header.keys() != {"alg", "kid", "typ"} or header["alg"] != "EdDSA" or header["typ"] != TYPE:
-        raise Rejected(f"the header is not that of an isolation report signed with EdDSA: {header}")
+    if header.keys() != {"alg", "kid", "typ"} or header["alg"] != "EdDSA" or header["typ"] not in FORMATS:
+        raise Rejected(
+            f"the header is not that of an isolation report or receipt signed with EdDSA: {header}"
+        )
     try:
         _key(key_set, header["kid"]).verify(_decode(parts[2]), f"{parts[0]}.{parts[1]}".encode("ascii"))
     except InvalidSignature:
         raise Rejected(
             "the signature does not hold: the report was changed, or another key signed it"
         ) from None
-    return Report(header["kid"], _checked(_object(_decode(parts[1]), "the statement")))
+    said = _checked(_object(_decode(parts[1]), "the statement"), header["typ"])
+    return Report(header["kid"], said, header["typ"])
 
 
 def check_time(statement: dict[str, Any], now: datetime) -> None:
@@ -101,6 +117,21 @@ def describe(report: Report) -> list[str]:
     return [*map(_plain, head), *(_line(claim) for claim in said["claims"])]
 
 
+def describe_receipt(report: Report) -> list[str]:
+    """The receipt for people: what came back, and each step that was seen on the host."""
+    said = report.statement
+    head = (
+        f"{said['amount']} {said['class']} of {said['tenant']} in pool {said['pool']}, grant {said['grant']}"
+    )
+    when = f"{said['cause']} by {said['by']}: ended {said['endedAt']}, back {said['closedAt']}, key {report.key_id}"
+    steps = [
+        f"cluster {one['cluster']}: {rung} at {seen['at']}: {json.dumps(seen, sort_keys=True)}"
+        for one in said["evidence"]
+        for rung, seen in one["rungs"].items()
+    ]
+    return [_plain(line) for line in (head, when, *(steps or ["no cluster had to give any back"]))]
+
+
 def _line(claim: dict[str, Any]) -> str:
     words = f"{_MARKS.get(claim['result'], '?')} {claim['id']} {claim['result']} ({claim['source']}): {claim['title']}"
     if claim["result"] != "passed":
@@ -128,14 +159,14 @@ def _public(key: dict[str, Any]) -> Ed25519PublicKey:
     return Ed25519PublicKey.from_public_bytes(raw)
 
 
-def _checked(statement: dict[str, Any]) -> dict[str, Any]:
+def _checked(statement: dict[str, Any], kind: str) -> dict[str, Any]:
     """A signed statement of another format must not pass for a report, nor one that lacks parts."""
-    if statement.get("format") != FORMAT:
+    if statement.get("format") != FORMATS[kind]:
         raise Rejected(
-            f"the statement's format is {_plain(statement.get('format'))}, not {FORMAT}: use a newer atoll"
+            f"the statement's format is {_plain(statement.get('format'))}, not {FORMATS[kind]}: use a newer atoll"
         )
-    lacking = {"subject", "policies", "issuedAt", "expiresAt", "verdict", "claims"} - statement.keys()
-    if lacking or any(set(_CLAIM) - claim.keys() for claim in statement["claims"]):
+    lacking = _MEMBERS[kind] - statement.keys()
+    if lacking or any(set(_CLAIM) - claim.keys() for claim in statement.get("claims", ())):
         raise Rejected(f"the statement is not whole: {', '.join(sorted(lacking)) or 'a claim'} lacks")
     return statement
 

@@ -31,7 +31,7 @@ def written(page: str) -> str:
 
 
 def _transitions() -> str:
-    """State × verb → state; an empty cell is refused."""
+    """The state that follows each state and verb; an empty cell is refused."""
     verbs = [verb for verb in RequestVerb if any(v is verb for _, v in TRANSITIONS)]
     states = [state for state in RequestState if state in OPEN]
     rows = ([f"`{s.value}`", *(_to(s, verb) for verb in verbs)] for s in states)

@@ -11,3 +11,8 @@ DOCS = Path(__file__).resolve().parents[2] / "docs"
 def test_the_tables_of_sandboxes_are_those_of_the_code():
     page = (DOCS / "sandboxes.md").read_text()
     assert runpy.run_path(str(DOCS / "sandboxes.py"))["written"](page) == page, "run docs/sandboxes.py"
+
+
+def test_the_tables_of_states_are_those_of_the_code():
+    page = (DOCS / "states.md").read_text()
+    assert runpy.run_path(str(DOCS / "states.py"))["written"](page) == page, "run docs/states.py"

@@ -176,3 +176,43 @@ def test_equal_reports_are_equal_bytes():
     assert statement() == statement()
     said = json.loads(statement())
     assert attestation.canonical(dict(reversed(said.items()))) == statement()
+
+
+RECEIPT = {
+    "format": "atoll.reclaim-receipt/v1",
+    "grant": "g1",
+    "tenant": "team",
+    "class": "gpu",
+    "pool": "lab/gpus",
+    "amount": 2,
+    "cause": "expired",
+    "by": "clock",
+    "endedAt": "2026-01-01T00:00:00+00:00",
+    "closedAt": "2026-01-01T00:15:00.000Z",
+    "evidence": [{"cluster": "first", "rungs": {"confirm": {"at": "2026-01-01T00:14:59+00:00", "used": 0}}}],
+}
+
+
+def receipt(**changes):
+    text = attestation.canonical({**RECEIPT, **changes})
+    return forged({"typ": "atoll-reclaim-receipt+jws"}, text)
+
+
+def test_a_genuine_receipt_verifies_and_is_told(tmp_path, capsys):
+    assert run(tmp_path, receipt()) == 0
+    said = capsys.readouterr()
+    assert "2 gpu of team in pool lab/gpus" in said.out + said.err
+    assert "cluster first: confirm at 2026-01-01T00:14:59+00:00" in said.out + said.err
+
+
+def test_a_receipt_passes_for_no_report_and_a_report_for_no_receipt(tmp_path):
+    with pytest.raises(attest.Rejected, match="format"):
+        run(tmp_path, forged(text=attestation.canonical(RECEIPT)))
+    with pytest.raises(attest.Rejected, match="format"):
+        run(tmp_path, forged({"typ": "atoll-reclaim-receipt+jws"}))
+
+
+def test_a_receipt_that_lacks_its_evidence_is_refused(tmp_path):
+    text = attestation.canonical({k: v for k, v in RECEIPT.items() if k != "evidence"})
+    with pytest.raises(attest.Rejected, match="evidence"):
+        run(tmp_path, forged({"typ": "atoll-reclaim-receipt+jws"}, text))

@@ -10,6 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from command import attest
 from tenancy.actions import grants
 from tenancy.models import (
     AcceleratorClass,
@@ -65,6 +66,8 @@ def test_an_early_return_ends_with_a_receipt(admin, api, pool):
     said = attestation.opened(settings.SIGNING_KEYS, answer.content.decode(), kind=grants.RECEIPT)
     assert said is not None
     assert json.loads(said)["grant"] == grant["metadata"]["uid"]
+    keys = api.get("/attestation/keys").content.decode()
+    assert attest.verify(answer.content.decode(), keys).kind == attest.RECEIPT
 
 
 def test_a_cluster_tells_what_it_has_and_what_it_waits_for(admin, api, pool):
