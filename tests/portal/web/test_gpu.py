@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from tenancy.actions import decisions, grants
+from tenancy.actions import decisions, grants, requests
 from tenancy.grant_enums import RequestState
 from tenancy.models import AcceleratorClass, Grant, GrantRequest, NodePool, Notice, VirtualCluster
 from tenancy.queries import calendar
@@ -170,9 +170,7 @@ def test_a_cluster_with_accelerators_says_who_is_asked_and_waits(world: World, p
     assert "ask for devices again, or ask for less" in said
     assert "See the request" not in said
     terms = Terms(2, calendar.today(), calendar.today() + timedelta(days=5))
-    asked = factories.requests.submit(
-        by=world.alice, tenant_name="team", key="gpu", terms=terms, justification="again"
-    )
+    asked = requests.submit(by=world.alice, tenant_name="team", key="gpu", terms=terms, justification="again")
     decisions.approve(by=world.root, uid=asked.uid, reason="yes")
     assert "asked for, 0 granted" not in shown(client.get("/clusters/team/first"))
     assert "within your grant" in shown(client.get(f"{quota}2"))
