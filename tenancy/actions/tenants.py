@@ -71,6 +71,14 @@ def delete(*, by: Actor, name: str) -> None:
     if held:
         msg = f"tenant {name!r} still has node pools ({', '.join(held)}): take them from it first, so that they are wiped"
         raise Conflict(msg)
+    if tenant.grants.filter(closed_at=None).exists():
+        msg = (
+            f"tenant {name!r} still has devices: return its grants early, and wait until each has its receipt"
+        )
+        raise Conflict(msg)
+    if tenant.grants.exists() or tenant.grant_requests.exists():
+        msg = f"tenant {name!r} is named by grants or requests, which are kept: suspend it instead"
+        raise Conflict(msg)
     _note(by, "tenant.delete", tenant, uid=str(tenant.uid))
     tenant.delete()
 

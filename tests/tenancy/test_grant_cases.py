@@ -380,3 +380,13 @@ def test_a_limit_holds_over_all_pools(bob, team):
     approve(ask(bob, 4))
     with pytest.raises(DoesNotFit, match="offer 1 instead"):
         approve(ask(bob, 2))
+
+
+def test_a_tenant_with_devices_is_not_deleted_nor_one_with_a_history(bob, team):
+    grant = approve(ask(bob, 1)).grant
+    with pytest.raises(Conflict, match="return its grants early"):
+        tenants.delete(by=make.admin(), name="team")
+    grants.return_early(by=bob, uid=grant.uid)
+    grants.tick()
+    with pytest.raises(Conflict, match="suspend it instead"):
+        tenants.delete(by=make.admin(), name="team")
