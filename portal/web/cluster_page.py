@@ -99,7 +99,7 @@ def read(actor: Actor, tenant: str, name: str) -> ClusterPage:
         badge=presenters.badge(cluster.phase),
         progress=progress.of(cluster, done[0] if done else None, workers=_workers(done)),
         facts=presenters.facts(cluster),
-        spec=presenters.spec_rows(cluster),
+        spec=(*presenters.spec_rows(cluster), *presenters.device_rows(devices)),
         operations=done,
         findings=tuple(findings.of_cluster(actor, cluster)[:KEPT_IN_SIGHT]),
         events=tuple(audit.of_cluster(actor, cluster)[:KEPT_IN_SIGHT]),

@@ -30,10 +30,11 @@ from tenancy.rules import offers
 from tenancy.rules.specs import facts_from_json
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
 
     from tenancy.models import AuditEvent, ClusterCondition, Finding, HostCluster, Operation, VirtualCluster
+    from tenancy.queries.cluster_devices import Devices
     from tenancy.rules.offers import SandboxOffer
     from tenancy.rules.specs import EffectiveSpec
 
@@ -108,6 +109,13 @@ def spec_rows(cluster: VirtualCluster) -> tuple[Row, ...]:
         Row("Persistence", _asked(asked.get("persistence")), built.persistence.value if built else ""),
         Row("Deletion protection", _asked(asked.get("deletionProtection")), _flag(asked)),
     )
+
+
+def device_rows(devices: Iterable[Devices]) -> Iterator[Row]:
+    """What was asked for of each accelerator class beside what the cluster may use of it."""
+    for one in devices:
+        late = f", {one.held - one.granted} on the way back" if one.held > one.granted else ""
+        yield Row(one.key, str(one.asked) if one.asked else "none any more", f"{one.granted} granted{late}")
 
 
 def size(cluster: VirtualCluster) -> str:

@@ -15,13 +15,23 @@ from tenancy.rules import requests as rules
 from tenancy.rules.requests import Standing, Terms
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from datetime import date
 
     from tenancy.models import AcceleratorClass, Tenant, User
 
 POLICY: Final = "policy"
 """Who decides where no person has to."""
+_NEXT: Final[Mapping[str, str]] = {
+    RequestState.ENDORSED: "A second admin has to agree.",
+    RequestState.COUNTERED: "The team accepts or declines these terms in the portal.",
+    RequestState.APPROVED: "Clusters that waited for it go on by themselves.",
+    RequestState.DENIED: "Ask again with other terms, or let clusters ask for less.",
+    RequestState.LAPSED: "",
+    RequestState.DECLINED: "Nothing is granted; ask again if it is still needed.",
+    RequestState.WITHDRAWN: "Nobody has to decide it any more.",
+}
+"""What happens next, for whoever is told."""
 _DECIDING: Final = frozenset(
     {RequestVerb.APPROVE, RequestVerb.AUTO_APPROVE, RequestVerb.ACCEPT, RequestVerb.DENY, RequestVerb.COUNTER}
 )
@@ -140,7 +150,9 @@ def _tell(request: GrantRequest, verb: RequestVerb, by: str, reason: str) -> Non
         [user for user in concerned.values() if user.username != by],
         key=f"request/{request.uid}/{verb.value}/{request.changed_at.isoformat()}",
         subject=subject,
-        body=f"{by}: {reason}" if reason else f"by {by}",
+        body=" ".join(
+            [f"{by}: {reason.rstrip('.')}." if reason else f"By {by}.", _NEXT[request.state]]
+        ).strip(),
         link=f"/gpu/requests/{request.uid}",
     )
 

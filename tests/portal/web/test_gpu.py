@@ -164,6 +164,7 @@ def test_a_cluster_with_accelerators_says_who_is_asked_and_waits(world: World, p
     said = shown(client.get("/clusters/team/first"))
     assert "Gpu: 2 asked for, 0 granted: it goes on by itself once that is granted" in said
     assert "See the request for gpu" in said
+    assert "gpu 2 0 granted" in said
     request = GrantRequest.objects.get()
     decisions.deny(by=world.root, uid=request.uid, reason="no")
     said = shown(client.get("/clusters/team/first"))
