@@ -12,13 +12,14 @@ from tenancy.queries import books
 log = logging.getLogger(__name__)
 
 
-@atomic
 def inspect() -> list[str]:
     """Logs what is wrong; all reads see one moment, or a decision between two of them would look like a fault."""
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-    found = books.faults()
+    whole = connection.vendor == "postgresql" and not connection.in_atomic_block
+    with atomic():
+        if whole:
+            with connection.cursor() as cursor:
+                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        found = books.faults()
     for fault in found:
         log.error("the books of devices are wrong: %s", fault)
     return found
