@@ -168,7 +168,9 @@ MATRIX: Final[dict[str, Line]] = {
     "POST /api/v1/gpu-requests/{uid}/deny": Line(
         "/api/v1/gpu-requests/{request}/deny", _ADMINS, {"reason": "no"}
     ),
-    "POST /api/v1/gpu-requests/{uid}/accept": Line("/api/v1/gpu-requests/{offer}/accept", _WRITE),
+    "POST /api/v1/gpu-requests/{uid}/accept": Line(  # the admin made this offer: somebody else takes it
+        "/api/v1/gpu-requests/{offer}/accept", (2, 2, 403, 404, 403, 403, 401, 403, 403)
+    ),
     "POST /api/v1/gpu-requests/{uid}/decline": Line("/api/v1/gpu-requests/{offer}/decline", _WRITE),
     "POST /api/v1/gpu-requests/{uid}/withdraw": Line("/api/v1/gpu-requests/{request}/withdraw", _WRITE),
     "GET /api/v1/tenants/{tenant}/gpu-grants": Line("/api/v1/tenants/team/gpu-grants", _LOOK),
