@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 JUST: Final = str(FOLDER / "bin" / "just")
 NOT_LONG: Final = "not long"
-ONCE: Final = "not lab and not browser and not matrix"
+ONCE: Final = "not lab and not browser and not matrix and not long"
 """Of the tests on PostgreSQL: what asks the same of each route and kind of person ran on SQLite."""
 WORKERS: Final = 2
 """One waits for the lab most of the time while the other computes. A third takes as long, and its load makes waits too short."""

@@ -109,7 +109,7 @@ def classes(actor: Actor, tenant: Tenant) -> list[ClassRow]:
 
 def grant_row(grant: Grant) -> GrantRow:
     """A grant for people."""
-    phase = grants.phase(grant, calendar.today())
+    phase = grants.phase(grant, calendar.shown())
     tone, say = words.GRANT_PHASES[phase]
     return GrantRow(grant, Badge(phase.value.capitalize(), tone), say)
 

@@ -10,7 +10,8 @@ import pytest
 from tests.e2e.platform import Platform
 from tests.e2e.stack import wait_for
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
+# Long: it takes two minutes, and all of it but the real pods is in tests/provisioner and tests/isolation.
+pytestmark = [pytest.mark.lab, pytest.mark.long, pytest.mark.timeout(600)]
 
 NODE, POOL, CLASS = "worker-2", "devices", "shared-gpu"
 RESOURCE = "nvidia.com/gpu.shared"

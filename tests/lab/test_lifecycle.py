@@ -140,6 +140,7 @@ def test_in_the_foreground_it_stops_everything_when_told(home):
     assert machine(home) == before
 
 
+@pytest.mark.long
 def test_a_lab_in_the_background_can_be_taken_over_in_the_foreground(home):
     before = machine(home)
     api.up(home)

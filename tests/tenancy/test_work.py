@@ -93,7 +93,8 @@ def test_waiting_is_due_later_and_no_failure():
     assert work.wait(work.claim(KIND, uid), 3600)
     assert due() == []
     assert item(uid).failures == 0
-    assert work.request_all(KIND, [uid]) == 1
+    with transaction.atomic():
+        assert work.request_all(KIND, [uid]) == 1
     assert due() == [uid]
 
 

@@ -63,8 +63,7 @@ class GrantStatus(CamelSerializer):
 
     @extend_schema_field(serializers.ChoiceField(choices(GrantPhase)))
     def get_phase(self, row: Grant) -> str:
-        """By the one clock."""
-        return grants.phase(row, calendar.today()).value
+        return grants.phase(row, calendar.shown()).value
 
     @extend_schema_field(serializers.ChoiceField(choices(ReclaimCause), allow_null=True))
     def get_cause(self, row: Grant) -> str | None:
