@@ -187,7 +187,8 @@ class Team:
         wait_for(f"{name} is gone", lambda: self.get(name).status_code == 404, seconds)
 
     def report(self, name: str, seconds: float = 90, meanwhile: Any = lambda: None) -> dict[str, Any]:
-        """An isolation report asked for now, made."""
+        """An isolation report asked for now, made; ``meanwhile`` is done before it is asked for, and until it is there."""
+        meanwhile()
         asked = self.api.post(self.path(name, "/reports"), json={})
         assert asked.status_code == 202, asked.text
         path = self.path(name, f"/reports/{asked.json()['uid']}")

@@ -300,6 +300,7 @@ def lives(machine, count, steps):
     )
 
 
+@pytest.mark.matrix
 def test_the_books_are_right_whatever_happens(life):
     lives(life, 10, 20)
 
