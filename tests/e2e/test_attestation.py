@@ -24,6 +24,7 @@ def test_a_control_that_is_broken_on_the_host_fails_the_report_by_name(stack, de
     def away():
         """Atoll puts it back within a minute: it is taken away until the report is made."""
         words = ("delete", "validatingadmissionpolicybinding", "atoll-placement", "--ignore-not-found")
+        words += ("--wait=false",)  # put back at once, it would be waited for without end
         stack.run_kubectl(stack.home / "lab" / "kubeconfig", *words)
 
     broken = {"host-policies", "policies-refuse"}
