@@ -99,9 +99,9 @@ def taken_away(stack, mallory, namespace):
     """What each guard rail was like before it was deleted."""
     before = {one: stack.host("get", one, "-n", namespace) for one in OF_CLUSTER}
     for one in OF_CLUSTER:
-        mallory("-n", namespace, "delete", one)
+        mallory("-n", namespace, "delete", one, "--wait=false")
     for one in OF_HOST:
-        mallory("delete", one)
+        mallory("delete", one, "--wait=false")
     account = f"--serviceaccount={namespace}:vc-cluster"
     mallory("-n", namespace, "create", "rolebinding", "more", "--clusterrole=admin", account)
     patch(mallory, BINDING, {"spec": {"validationActions": ["Audit"]}})
@@ -113,7 +113,7 @@ def taken_away(stack, mallory, namespace):
 def change_what_is_an_admins(stack, mallory):
     before = {one: stack.host("get", one) for one in AN_ADMINS}
     syncer, manager, inject, fence = AN_ADMINS
-    mallory("delete", syncer, inject)
+    mallory("delete", syncer, inject, "--wait=false")
     more = {"apiGroups": ["apps"], "resources": ["deployments"], "verbs": ["create"]}
     patch(mallory, manager, {"rules": [*before[manager]["rules"], more]})
     never = {"name": "never", "expression": "false"}
