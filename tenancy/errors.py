@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,13 @@ class Invalid(DomainError):
     """The input cannot be accepted; ``errors`` names each field and its fix."""
 
     code = "invalid"
+
+
+def refuse(faults: Iterable[FieldError]) -> None:
+    """``Invalid`` that tells all of them at once; nothing when there are none."""
+    found = tuple(faults)
+    if found:
+        raise Invalid("; ".join(f"{e.path}: {e.detail}" for e in found), errors=found)
 
 
 class Conflict(DomainError):

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from provisioner.ports import NAMESPACES, NODES, PODS, RESOURCE_QUOTAS, Refused
 from provisioner.reconcile import labels
 from provisioner.reconcile.limits import QUOTA
-from provisioner.reconcile.nodes import is_extended
 from provisioner.reconcile.pods import ended
+from provisioner.reconcile.reclaim.holders import asked
 from tenancy.enums import GpuVerdict, Trust
 from tenancy.rules import quantities
 from tenancy.rules.gpu import LABEL, Tenancy, judge
@@ -81,7 +81,7 @@ def _use(kube: Kube, cluster: PlacedCluster) -> _Use | None:
         pods = kube.find(PODS, cluster.namespace)
     except Refused as refused:
         return _Use(cluster, {}, (), unread=refused.message)
-    running = tuple(p for p in pods if _extended(p) and not ended(p))
+    running = tuple(p for p in pods if asked(p) and not ended(p))
     return _Use(cluster, dict((quota or {}).get("status", {}).get("hard", {})), running)
 
 
@@ -124,10 +124,3 @@ def _evidence(use: _Use, here: tuple[str, ...], allowed: tuple[str, ...]) -> Ite
         yield f"{len(here)} pods with devices are on the node"
     if allowed:
         yield f"the quota {QUOTA} allows {', '.join(allowed)}, and the gate does not hold trusted tenants"
-
-
-def _extended(pod: Object) -> bool:
-    spec = pod.get("spec", {})
-    containers = [*(spec.get("containers") or []), *(spec.get("initContainers") or [])]
-    asked = (c.get("resources", {}).get(part) or {} for c in containers for part in ("limits", "requests"))
-    return any(is_extended(name) for amounts in asked for name in amounts)

@@ -12,7 +12,7 @@ from tenancy import policy
 from tenancy.actions import audit, balances
 from tenancy.actions.unit import atomic
 from tenancy.enums import Permission
-from tenancy.errors import Conflict, FieldError, Invalid
+from tenancy.errors import Conflict, FieldError, refuse
 from tenancy.grant_enums import AcceleratorKind
 from tenancy.models import AcceleratorClass, AcceleratorLimit, NodePool
 from tenancy.queries import accelerators, tenants
@@ -52,9 +52,7 @@ def put(*, by: Actor, key: str, wish: ClassWish) -> tuple[AcceleratorClass, bool
     policy.check(by, Permission.GPU_MANAGE)
     # no_key: approvals, which hold the pools that recounting needs, may refer to it meanwhile.
     old = AcceleratorClass.objects.select_for_update(no_key=True).filter(key=key).first()
-    faults = tuple(_faults(key, wish, old))
-    if faults:
-        raise Invalid("; ".join(f"{e.path}: {e.detail}" for e in faults), errors=faults)
+    refuse(_faults(key, wish, old))
     values = {**asdict(wish), "kind": wish.kind.value}
     if old is None:
         made = AcceleratorClass.objects.create(key=key, created_by=by.name, **values)

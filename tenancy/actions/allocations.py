@@ -9,16 +9,17 @@ from uuid import uuid4
 
 from django.utils import timezone
 
-from tenancy.actions import audit, balances, work
+from tenancy.actions import audit, balances, conditions, work
 from tenancy.actions.unit import atomic
 from tenancy.enums import ConditionStatus, ConditionType, FindingKind, Reason, WorkKind
 from tenancy.grant_enums import Rung
-from tenancy.models import Allocation, ClusterCondition, Finding, Grant, VirtualCluster
+from tenancy.models import Allocation, Finding, Grant, VirtualCluster
 from tenancy.queries import accelerators, calendar, clusters
 from tenancy.rules.allocations import Share, Want, assign, shortfall
+from tenancy.rules.conditions import Condition
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from datetime import datetime
     from uuid import UUID
 
@@ -139,8 +140,7 @@ def seen(lease: Lease, used: Mapping[UUID, Mapping[str, Mapping[str, int]]]) -> 
 
 def needs_none(cluster: VirtualCluster) -> None:
     """A cluster without accelerators is approved as it is."""
-    row = ClusterCondition.objects.filter(cluster=cluster, type=ConditionType.APPROVED).first()
-    _condition(cluster, row, ConditionStatus.TRUE, Reason.AS_WANTED, "")
+    _approved(cluster, ConditionStatus.TRUE, Reason.AS_WANTED, "")
 
 
 def release_all(cluster: VirtualCluster) -> bool:
@@ -191,14 +191,14 @@ def _accounts(books: Books) -> set[Account]:
     return wanted | {Account(row.pool_id, row.accelerator_id) for row in books.open.values()}
 
 
+def _grants(books: Books, account: Account) -> Iterator[Grant]:
+    mine = (account.pool, account.accelerator)
+    return (grant for grant in books.grants if (grant.pool_id, grant.accelerator_id) == mine)
+
+
 def _entitled(books: Books, account: Account) -> int:
-    return sum(
-        grant.amount
-        for grant in books.grants
-        if (grant.pool_id, grant.accelerator_id) == (account.pool, account.accelerator)
-        and grant.activated_at is not None
-        and grant.ended_at is None
-    )
+    mine = _grants(books, account)
+    return sum(g.amount for g in mine if g.activated_at is not None and g.ended_at is None)
 
 
 def _wants(books: Books, account: Account) -> list[Want[UUID]]:
@@ -238,15 +238,7 @@ def _write(books: Books, account: Account, share: Share[UUID]) -> bool:
 
 def _deadline(books: Books, account: Account) -> datetime | None:
     """Of the grants that are over; a tenant that itself wants less may let its pods run."""
-    return max(
-        (
-            grant.deadline
-            for grant in books.grants
-            if (grant.pool_id, grant.accelerator_id) == (account.pool, account.accelerator)
-            and grant.deadline is not None
-        ),
-        default=None,
-    )
+    return max((g.deadline for g in _grants(books, account) if g.deadline is not None), default=None)
 
 
 def _tell(books: Books, cluster: VirtualCluster, *, changed: bool, frozen: bool) -> bool:
@@ -268,7 +260,7 @@ def _tell(books: Books, cluster: VirtualCluster, *, changed: bool, frozen: bool)
         return False
     fresh = VirtualCluster.objects.select_for_update(no_key=True).get(pk=cluster.pk)
     if known != current:
-        _condition(cluster, row, status, reason, message)
+        _approved(cluster, status, reason, message)
     VirtualCluster.objects.filter(pk=cluster.pk).update(phase=clusters.phase(fresh))
     return True
 
@@ -285,26 +277,9 @@ def _ways_on(books: Books, cluster: VirtualCluster, *, frozen: bool) -> str:
     )
 
 
-def _condition(
-    cluster: VirtualCluster,
-    row: ClusterCondition | None,
-    status: ConditionStatus,
-    reason: Reason,
-    message: str,
-) -> None:
-    values = {
-        "status": status,
-        "reason": reason,
-        "message": message,
-        "observed_generation": cluster.generation,
-    }
-    rows = ClusterCondition.objects.filter(cluster=cluster, type=ConditionType.APPROVED)
-    if row is None or row.status != status:
-        rows.update_or_create(
-            cluster=cluster, type=ConditionType.APPROVED, defaults={**values, "changed_at": timezone.now()}
-        )
-    else:
-        rows.update(**values)
+def _approved(cluster: VirtualCluster, status: ConditionStatus, reason: Reason, message: str) -> None:
+    seen = Condition(ConditionType.APPROVED, status, reason, message, cluster.generation)
+    conditions.merge(cluster, seen, timezone.now())
 
 
 def _give_back(row: Allocation) -> None:

@@ -44,7 +44,7 @@ def for_clusters(by: Actor, books: allocations.Books, changed: VirtualCluster) -
 
 
 def _open(books: allocations.Books) -> QuerySet[GrantRequest]:
-    rows = GrantRequest.objects.filter(tenant=books.tenant, state__in=[s.value for s in rules.OPEN])
+    rows = GrantRequest.objects.filter(tenant=books.tenant, state__in=rules.OPEN)
     return rows.select_related("tenant", "accelerator", "pool")
 
 

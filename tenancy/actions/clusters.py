@@ -23,7 +23,15 @@ from tenancy.enums import (
     Trust,
     WorkKind,
 )
-from tenancy.errors import BeingDeleted, Conflict, InQuarantine, Invalid, PreconditionFailed, Protected
+from tenancy.errors import (
+    BeingDeleted,
+    Conflict,
+    InQuarantine,
+    Invalid,
+    PreconditionFailed,
+    Protected,
+    refuse,
+)
 from tenancy.models import ClusterCondition, VirtualCluster
 from tenancy.queries import clusters, hosts, pools, tenants
 from tenancy.rules import offers
@@ -326,9 +334,7 @@ def _refuse_refused(
     sandbox = spec.sandbox or chosen or next(iter(offered or ()), None)
     there = pools.facts_in([pool] if pool else [], facts)
     faults += tuple(devices.refusals(spec, pool, there, sandbox, cluster, tenant, host))
-    if faults:
-        detail = "; ".join(f"{e.path}: {e.detail}" for e in faults)
-        raise Invalid(detail, errors=faults)
+    refuse(faults)
     return pool
 
 

@@ -10,7 +10,7 @@ from tenancy.actions import balances, grants, notices
 from tenancy.actions import request_rows as rows
 from tenancy.actions.unit import atomic
 from tenancy.enums import Permission
-from tenancy.errors import Conflict, DoesNotFit, FieldError
+from tenancy.errors import Conflict, DoesNotFit, FieldError, refuse
 from tenancy.grant_enums import RequestState, RequestVerb
 from tenancy.queries import accelerators, calendar
 from tenancy.queries import grants as known
@@ -48,11 +48,11 @@ def counter(*, by: Actor, uid: UUID, terms: Terms, reason: str) -> GrantRequest:
     request = _decidable(by, uid, RequestVerb.COUNTER, reason)
     if request.extends is not None:
         terms = replace(terms, amount=request.amount, starts_on=request.starts_on)
-        rows.refuse(tuple(rows.extension_faults(request.extends, terms.ends_on)))
+        refuse(rows.extension_faults(request.extends, terms.ends_on))
     else:
         if terms.starts_on == request.starts_on:  # a day that has passed since means: at once
             terms = replace(terms, starts_on=max(terms.starts_on, calendar.today()))
-        rows.refuse(tuple(rows.term_faults(terms, request.accelerator)))
+        refuse(rows.term_faults(terms, request.accelerator))
     rows.move(request, RequestVerb.COUNTER, by.name, reason, endorsed_by=by.name, **rows.columns(terms))
     return request
 
@@ -69,9 +69,8 @@ def at_once(request: GrantRequest) -> None:
     """Approves what the class's policy lets pass; asks the approvers for all else."""
     most, today = request.accelerator.auto_approve_up_to, calendar.today()
     mine = known.account(request.tenant, request.accelerator, today)
-    terms = known.asked(request)
-    together = request.amount + ledger.peak(mine.promises, terms.starts_on, terms.ends_on)
-    if together <= most and _best(request, known.candidates(request), today) is not None:
+    modest = ledger.modest(known.asked(request), mine, most)
+    if modest and _best(request, known.candidates(request), today) is not None:
         why = f"up to {most} are approved without being asked"
         grant_now(request, RequestVerb.AUTO_APPROVE, rows.POLICY, why)
         return
@@ -120,19 +119,19 @@ def _decidable(by: Actor, uid: UUID, verb: RequestVerb, reason: str) -> GrantReq
     request = known.get_request(by, uid)
     policy.check(by, Permission.GPU_APPROVE)
     rules.refuse_own(rows.standing(request), by.name, verb)
-    rows.refuse(tuple(rules.text_faults("reason", reason, "why")))
+    refuse(rules.text_faults("reason", reason, "why"))
     return request
 
 
 def _named(request: GrantRequest, named: tuple[str, str]) -> list[NodePool]:
     """The pool that an approver chose among those in which this may be granted."""
     able = known.candidates(request)
-    found = [pool for pool in able if (pool.host.name, pool.name) == named]
-    if not found:
-        names = ", ".join(f"{pool.host.name}/{pool.name}" for pool in able) or "none"
+    found = accelerators.named(able, named)
+    if found is None:
+        names = accelerators.listed(able) or "none"
         detail = f"it can be granted in {names}: choose one of these, or leave the pool out"
-        rows.refuse((FieldError("pool", "not-offered", detail),))
-    return found
+        refuse((FieldError("pool", "not-offered", detail),))
+    return [found] if found else []
 
 
 def _refuse_stale(request: GrantRequest, today: date) -> None:

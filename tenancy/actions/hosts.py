@@ -11,7 +11,7 @@ from tenancy import policy
 from tenancy.actions import audit, work
 from tenancy.actions.unit import atomic
 from tenancy.enums import Exposure, Permission, WorkKind
-from tenancy.errors import FieldError, Invalid
+from tenancy.errors import FieldError, refuse
 from tenancy.models import HostCluster
 from tenancy.rules.names import name_errors
 from tenancy.rules.offers import DEFAULT_VERSION, KNOWN_VERSIONS
@@ -52,10 +52,7 @@ class HostRegistration:
 def put(*, by: Actor, name: str, registration: HostRegistration) -> tuple[HostCluster, bool]:
     """Registers a host or changes its registration; True when it is new."""
     policy.check(by, Permission.HOST_MANAGE)
-    faults = tuple(_faults(name, registration))
-    if faults:
-        detail = "; ".join(f"{e.path}: {e.detail}" for e in faults)
-        raise Invalid(detail, errors=faults)
+    refuse(_faults(name, registration))
     values = {**asdict(registration), "exposure": registration.exposure.value}
     old = HostCluster.objects.filter(name=name).first()
     if old is not None and all(_plain(getattr(old, key)) == _plain(value) for key, value in values.items()):

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.utils import timezone
 
-from tenancy.actions import allocations, audit, balances, findings, nodes, operations, progress, work
+from tenancy.actions import (
+    allocations,
+    audit,
+    balances,
+    conditions,
+    findings,
+    nodes,
+    operations,
+    progress,
+    work,
+)
 from tenancy.actions.unit import atomic
 from tenancy.enums import ConditionType, OperationState, Phase, WorkKind
-from tenancy.models import ClusterCondition, HostCluster, Operation, VirtualCluster
+from tenancy.models import HostCluster, Operation, VirtualCluster
 from tenancy.queries import clusters
 from tenancy.rules import drift
 from tenancy.rules.lifecycle import summary
@@ -45,7 +55,7 @@ def record(lease: Lease, uid: UUID, seen: Observation) -> bool:
     for condition in seen.conditions:
         # A pass that began before the quarantine was lifted must not bring it back.
         if condition.type is not ConditionType.QUARANTINED or cluster.quarantined:
-            _merge(cluster, condition, now)
+            conditions.merge(cluster, condition, now)
     _advance(cluster, seen, now)
     _progress(cluster, seen)
     return True
@@ -57,7 +67,7 @@ def note(uid: UUID, seen: Condition) -> None:
     if cluster is None:
         return
     now = timezone.now()
-    _merge(cluster, seen, now)
+    conditions.merge(cluster, seen, now)
     _advance(cluster, Observation(conditions=()), now)
 
 
@@ -91,26 +101,11 @@ def look_again(uids: Iterable[UUID]) -> int:
     return work.request_all(WorkKind.CLUSTER, uids)
 
 
-def _merge(cluster: VirtualCluster, seen: Condition, now: datetime) -> None:
-    """``changed_at`` moves only when the status flips."""
-    row = ClusterCondition.objects.filter(cluster=cluster, type=seen.type)
-    values: dict[str, Any] = {
-        "status": seen.status,
-        "reason": seen.reason,
-        "message": seen.message,
-        "observed_generation": seen.observed_generation,
-    }
-    if row.filter(status=seen.status).update(**values) or row.update(**values, changed_at=now):
-        return
-    # A word that is younger than the cluster.
-    ClusterCondition.objects.create(cluster=cluster, type=seen.type, **values, changed_at=now)
-
-
 def _advance(cluster: VirtualCluster, seen: Observation, now: datetime) -> None:
     """Summary, phase and observed generation, from one function and in one write."""
     known = clusters.conditions(cluster)
     available = summary(known, cluster.generation)
-    _merge(cluster, available, now)
+    conditions.merge(cluster, available, now)
     if seen.clean and not cluster.deleting and not cluster.quarantined:
         cluster.observed_generation = max(
             cluster.observed_generation, min(seen.generation, cluster.generation)

@@ -9,7 +9,7 @@ from tenancy import policy
 from tenancy.actions import audit, balances, nodes, work
 from tenancy.actions.unit import atomic
 from tenancy.enums import Permission, PoolKind, Sandbox, WorkKind
-from tenancy.errors import Conflict, FieldError, Invalid
+from tenancy.errors import Conflict, FieldError, refuse
 from tenancy.models import NodePool, Tenant
 from tenancy.queries import accelerators, hosts, pools, tenants
 from tenancy.rules.names import name_errors
@@ -42,9 +42,7 @@ def put(*, by: Actor, host_name: str, name: str, wish: PoolWish) -> tuple[NodePo
     policy.check(by, Permission.HOST_MANAGE)
     host = hosts.get(by, host_name)
     old = NodePool.objects.select_for_update().filter(host=host, name=name).first()
-    faults = tuple(_faults(name, wish, old))
-    if faults:
-        raise Invalid("; ".join(f"{e.path}: {e.detail}" for e in faults), errors=faults)
+    refuse(_faults(name, wish, old))
     tenant = tenants.get(by, wish.tenant) if wish.tenant else None
     values = {**_plain(wish), "tenant": tenant}
     if old is None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from django.utils import timezone
 
 from tenancy.actions import audit, notices
-from tenancy.errors import Conflict, FieldError, Invalid
+from tenancy.errors import Conflict, FieldError
 from tenancy.grant_enums import RequestKind, RequestState, RequestVerb
 from tenancy.models import Grant, GrantRequest, NodePool
 from tenancy.queries import accelerators, calendar
@@ -96,11 +96,6 @@ def standing(request: GrantRequest) -> Standing:
     return Standing(RequestState(request.state), asked_by, request.endorsed_by)
 
 
-def refuse(faults: tuple[FieldError, ...]) -> None:
-    if faults:
-        raise Invalid("; ".join(f"{e.path}: {e.detail}" for e in faults), errors=faults)
-
-
 def term_faults(terms: Terms, accelerator: AcceleratorClass) -> Iterator[FieldError]:
     return rules.term_faults(terms, calendar.today(), accelerator.longest_days)
 
@@ -134,10 +129,10 @@ def pool_named(
         return None, (FieldError("spec.class", "not-offered", detail),)
     if named is None:
         return None, ()
-    found = next((p for p in able if (p.host.name, p.name) == named), None)
+    found = accelerators.named(able, named)
     if found is None:
-        names = ", ".join(f"{p.host.name}/{p.name}" for p in able)
-        return None, (FieldError("spec.pool", "not-offered", f"choose among {names}, or leave it out"),)
+        detail = f"choose among {accelerators.listed(able)}, or leave it out"
+        return None, (FieldError("spec.pool", "not-offered", detail),)
     return found, ()
 
 

@@ -9,7 +9,7 @@ from tenancy.actions import balances, decisions, grants
 from tenancy.actions import request_rows as rows
 from tenancy.actions.unit import atomic
 from tenancy.enums import Permission
-from tenancy.errors import AlreadyExists, Conflict, FieldError, Invalid
+from tenancy.errors import AlreadyExists, Conflict, FieldError, Invalid, refuse
 from tenancy.grant_enums import RequestState, RequestVerb
 from tenancy.models import AcceleratorClass, GrantRequest
 from tenancy.queries import accelerators, calendar, tenants
@@ -47,7 +47,7 @@ def submit(
         *rules.text_faults("spec.justification", justification, "what for"),
     )
     where, pool_faults = rows.pool_named(wanted, tenant, pool)
-    rows.refuse((*faults, *pool_faults))
+    refuse((*faults, *pool_faults))
     # Approval by policy looks at the pools, and these are locked before the tenant.
     pools = [where] if where else balances.deciding_at_once(tenant, [wanted])
     balances.lock([pool.pk for pool in pools], tenant.pk)
@@ -66,7 +66,7 @@ def extend(*, by: Actor, grant_uid: UUID, ends_on: date, justification: str) -> 
     _class(grant.accelerator.key)
     terms = Terms(grant.amount, grant.starts_on, ends_on)
     text_faults = rules.text_faults("spec.justification", justification, "what for")
-    rows.refuse((*text_faults, *rows.extension_faults(grant, ends_on)))
+    refuse((*text_faults, *rows.extension_faults(grant, ends_on)))
     balances.lock([grant.pool_id], grant.tenant_id)
     _refuse_second(grant.tenant, grant.accelerator)
     made = rows.make(
@@ -109,7 +109,7 @@ def withdraw(*, by: Actor, uid: UUID) -> GrantRequest:
 def lapse_old() -> int:
     """Ends requests that nobody decided in time; how many. Each by itself: one that just changes stops no other."""
     today = calendar.today()
-    waiting = GrantRequest.objects.filter(state__in=[s.value for s in rules.OPEN])
+    waiting = GrantRequest.objects.filter(state__in=rules.OPEN)
     found = list(waiting.select_related("tenant", "accelerator", "extends"))
     return sum(_lapse(request.pk) for request in found if rows.lapsed(request, today))
 
@@ -136,9 +136,7 @@ def _class(key: str) -> AcceleratorClass:
 
 
 def _refuse_second(tenant: Tenant, accelerator: AcceleratorClass) -> None:
-    open_ = GrantRequest.objects.filter(
-        tenant=tenant, accelerator=accelerator, state__in=[s.value for s in rules.OPEN]
-    ).first()
+    open_ = GrantRequest.objects.filter(tenant=tenant, accelerator=accelerator, state__in=rules.OPEN).first()
     if open_ is not None:
         msg = (
             f"tenant {tenant.name!r} has an open request for {accelerator.key!r} already ({open_.uid}):"

@@ -130,6 +130,16 @@ def pools_with(accelerator: AcceleratorClass, tenant: Tenant | None = None) -> l
     return [row for row in rows.order_by("host__name", "name") if has(row, accelerator)]
 
 
+def named(able: Iterable[NodePool], place: tuple[str, str]) -> NodePool | None:
+    """The pool of this host and name among those; ``None`` when it is not."""
+    return next((pool for pool in able if (pool.host.name, pool.name) == place), None)
+
+
+def listed(able: Iterable[NodePool]) -> str:
+    """Pools for people to choose among, as ``host/name``."""
+    return ", ".join(f"{pool.host.name}/{pool.name}" for pool in able)
+
+
 def usable(pool: NodePool, tenant: Tenant) -> bool:
     """Whether a tenant's clusters may run in a pool: it is shared, or the tenant's own."""
     return pool.kind == PoolKind.SHARED or pool.tenant_id == tenant.pk

@@ -111,7 +111,7 @@ def requests_visible_to(actor: Actor, tenant: Tenant | None = None) -> QuerySet[
 
 def open_requests(tenants: Iterable[UUID]) -> QuerySet[GrantRequest]:
     """Requests of these tenants on which somebody still has to act."""
-    rows = GrantRequest.objects.filter(tenant__in=list(tenants), state__in=[s.value for s in requests.OPEN])
+    rows = GrantRequest.objects.filter(tenant__in=list(tenants), state__in=requests.OPEN)
     return rows.select_related("accelerator")
 
 
@@ -264,9 +264,8 @@ def what_if(request: GrantRequest, terms: Terms, today: date, pool: NodePool | N
 
 
 def _at_once(request: GrantRequest, terms: Terms, mine: Account, best: Choice | None) -> bool:
-    together = terms.amount + ledger.peak(mine.promises, terms.starts_on, terms.ends_on)
     fits = best is not None and best.verdict.granted
-    return fits and together <= request.accelerator.auto_approve_up_to
+    return fits and ledger.modest(terms, mine, request.accelerator.auto_approve_up_to)
 
 
 def _sandboxes(pool: NodePool, accelerator: Accelerator) -> tuple[Sandbox, ...]:

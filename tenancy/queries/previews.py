@@ -67,9 +67,9 @@ def _named(request: GrantRequest, pool: tuple[str, str] | None) -> NodePool | No
     if pool is None:
         return None
     able = candidates(request)
-    found = next((p for p in able if (p.host.name, p.name) == pool), None)
+    found = accelerators.named(able, pool)
     if found is None:
-        names = ", ".join(f"{p.host.name}/{p.name}" for p in able) or "none"
+        names = accelerators.listed(able) or "none"
         detail = f"choose among {names}, or leave it out"
         raise Invalid(detail, errors=(FieldError("query.pool", "not-offered", detail),))
     return found

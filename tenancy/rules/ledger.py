@@ -161,6 +161,11 @@ def fragmented(terms: Terms, room: Room) -> str:
     )
 
 
+def modest(terms: Terms, account: Account, most: int) -> bool:
+    """Whether a tenant would have so few devices in all that a class's policy asks nobody."""
+    return terms.amount + peak(account.promises, terms.starts_on, terms.ends_on) <= most
+
+
 def _left(terms: Terms, account: Account) -> int:
     """What the tenant's limit leaves; all that is asked where it has none."""
     if account.limit is None:

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any, Final, TypeVar
 
 from tenancy.enums import IsolationModel, Persistence, Sandbox
-from tenancy.errors import FieldError, Invalid
+from tenancy.errors import FieldError, refuse
 from tenancy.rules import quantities
 from tenancy.rules.specs import ClusterSpec
 
@@ -26,9 +26,7 @@ def parse_spec(data: Any) -> ClusterSpec:  # noqa: ANN401 - input from outside m
     """The spec as values; raises ``Invalid`` naming all faults at once."""
     reader = _Reader()
     spec = reader.spec(data)
-    if reader.errors:
-        detail = "; ".join(f"{e.path}: {e.detail}" for e in reader.errors)
-        raise Invalid(detail, errors=tuple(reader.errors))
+    refuse(reader.errors)
     return spec
 
 

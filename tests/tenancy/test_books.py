@@ -14,18 +14,6 @@ from tests.support.grants import approve, ask, put
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def bob():
-    return make.actor("bob")
-
-
-@pytest.fixture
-def team(bob):
-    make.accelerator()
-    make.gpu_pool(4)
-    return make.tenant("team", member=bob)
-
-
 def test_an_approval_takes_few_queries_however_many_grants_there_are(bob, team):
     make.gpu_node("gpus-2", NodePool.objects.get(), 100)
     cost = {}

@@ -21,18 +21,6 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def bob():
-    return make.actor("bob")
-
-
-@pytest.fixture
-def team(bob):
-    make.accelerator()
-    make.gpu_pool(4)
-    return make.tenant("team", member=bob)
-
-
-@pytest.fixture
 def other_admin(team):
     return make.actor("eve", PlatformRole.ADMIN)
 
