@@ -235,6 +235,7 @@ def _host(lease: Lease, held: Holding) -> Outcome:
     if known is None:
         return Done()
     seen, again = discovery.look(known, _hosts(), held, advisories.load(), clusters.placed(known.uid))
+    seen = replace(seen, generation=known.generation)
     if seen.facts is None:
         if seen.reason is Reason.FORBIDDEN:
             _tell_lost_rights(known, _hosts().open(known, held), lease)

@@ -1,4 +1,4 @@
-"""Entity tags: what a writer believed when it decided to write."""
+"""Entity tags in headers, as ``tenancy.rules.preconditions`` knows them."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from tenancy.actions.clusters import Expectation
-from tenancy.errors import FieldError, Invalid, PreconditionFailed
+from tenancy.errors import FieldError, Invalid
+from tenancy.rules.preconditions import Expectation
 
 if TYPE_CHECKING:
     from rest_framework.request import Request
@@ -32,16 +32,6 @@ def expectation(request: Request) -> Expectation:
     if none_match is not None and none_match.strip() != "*":
         raise _unreadable("If-None-Match", "only '*' (create, never replace) is understood")
     return Expectation(etags=None if match is None else _tags(match), absent=none_match is not None)
-
-
-def require(expected: Expectation, current: dict[str, Any] | None) -> None:
-    """Raises ``PreconditionFailed`` when the object is not as the writer believes."""
-    if expected.absent and current is not None:
-        raise PreconditionFailed("it exists already, and If-None-Match asked for a new one")
-    tag = tag_of(current) if current else None
-    if expected.etags is not None and (tag is None or not expected.etags & {tag, "*"}):
-        found = tag or "none, as it does not exist"
-        raise PreconditionFailed(f"If-Match does not fit: the ETag is {found}. Read it again, then decide")
 
 
 def _tags(header: str) -> frozenset[str]:

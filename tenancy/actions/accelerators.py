@@ -64,7 +64,8 @@ def put(*, by: Actor, key: str, wish: ClassWish) -> tuple[AcceleratorClass, bool
         before = {k: getattr(old, k) for k in changed}
         for k, v in changed.items():
             setattr(old, k, v)
-        old.save(update_fields=list(changed))
+        old.generation += 1
+        old.save(update_fields=[*changed, "generation"])
         _note(by, "accelerator.update", key, before=before, after=changed)
         _recount(old)
     return old, False
@@ -89,15 +90,15 @@ def set_limit(*, by: Actor, tenant_name: str, key: str, amount: int | None) -> N
     policy.check(by, Permission.GPU_MANAGE)
     tenant, found = tenants.get(by, tenant_name), accelerators.get(key)
     rows = AcceleratorLimit.objects.filter(tenant=tenant, accelerator=found)
-    before = rows.values_list("amount", flat=True).first()
+    old = rows.first()
+    before = old.amount if old else None
     if before == amount:
         return
     if amount is None:
         rows.delete()
     else:
-        AcceleratorLimit.objects.update_or_create(
-            tenant=tenant, accelerator=found, defaults={"amount": amount}
-        )
+        changed = {"amount": amount, "generation": old.generation + 1 if old else 1}
+        AcceleratorLimit.objects.update_or_create(tenant=tenant, accelerator=found, defaults=changed)
     audit.note(
         actor=by.name,
         action="accelerator.limit",

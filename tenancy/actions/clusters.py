@@ -28,33 +28,24 @@ from tenancy.errors import (
     Conflict,
     InQuarantine,
     Invalid,
-    PreconditionFailed,
     Protected,
     refuse,
 )
 from tenancy.models import ClusterCondition, VirtualCluster
 from tenancy.queries import clusters, hosts, pools, tenants
-from tenancy.rules import offers
+from tenancy.rules import offers, preconditions
 from tenancy.rules import pools as pool_rules
 from tenancy.rules.names import CLUSTER_MAX, host_namespace, name_errors
+from tenancy.rules.preconditions import ANYTHING, Expectation, meet
 from tenancy.rules.spec_parsing import parse_spec
 from tenancy.rules.specs import facts_from_json
+from tenancy.rules.wishes import differences
 
 if TYPE_CHECKING:
     from tenancy.actions.foresight import DevicePlan
     from tenancy.models import HostCluster, NodePool, Operation, Tenant
     from tenancy.policy import Actor
     from tenancy.rules.specs import ClusterSpec, HostFacts
-
-
-@dataclass(frozen=True)
-class Expectation:
-    """What the writer believes: ``If-Match`` and ``If-None-Match: *``."""
-
-    etags: frozenset[str] | None = None
-    """The cluster must exist with one of these tags (``*`` for any)."""
-    absent: bool = False
-    """The cluster must not exist."""
 
 
 @dataclass(frozen=True)
@@ -81,17 +72,17 @@ class Plan:
 
 
 def etag(cluster: VirtualCluster) -> str:
-    """Identifies the spec: changes with every change of the wish and with nothing else."""
-    return f'"{cluster.uid}-{cluster.generation}"'
+    """The tag of its spec."""
+    return preconditions.etag(cluster.uid, cluster.generation)
 
 
 @atomic
 def put(
-    *, by: Actor, tenant_name: str, name: str, spec_text: str, expect: Expectation | None = None
+    *, by: Actor, tenant_name: str, name: str, spec_text: str, expect: Expectation = ANYTHING
 ) -> PutResult:
     """Creates or replaces; an equal spec changes nothing and opens no operation."""
     tenant, cluster, spec, concerned = _prepare(by, tenant_name, name, spec_text)
-    _meet(cluster, expect or Expectation(), name)
+    meet(expect, etag(cluster) if cluster else None)
     if cluster is None:
         done = _create(by, tenant, name, spec_text, spec)
     else:
@@ -106,27 +97,28 @@ def put(
 
 
 @atomic
-def plan(*, by: Actor, tenant_name: str, name: str, spec_text: str) -> Plan:
+def plan(*, by: Actor, tenant_name: str, name: str, spec_text: str, expect: Expectation = ANYTHING) -> Plan:
     """What ``put`` would do, with the same checks and no effect."""
     tenant, cluster, spec, _ = _prepare(by, tenant_name, name, spec_text)
+    meet(expect, etag(cluster) if cluster else None)
     host = cluster.host if cluster else _pick_host(spec, tenant)
     pool = _refuse_refused(spec, host, tenant, cluster)
     quota = foresight.foresee(spec, pool, tenant, cluster)
     if cluster is None:
-        return Plan("create", host.name, _differences({}, json.loads(spec_text)), quota)
+        return Plan("create", host.name, differences({}, json.loads(spec_text)), quota)
     before, after = json.loads(cluster.spec_text), json.loads(spec_text)
-    return Plan("none" if before == after else "update", host.name, _differences(before, after), quota)
+    return Plan("none" if before == after else "update", host.name, differences(before, after), quota)
 
 
 @atomic
-def delete(*, by: Actor, tenant_name: str, name: str, expect: Expectation | None = None) -> PutResult:
+def delete(*, by: Actor, tenant_name: str, name: str, expect: Expectation = ANYTHING) -> PutResult:
     """Asks for the end of a cluster; asked again it changes nothing."""
     cluster = clusters.get(by, tenant_name, name)
     policy.check(by, Permission.CLUSTER_WRITE, cluster.tenant)
     devices.lock(cluster.tenant)
     cluster = _locked(cluster)
     concerned = devices.concern(None, cluster)
-    _meet(cluster, expect or Expectation(), name)
+    meet(expect, etag(cluster))
     if cluster.deleting:
         return PutResult(cluster, clusters.running_operation(cluster))
     if not policy.allows(by, Permission.CLUSTER_QUARANTINE, cluster.tenant):
@@ -216,7 +208,7 @@ def _change(by: Actor, cluster: VirtualCluster, spec_text: str) -> PutResult:
     cluster.save(update_fields=["spec_text", "generation", "phase", "pool"])
     kind = OperationKind.UPDATE if cluster.first_ready_at else OperationKind.CREATE
     operation = operations.open_(cluster, kind, by.name)
-    found = _differences(before, json.loads(spec_text))
+    found = differences(before, json.loads(spec_text))
     changes = {path: {"from": old, "to": new} for path, old, new in found}
     return _wished(by, "cluster.update", cluster, operation, changes=changes)
 
@@ -291,18 +283,6 @@ def _locked(cluster: VirtualCluster) -> VirtualCluster:
     )
 
 
-def _meet(cluster: VirtualCluster | None, expect: Expectation, name: str) -> None:
-    if expect.absent and cluster is not None:
-        msg = f"{name!r} exists already, and If-None-Match asked for a new one"
-        raise PreconditionFailed(msg)
-    if expect.etags is None:
-        return
-    current = etag(cluster) if cluster else None
-    if current is None or not expect.etags & {current, "*"}:
-        msg = f"If-Match does not fit: the ETag is {current or 'none, as it does not exist'}. Read it again, then decide"
-        raise PreconditionFailed(msg)
-
-
 def _pick_host(spec: ClusterSpec, tenant: Tenant) -> HostCluster:
     placed = devices.place(spec, tenant)
     host = placed.host if placed else hosts.pick(pools_of=tenant if pool_rules.is_dedicated(spec) else None)
@@ -364,12 +344,3 @@ def _facts_of_changed(spec: ClusterSpec, cluster: VirtualCluster) -> HostFacts |
     facts = facts_from_json(cluster.host.facts)
     has = clusters.spec(cluster).sandbox or clusters.chosen_sandbox(cluster)
     return facts if spec.sandbox in {None, has} else pools.facts_for(cluster, facts)
-
-
-def _differences(old: Any, new: Any, path: str = "spec") -> tuple[tuple[str, Any, Any], ...]:  # noqa: ANN401 - JSON
-    if isinstance(old or {}, dict) and isinstance(new or {}, dict) and (old or new):
-        old, new = old or {}, new or {}
-        keys = [*old, *(key for key in new if key not in old)]
-        nested = (_differences(old.get(key), new.get(key), f"{path}.{key}") for key in keys)
-        return tuple(change for changes in nested for change in changes)
-    return () if old == new else ((path, old, new),)

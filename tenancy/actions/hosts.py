@@ -57,8 +57,9 @@ def put(*, by: Actor, name: str, registration: HostRegistration) -> tuple[HostCl
     old = HostCluster.objects.filter(name=name).first()
     if old is not None and all(_plain(getattr(old, key)) == _plain(value) for key, value in values.items()):
         return old, False
+    changed = {**values, "generation": old.generation + 1 if old else 1}
     host, created = HostCluster.objects.update_or_create(
-        name=name, defaults=values, create_defaults={**values, "created_by": by.name}
+        name=name, defaults=changed, create_defaults={**changed, "created_by": by.name}
     )
     work.request(WorkKind.HOST, host.uid)
     before = {key: getattr(old, key) for key in values} if old is not None else {}

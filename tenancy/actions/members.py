@@ -32,7 +32,8 @@ def put(*, by: Actor, tenant: str, username: str, role: Role) -> tuple[Membershi
         return old, False
     if old is not None and role is not Role.OWNER:
         _keep_an_owner(found, old, by)
-    member, created = Membership.objects.update_or_create(tenant=found, user=user, defaults={"role": role})
+    changed = {"role": role, "generation": old.generation + 1 if old else 1}
+    member, created = Membership.objects.update_or_create(tenant=found, user=user, defaults=changed)
     _note(by, "member.put", found, username, role=role.value, before=old.role if old else None)
     return member, created
 

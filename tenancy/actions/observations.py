@@ -83,7 +83,12 @@ def record_host(lease: Lease, uid: UUID, seen: HostObservation) -> bool:
     facts = facts_to_json(seen.facts) if seen.facts else host.facts
     news = host.reachable != seen.status or host.facts != facts
     HostCluster.objects.filter(pk=host.pk).update(
-        reachable=seen.status, reason=seen.reason, message=seen.message, facts=facts, seen_at=timezone.now()
+        reachable=seen.status,
+        reason=seen.reason,
+        message=seen.message,
+        facts=facts,
+        seen_at=timezone.now(),
+        observed_generation=max(host.observed_generation, min(seen.generation, host.generation)),
     )
     if seen.nodes is not None:
         nodes.merge(host, seen.nodes)

@@ -82,7 +82,8 @@ def _change(by: Actor, pool: NodePool, changed: dict[str, object]) -> None:
         _refuse_used(pool, "given to another tenant")
     for key, value in changed.items():
         setattr(pool, key, value)
-    pool.save(update_fields=list(changed))
+    pool.generation += 1
+    pool.save(update_fields=[*changed, "generation"])
     _note(by, "pool.update", pool.host, pool, changes=told)
     if changed.keys() & {"accelerators", "reserved"}:
         balances.recount(pool, list(accelerators.all_()))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from django.db.models import F
+
 from tenancy import policy
 from tenancy.actions import audit, work
 from tenancy.actions.unit import atomic
@@ -18,7 +20,14 @@ if TYPE_CHECKING:
 
 
 @atomic
-def create(*, by: Actor, name: str, display_name: str = "", trust: Trust = Trust.UNTRUSTED) -> Tenant:
+def create(
+    *,
+    by: Actor,
+    name: str,
+    display_name: str = "",
+    trust: Trust = Trust.UNTRUSTED,
+    suspended: bool = False,
+) -> Tenant:
     """A new tenant without members; its name is for ever."""
     policy.check(by, Permission.TENANT_MANAGE)
     faults = name_errors("metadata.name", name, longest=TENANT_MAX)
@@ -27,8 +36,9 @@ def create(*, by: Actor, name: str, display_name: str = "", trust: Trust = Trust
     if Tenant.objects.filter(name=name).exists():
         msg = f"tenant {name!r} exists already: choose another name"
         raise AlreadyExists(msg)
-    tenant = Tenant.objects.create(name=name, display_name=display_name, trust=trust, created_by=by.name)
-    _note(by, "tenant.create", tenant, uid=str(tenant.uid), trust=trust.value, display_name=display_name)
+    values = {"display_name": display_name, "trust": trust.value, "suspended": suspended}
+    tenant = Tenant.objects.create(name=name, created_by=by.name, **values)
+    _note(by, "tenant.create", tenant, uid=str(tenant.uid), **values)
     return tenant
 
 
@@ -50,7 +60,7 @@ def update(
     }
     if changes:
         told = audit.changes({key: getattr(tenant, key) for key in changes}, changes)
-        Tenant.objects.filter(pk=tenant.pk).update(**changes)
+        Tenant.objects.filter(pk=tenant.pk).update(**changes, generation=F("generation") + 1)
         tenant.refresh_from_db()
         if "trust" in changes:  # the host's policies go by it
             work.request_all(WorkKind.CLUSTER, tenant.clusters.values_list("uid", flat=True))

@@ -8,11 +8,12 @@ from django.db.models import F, Q
 
 from tenancy.grant_enums import AcceleratorKind
 from tenancy.models.columns import choice_field, one_of
+from tenancy.models.declared import Declared
 from tenancy.models.pool import NodePool
 from tenancy.models.tenant import Tenant
 
 
-class AcceleratorClass(models.Model):
+class AcceleratorClass(Declared):
     """A kind of device as people ask for it, and what it is on a host; with the policy for requests."""
 
     uid = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -54,9 +55,10 @@ class AcceleratorClass(models.Model):
         return self.key
 
 
-class AcceleratorLimit(models.Model):
+class AcceleratorLimit(Declared):
     """The most that a tenant may be granted of a class, on all hosts together; none without a row."""
 
+    uid = models.UUIDField(default=uuid.uuid4, editable=False, unique=True)
     tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="accelerator_limits")
     accelerator = models.ForeignKey(AcceleratorClass, on_delete=models.PROTECT, related_name="limits")
     amount = models.PositiveIntegerField()

@@ -7,9 +7,10 @@ from django.db import models
 
 from tenancy.enums import ConditionStatus, Exposure, Reason
 from tenancy.models.columns import choice_field, one_of
+from tenancy.models.declared import Declared
 
 
-class HostCluster(models.Model):
+class HostCluster(Declared):
     """A Kubernetes cluster that carries tenants' virtual clusters.
 
     Holds how to reach it, never a credential: ``kubeconfig`` names a file or an
@@ -38,6 +39,8 @@ class HostCluster(models.Model):
     guard_rails = models.JSONField(default=dict)
     """See ``tenancy.rules.drift.Established``; by kind and name on the host."""
     seen_at = models.DateTimeField(null=True)
+    observed_generation = models.PositiveIntegerField(default=0)
+    """Of the registration by which it was last looked at."""
     created_at = models.DateTimeField(auto_now_add=True)
     created_by = models.CharField(max_length=150)
 
@@ -46,6 +49,10 @@ class HostCluster(models.Model):
         constraints: ClassVar = [
             one_of("host", "exposure", Exposure),
             one_of("host", "reachable", ConditionStatus),
+            models.CheckConstraint(
+                condition=models.Q(observed_generation__lte=models.F("generation")),
+                name="tenancy_host_observed_not_ahead",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -7,11 +7,12 @@ from django.db import models
 
 from tenancy.enums import PoolKind
 from tenancy.models.columns import choice_field, one_of
+from tenancy.models.declared import Declared
 from tenancy.models.host import HostCluster
 from tenancy.models.tenant import Tenant
 
 
-class NodePool(models.Model):
+class NodePool(Declared):
     """Nodes of a host that are used alike: by all tenants, or by the one they are assigned to."""
 
     uid = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)

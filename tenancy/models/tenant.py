@@ -8,9 +8,10 @@ from django.db import models
 
 from tenancy.enums import Role, Trust
 from tenancy.models.columns import choice_field, one_of
+from tenancy.models.declared import Declared
 
 
-class Tenant(models.Model):
+class Tenant(Declared):
     """A team: the unit that owns clusters and is kept apart from others."""
 
     uid = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -29,9 +30,10 @@ class Tenant(models.Model):
         return self.name
 
 
-class Membership(models.Model):
+class Membership(Declared):
     """One person's role in one tenant."""
 
+    uid = models.UUIDField(default=uuid.uuid4, editable=False, unique=True)
     tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="memberships")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships")
     role = choice_field(Role)

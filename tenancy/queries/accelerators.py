@@ -53,10 +53,14 @@ def get(key: str) -> AcceleratorClass:
     """One class."""
     found = AcceleratorClass.objects.filter(key=key).first()
     if found is None:
-        names = ", ".join(all_().values_list("key", flat=True)) or "none"
-        msg = f"there is no accelerator class {key!r}: known are {names}"
-        raise NotFound(msg)
+        raise NotFound(missing(key))
     return found
+
+
+def missing(key: str) -> str:
+    """What is said of a class that is not there: which ones are."""
+    names = ", ".join(all_().values_list("key", flat=True)) or "none"
+    return f"there is no accelerator class {key!r}: known are {names}"
 
 
 def to_rule(row: AcceleratorClass) -> Accelerator:
@@ -88,13 +92,9 @@ def limits(actor: Actor, tenant: Tenant) -> QuerySet[AcceleratorLimit]:
     return rows.select_related("tenant", "accelerator").order_by("accelerator__key")
 
 
-def get_limit(actor: Actor, tenant: Tenant, key: str) -> AcceleratorLimit:
-    """A tenant's limit of one class."""
-    found = limits(actor, tenant).filter(accelerator__key=key).first()
-    if found is None:
-        msg = f"tenant {tenant.name!r} has no limit for {key!r}: it may be granted what is free"
-        raise NotFound(msg)
-    return found
+def no_limit(tenant: str, key: str) -> str:
+    """What is said where there is no limit."""
+    return f"tenant {tenant!r} has no limit for {key!r}: it may be granted what is free"
 
 
 def stock(actor: Actor, host: HostCluster) -> tuple[Stock, ...]:

@@ -31,9 +31,13 @@ def get(actor: Actor, name: str) -> HostCluster:
     """One host; ``NotFound`` for unknown ones and for those without a platform role."""
     found = visible_to(actor).filter(name=name).first()
     if found is None:
-        msg = f"there is no host cluster {name!r}, or none that you may see"
-        raise NotFound(msg)
+        raise NotFound(missing(name))
     return found
+
+
+def missing(name: str) -> str:
+    """What is said to those without a platform role too."""
+    return f"there is no host cluster {name!r}, or none that you may see"
 
 
 def pick(pools_of: Tenant | None = None) -> HostCluster | None:
@@ -71,4 +75,5 @@ def to_access(host: HostCluster) -> HostAccess:
         require_digests=host.require_digests,
         audit_log=host.audit_log,
         guard_rails=from_json(host.guard_rails),
+        generation=host.generation,
     )

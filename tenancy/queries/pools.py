@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from django.db.models import Prefetch
+
 from tenancy import policy
-from tenancy.enums import Permission, PoolKind, Sandbox
+from tenancy.enums import OperationState, Permission, PoolKind, Sandbox
 from tenancy.errors import NotFound
-from tenancy.models import NodePool
+from tenancy.models import NodeMove, NodePool
 from tenancy.rules import nodes, pools, survey
 
 if TYPE_CHECKING:
@@ -25,18 +27,26 @@ FOR_PLACEMENT = ("host__nodes", "host__pools__nodes", "pool__tenant", "pool__nod
 
 
 def visible_to(actor: Actor, host: HostCluster) -> QuerySet[NodePool]:
-    """The pools of a host, by name: platform roles only."""
+    """The pools of a host with their nodes, moves at work and clusters, by name: platform roles only."""
     policy.check(actor, Permission.HOST_VIEW)
-    return NodePool.objects.filter(host=host).select_related("host", "tenant").prefetch_related("nodes")
+    running = Prefetch(
+        "nodes__moves", NodeMove.objects.filter(state=OperationState.RUNNING), to_attr="running"
+    )
+    rows = NodePool.objects.filter(host=host).select_related("host", "tenant")
+    return rows.prefetch_related("nodes", running, "clusters__tenant")
 
 
 def get(actor: Actor, host: HostCluster, name: str) -> NodePool:
     """One pool of a host."""
     found = visible_to(actor, host).filter(name=name).first()
     if found is None:
-        msg = f"host {host.name!r} has no node pool {name!r}"
-        raise NotFound(msg)
+        raise NotFound(missing(host.name, name))
     return found
+
+
+def missing(host: str, name: str) -> str:
+    """What is said of a pool that is not there."""
+    return f"host {host!r} has no node pool {name!r}"
 
 
 def usable_by(actor: Actor, tenant: Tenant) -> QuerySet[NodePool]:

@@ -29,15 +29,19 @@ def get(actor: Actor, name: str) -> Tenant:
     """One tenant; ``NotFound`` for unknown and foreign ones alike."""
     found = visible_to(actor).filter(name=name).first()
     if found is None:
-        msg = f"there is no tenant {name!r}, or none that you may see"
-        raise NotFound(msg)
+        raise NotFound(missing(name))
     return found
+
+
+def missing(name: str) -> str:
+    """What is said of unknown and foreign ones alike."""
+    return f"there is no tenant {name!r}, or none that you may see"
 
 
 def members(actor: Actor, tenant: Tenant) -> QuerySet[Membership]:
     """Who belongs to a tenant, by user name."""
     policy.check(actor, Permission.TENANT_VIEW, tenant)
-    return tenant.memberships.select_related("user").order_by("user__username")
+    return tenant.memberships.select_related("user", "tenant").order_by("user__username")
 
 
 def memberships(actor: Actor) -> list[Membership]:

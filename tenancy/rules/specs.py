@@ -155,6 +155,8 @@ class HostAccess:
     """``file:/path`` of its API server's audit log as the workers read it; empty for none."""
     guard_rails: Mapping[str, Established] = field(default_factory=dict)
     """What of ``helm/host`` was seen in place, by kind and name."""
+    generation: int = 1
+    """Of the registration."""
 
 
 @dataclass(frozen=True)
@@ -252,6 +254,8 @@ class HostObservation:
     """All of them; ``None`` leaves what is known."""
     guard_rails: Mapping[str, Established] | None = None
     """All of ``helm/host`` that are in place; ``None`` leaves what is known."""
+    generation: int = 0
+    """Of the registration by which it was looked at."""
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from tenancy.actions import clusters, tenants
-from tenancy.actions.clusters import Expectation, etag
+from tenancy.actions.clusters import etag
 from tenancy.enums import (
     ConditionStatus,
     ConditionType,
@@ -31,6 +31,7 @@ from tenancy.policy import Actor
 from tenancy.queries import clusters as queries
 from tenancy.queries import operations
 from tenancy.rules.conditions import Condition
+from tenancy.rules.preconditions import Expectation
 from tenancy.rules.specs import StepReport
 from tests import factories
 

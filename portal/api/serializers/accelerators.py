@@ -17,6 +17,7 @@ from portal.api.serializers.base import (
     Text,
     choices,
 )
+from portal.api.serializers.declared import DeclaredMetadata, DeclaredSerializer, DeclaredStatus, MadeMetadata
 from tenancy.actions.accelerators import ClassWish
 from tenancy.grant_enums import AcceleratorKind
 
@@ -30,13 +31,10 @@ def _amount(default: int, help_text: str, **limits: Any) -> Count:  # noqa: ANN4
     return Count(default=default, help_text=help_text, **bounds)
 
 
-class ClassMetadata(StrictSerializer):
+class ClassMetadata(MadeMetadata):
     """Which class it is; all but the name is the server's."""
 
     name = Text(required=False, source="key", help_text="A DNS label of at most 40 characters.")
-    uid = serializers.UUIDField(read_only=True)
-    created_at = serializers.DateTimeField(read_only=True)
-    created_by = serializers.CharField(read_only=True)
 
 
 class ClassSpec(StrictSerializer):
@@ -72,11 +70,18 @@ class ClassSpec(StrictSerializer):
     )
 
 
-class AcceleratorClass(StrictSerializer):
+class ClassStatus(DeclaredStatus):
+    """What follows for a class."""
+
+    effective = ClassSpec(source="*")
+
+
+class AcceleratorClass(DeclaredSerializer):
     """A kind of device as people ask for it."""
 
     metadata = ClassMetadata(source="*", required=False)
     spec = ClassSpec(source="*")
+    status = ClassStatus(source="*", read_only=True)
 
 
 class ClassFilters(ListQuery):
@@ -85,7 +90,7 @@ class ClassFilters(ListQuery):
     offered = serializers.BooleanField(required=False)
 
 
-class LimitMetadata(StrictSerializer):
+class LimitMetadata(DeclaredMetadata):
     """Whose limit it is, and of what."""
 
     class_ = Text(required=False, source="accelerator.key")
@@ -98,11 +103,18 @@ class LimitSpec(StrictSerializer):
     amount = Count(min_value=0, max_value=DEVICES_MAX)
 
 
-class AcceleratorLimit(StrictSerializer):
+class LimitStatus(DeclaredStatus):
+    """What follows for a limit."""
+
+    effective = LimitSpec(source="*")
+
+
+class AcceleratorLimit(DeclaredSerializer):
     """The most that a tenant may be granted of a class, on all hosts together."""
 
     metadata = LimitMetadata(source="*", required=False)
     spec = LimitSpec(source="*")
+    status = LimitStatus(source="*", read_only=True)
 
 
 class Discovered(CamelSerializer):

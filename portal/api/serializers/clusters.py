@@ -17,6 +17,7 @@ from portal.api.serializers.base import (
     Text,
     choices,
 )
+from portal.api.serializers.declared import Plan
 from tenancy.actions.access import DEFAULT as DEFAULT_LIFETIME
 from tenancy.enums import (
     ConditionStatus,
@@ -32,7 +33,6 @@ from tenancy.queries import clusters
 from tenancy.rules.quantities import mebibytes, millis
 
 if TYPE_CHECKING:
-    from tenancy.actions.clusters import Plan
     from tenancy.models import VirtualCluster
     from tenancy.queries.cluster_devices import Devices
     from tenancy.rules.specs import EffectiveSpec, Resources
@@ -293,12 +293,6 @@ class ClusterFilters(ListQuery):
     name = serializers.CharField(required=False, max_length=63)
 
 
-class PutQuery(QuerySerializer):
-    """How to write."""
-
-    dry_run = serializers.BooleanField(default=False, help_text="Only tell what the write would do.")
-
-
 class ReadyQuery(QuerySerializer):
     """How to wait."""
 
@@ -316,14 +310,6 @@ class ReadyQuery(QuerySerializer):
 LONGEST_WAIT = 60
 
 
-class Change(CamelSerializer):
-    """One field that a write would change."""
-
-    path = serializers.CharField()
-    old = serializers.JSONField(allow_null=True)
-    new = serializers.JSONField(allow_null=True)
-
-
 class DevicePlan(CamelSerializer):
     """What would come of asking for accelerators of one class."""
 
@@ -339,18 +325,11 @@ class DevicePlan(CamelSerializer):
     message = serializers.CharField(help_text="What would happen, for people.")
 
 
-class ClusterPlan(CamelSerializer):
+class ClusterPlan(Plan):
     """What a write would do; nothing was done."""
 
-    action = serializers.ChoiceField([("create", "create"), ("update", "update"), ("none", "none")])
     host = serializers.CharField(help_text="The host cluster it is or would be on.")
-    changes = serializers.SerializerMethodField()
     accelerators = DevicePlan(many=True, help_text="The quota's verdict on each class of the spec.")
-
-    @extend_schema_field(Change(many=True))
-    def get_changes(self, plan: Plan) -> list[dict[str, Any]]:
-        """Each field that differs, with both values."""
-        return [{"path": path, "old": old, "new": new} for path, old, new in plan.changes]
 
 
 class KubeconfigWish(StrictSerializer):

@@ -14,17 +14,15 @@ from portal.api.serializers.base import (
     Text,
     choices,
 )
+from portal.api.serializers.declared import DeclaredSerializer, MadeMetadata
 from tenancy.enums import ConditionStatus, Exposure, Reason
 from tenancy.rules.offers import DEFAULT_VERSION
 
 
-class HostMetadata(StrictSerializer):
+class HostMetadata(MadeMetadata):
     """Who a host cluster is; all but the name is the server's."""
 
     name = Text(required=False)
-    uid = serializers.UUIDField(read_only=True)
-    created_at = serializers.DateTimeField(read_only=True)
-    created_by = serializers.CharField(read_only=True)
 
 
 def labels(help_text: str) -> serializers.DictField:
@@ -87,6 +85,11 @@ class HostSpec(StrictSerializer):
 class HostStatus(CamelSerializer):
     """What was last seen of a host cluster."""
 
+    observed_generation = serializers.IntegerField(
+        help_text="The generation by which it was last looked at; what follows tells of that one."
+    )
+    effective = HostSpec(source="*")
+
     reachable = serializers.ChoiceField(choices(ConditionStatus))
     reason = serializers.ChoiceField(choices(Reason))
     message = serializers.CharField(allow_blank=True)
@@ -94,7 +97,7 @@ class HostStatus(CamelSerializer):
     seen_at = serializers.DateTimeField(allow_null=True)
 
 
-class Host(StrictSerializer):
+class Host(DeclaredSerializer):
     """A Kubernetes cluster that carries virtual clusters."""
 
     metadata = HostMetadata(source="*", required=False)

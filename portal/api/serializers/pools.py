@@ -8,6 +8,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from portal.api.serializers.base import CamelSerializer, Flag, ListQuery, StrictSerializer, Text, choices
+from portal.api.serializers.declared import DeclaredSerializer, MadeMetadata
 from portal.api.serializers.hosts import amounts, labels
 from tenancy.enums import PoolKind, Sandbox
 
@@ -15,14 +16,11 @@ if TYPE_CHECKING:
     from tenancy.models import NodePool
 
 
-class PoolMetadata(StrictSerializer):
+class PoolMetadata(MadeMetadata):
     """Which pool it is; all but the name is the server's."""
 
     name = Text(required=False, help_text="A DNS label of at most 40 characters.")
     host = serializers.CharField(source="host.name", read_only=True)
-    uid = serializers.UUIDField(read_only=True)
-    created_at = serializers.DateTimeField(read_only=True)
-    created_by = serializers.CharField(read_only=True)
 
 
 class PoolSpec(StrictSerializer):
@@ -56,8 +54,17 @@ class PoolSpec(StrictSerializer):
 class PoolStatus(CamelSerializer):
     """What is in a pool."""
 
+    observed_generation = serializers.SerializerMethodField(
+        method_name="settled_generation", help_text="Behind `generation` while a node is on its way into the pool."
+    )
+    effective = PoolSpec(source="*")
     nodes = serializers.SerializerMethodField()
     clusters = serializers.SerializerMethodField()
+
+    @extend_schema_field(int)
+    def settled_generation(self, pool: NodePool) -> int:
+        """The rules of a pool are in force at once; its nodes take their time to be wiped."""
+        return pool.generation - any(node.running for node in pool.nodes.all())  # type: ignore[attr-defined] # prefetched
 
     @extend_schema_field(serializers.ListField(child=serializers.CharField()))
     def get_nodes(self, pool: NodePool) -> list[str]:
@@ -70,7 +77,7 @@ class PoolStatus(CamelSerializer):
         return [str(cluster) for cluster in pool.clusters.all()]
 
 
-class Pool(StrictSerializer):
+class Pool(DeclaredSerializer):
     """Nodes of a host that are used alike."""
 
     metadata = PoolMetadata(source="*", required=False)

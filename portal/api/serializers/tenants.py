@@ -5,17 +5,15 @@ from __future__ import annotations
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from portal.api.serializers.base import CamelSerializer, Flag, ListQuery, StrictSerializer, Text, choices
+from portal.api.serializers.base import Flag, ListQuery, StrictSerializer, Text, choices
+from portal.api.serializers.declared import DeclaredMetadata, DeclaredSerializer, DeclaredStatus, MadeMetadata
 from tenancy.enums import Role, Trust
 
 
-class TenantMetadata(StrictSerializer):
+class TenantMetadata(MadeMetadata):
     """Who a tenant is; all but the name is the server's."""
 
     name = Text(required=False, help_text="A DNS label of at most 20 characters.")
-    uid = serializers.UUIDField(read_only=True)
-    created_at = serializers.DateTimeField(read_only=True)
-    created_by = serializers.CharField(read_only=True)
 
 
 class TenantSpec(StrictSerializer):
@@ -26,9 +24,10 @@ class TenantSpec(StrictSerializer):
     suspended = Flag(default=False, help_text="Its members can look, and nothing else.")
 
 
-class TenantStatus(CamelSerializer):
+class TenantStatus(DeclaredStatus):
     """What follows for a tenant."""
 
+    effective = TenantSpec(source="*")
     phase = serializers.SerializerMethodField()
 
     @extend_schema_field(str)
@@ -37,7 +36,7 @@ class TenantStatus(CamelSerializer):
         return "Suspended" if getattr(tenant, "suspended", False) else "Active"
 
 
-class Tenant(StrictSerializer):
+class Tenant(DeclaredSerializer):
     """A team: it owns clusters and is kept apart from others."""
 
     metadata = TenantMetadata(source="*", required=False)
@@ -51,7 +50,7 @@ class TenantFilters(ListQuery):
     name = serializers.CharField(required=False, max_length=63)
 
 
-class MemberMetadata(StrictSerializer):
+class MemberMetadata(DeclaredMetadata):
     """Who a member is, and of what."""
 
     name = Text(required=False, source="user.username", help_text="The user's name.")
@@ -64,11 +63,18 @@ class MemberSpec(StrictSerializer):
     role = serializers.ChoiceField(choices(Role))
 
 
-class Member(StrictSerializer):
+class MemberStatus(DeclaredStatus):
+    """What follows for a member."""
+
+    effective = MemberSpec(source="*")
+
+
+class Member(DeclaredSerializer):
     """One person's role in one tenant."""
 
     metadata = MemberMetadata(source="*", required=False)
     spec = MemberSpec(source="*")
+    status = MemberStatus(source="*", read_only=True)
 
 
 class MemberFilters(ListQuery):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from portal.api.base import Resource, agree, operation
-from portal.api.preconditions import expectation, require
+from portal.api.base import Resource, operation
+from portal.api.declared import DeclaredResource, reads, removes, writes
 from portal.api.serializers.accelerators import (
     AcceleratorClass,
     AcceleratorLimit,
@@ -14,13 +14,12 @@ from portal.api.serializers.accelerators import (
     class_wish,
 )
 from portal.api.serializers.base import ListQuery
-from tenancy import policy
+from tenancy import models
 from tenancy.actions import accelerators as verbs
-from tenancy.actions.unit import atomic
-from tenancy.enums import Permission
 from tenancy.queries import accelerators, hosts, tenants
 
 if TYPE_CHECKING:
+    from django.db.models import QuerySet
     from rest_framework.request import Request
     from rest_framework.response import Response
 
@@ -36,40 +35,43 @@ class AcceleratorClasses(Resource):
         return self.listed(AcceleratorClass, accelerators.all_(), offered=self.query.get("offered"))
 
 
-class OneAcceleratorClass(Resource):
+class OneAcceleratorClass(DeclaredResource[models.AcceleratorClass]):
     """One class."""
 
     tag = "accelerators"
+    kind = AcceleratorClass
+    keys = {"name": "name"}
 
-    @operation("getAcceleratorClass", {200: AcceleratorClass})
+    @reads("getAcceleratorClass", AcceleratorClass)
     def get(self, _: Request, name: str) -> Response:
         """Reads an accelerator class: what it is on a host, and the policy for requests."""
-        return self.answer(AcceleratorClass, accelerators.get(name))
+        return self.told(name=name)
 
-    @operation(
-        "putAcceleratorClass",
-        {200: AcceleratorClass, 201: AcceleratorClass},
-        body=AcceleratorClass,
-        conditional=True,
-        problems=(409,),
-    )
+    @writes("putAcceleratorClass", AcceleratorClass)
     def put(self, request: Request, name: str) -> Response:
         """Names an accelerator class or changes it (admins); what it is on a host stays while it is granted."""
-        agree(self.body.get("key"), name, "metadata.name")
-        with atomic():
-            old = accelerators.all_().filter(key=name).first()
-            require(expectation(request), AcceleratorClass(old).data if old else None)
-            found, created = verbs.put(by=self.actor, key=name, wish=class_wish(self.body))
-        headers = {"Location": f"/api/v1/accelerator-classes/{name}"} if created else {}
-        return self.answer(AcceleratorClass, found, status=201 if created else 200, headers=headers)
+        return self.written(request, name=name)
 
-    @operation("deleteAcceleratorClass", {200: AcceleratorClass}, problems=(409,))
-    def delete(self, _: Request, name: str) -> Response:
+    @removes("deleteAcceleratorClass", AcceleratorClass)
+    def delete(self, request: Request, name: str) -> Response:
         """Removes a class that nobody ever asked for, and answers with what it was (admins)."""
-        policy.check(self.actor, Permission.GPU_MANAGE)
-        last = self.answer(AcceleratorClass, accelerators.get(name))
+        return self.removed(request, name=name)
+
+    def rows(self, name: str) -> QuerySet[models.AcceleratorClass]:
+        """By its name."""
+        return accelerators.all_().filter(key=name)
+
+    def write(self, name: str) -> None:
+        """Makes or changes it."""
+        verbs.put(by=self.actor, key=name, wish=class_wish(self.body))
+
+    def remove(self, name: str) -> None:
+        """Removes it."""
         verbs.delete(by=self.actor, key=name)
-        return last
+
+    def missing(self, name: str) -> str:
+        """With the names that there are."""
+        return accelerators.missing(name)
 
 
 class OneHostAccelerators(Resource):
@@ -101,42 +103,41 @@ class Limits(Resource):
         return self.listed(AcceleratorLimit, rows)
 
 
-class OneLimit(Resource):
+class OneLimit(DeclaredResource[models.AcceleratorLimit]):
     """One limit."""
 
     tag = "accelerators"
+    kind = AcceleratorLimit
+    keys = {"class": "name", "tenant": "tenant"}
 
-    @operation("getAcceleratorLimit", {200: AcceleratorLimit})
+    @reads("getAcceleratorLimit", AcceleratorLimit)
     def get(self, _: Request, tenant: str, name: str) -> Response:
         """Reads a tenant's limit of a class; 404 where it has none."""
-        found = tenants.get(self.actor, tenant)
-        return self.answer(AcceleratorLimit, accelerators.get_limit(self.actor, found, name))
+        return self.told(tenant=tenant, name=name)
 
-    @operation(
-        "putAcceleratorLimit",
-        {200: AcceleratorLimit, 201: AcceleratorLimit},
-        body=AcceleratorLimit,
-        conditional=True,
-        problems=(409,),
-    )
+    @writes("putAcceleratorLimit", AcceleratorLimit)
     def put(self, request: Request, tenant: str, name: str) -> Response:
         """Limits what a tenant may be granted of a class (admins); takes nothing back that is granted."""
-        agree(self.body.get("accelerator", {}).get("key"), name, "metadata.class")
-        agree(self.body.get("tenant", {}).get("name"), tenant, "metadata.tenant")
-        with atomic():
-            found = tenants.get(self.actor, tenant)
-            old = accelerators.limits(self.actor, found).filter(accelerator__key=name).first()
-            require(expectation(request), AcceleratorLimit(old).data if old else None)
-            verbs.set_limit(by=self.actor, tenant_name=tenant, key=name, amount=self.body["amount"])
-            row = accelerators.get_limit(self.actor, found, name)
-        headers = {} if old else {"Location": f"/api/v1/tenants/{tenant}/accelerator-limits/{name}"}
-        return self.answer(AcceleratorLimit, row, status=200 if old else 201, headers=headers)
+        return self.written(request, tenant=tenant, name=name)
 
-    @operation("deleteAcceleratorLimit", {200: AcceleratorLimit}, problems=(409,))
-    def delete(self, _: Request, tenant: str, name: str) -> Response:
+    @removes("deleteAcceleratorLimit", AcceleratorLimit)
+    def delete(self, request: Request, tenant: str, name: str) -> Response:
         """Takes a limit away, and answers with what it was (admins)."""
+        return self.removed(request, tenant=tenant, name=name)
+
+    def rows(self, tenant: str, name: str) -> QuerySet[models.AcceleratorLimit]:
+        """By its tenant and class."""
         found = tenants.get(self.actor, tenant)
-        policy.check(self.actor, Permission.GPU_MANAGE)
-        last = self.answer(AcceleratorLimit, accelerators.get_limit(self.actor, found, name))
+        return accelerators.limits(self.actor, found).filter(accelerator__key=name)
+
+    def write(self, tenant: str, name: str) -> None:
+        """Sets it."""
+        verbs.set_limit(by=self.actor, tenant_name=tenant, key=name, amount=self.body["amount"])
+
+    def remove(self, tenant: str, name: str) -> None:
+        """Takes it away."""
         verbs.set_limit(by=self.actor, tenant_name=tenant, key=name, amount=None)
-        return last
+
+    def missing(self, tenant: str, name: str) -> str:
+        """As everywhere."""
+        return accelerators.no_limit(tenant, name)

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from drf_spectacular.utils import PolymorphicProxySerializer
-
 from portal.api.base import RETRY_AFTER, Resource, agree, operation
+from portal.api.declared import reads, removes, writes
 from portal.api.preconditions import expectation
-from portal.api.serializers.clusters import Cluster, ClusterFilters, ClusterPlan, PutQuery, QuarantineWish
+from portal.api.serializers.clusters import Cluster, ClusterFilters, ClusterPlan, QuarantineWish
 from tenancy.actions import clusters as verbs
 from tenancy.actions import quarantine
-from tenancy.actions.clusters import Expectation
 from tenancy.errors import AlreadyExists, PreconditionFailed
 from tenancy.queries import cluster_devices, clusters, operations, tenants
+from tenancy.rules.preconditions import Expectation
 
 if TYPE_CHECKING:
     from rest_framework.request import Request
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
 
     from tenancy.actions.clusters import PutResult
     from tenancy.models import VirtualCluster
-
-WRITTEN_OR_PLANNED = PolymorphicProxySerializer("ClusterOrPlan", [Cluster, ClusterPlan], None)
 
 
 class ClusterResource(Resource):
@@ -75,19 +72,12 @@ class Clusters(ClusterResource):
 class OneCluster(ClusterResource):
     """One cluster."""
 
-    @operation("getCluster", {200: Cluster})
+    @reads("getCluster", Cluster)
     def get(self, _: Request, tenant: str, name: str) -> Response:
         """Reads a cluster: the wish as it was written, and what was last seen."""
         return self.cluster(clusters.get(self.actor, tenant, name))
 
-    @operation(
-        "putCluster",
-        {200: WRITTEN_OR_PLANNED, 201: Cluster},
-        body=Cluster,
-        query=PutQuery,
-        conditional=True,
-        problems=(409,),
-    )
+    @writes("putCluster", Cluster, plan=ClusterPlan)
     def put(self, request: Request, tenant: str, name: str) -> Response:
         """Creates or replaces a cluster; an equal spec changes nothing.
 
@@ -96,12 +86,13 @@ class OneCluster(ClusterResource):
         """
         agree(self.body.get("name"), name, "metadata.name")
         agree(self.body.get("tenant", {}).get("name"), tenant, "metadata.tenant")
-        wish = {"by": self.actor, "tenant_name": tenant, "name": name, "spec_text": self.body["spec_text"]}
+        text, expect = self.body["spec_text"], expectation(request)
+        wish = {"by": self.actor, "tenant_name": tenant, "name": name, "spec_text": text, "expect": expect}
         if self.query["dry_run"]:
             return self.answer(ClusterPlan, verbs.plan(**wish))
-        return self.written(verbs.put(**wish, expect=expectation(request)))
+        return self.written(verbs.put(**wish))
 
-    @operation("deleteCluster", {202: Cluster}, conditional=True, problems=(409,))
+    @removes("deleteCluster", Cluster, status=202)
     def delete(self, request: Request, tenant: str, name: str) -> Response:
         """Asks for the end of a cluster; it can be read as Deleting until nothing is left of it."""
         result = verbs.delete(by=self.actor, tenant_name=tenant, name=name, expect=expectation(request))
@@ -123,7 +114,7 @@ class ClusterRetry(ClusterResource):
 class ClusterQuarantine(ClusterResource):
     """A cluster out of use."""
 
-    @operation("quarantineCluster", {202: Cluster}, body=QuarantineWish, problems=(409,))
+    @operation("quarantineCluster", {202: Cluster}, body=QuarantineWish, idempotent=True, problems=(409,))
     def post(self, _: Request, tenant: str, name: str) -> Response:
         """Stops every pod of a cluster and closes it within seconds (admins); what it stores is kept."""
         reason = self.body["reason"]

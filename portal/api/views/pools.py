@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from portal.api.base import Resource, agree, operation
-from portal.api.preconditions import expectation, require
+from portal.api.base import Resource, operation
+from portal.api.declared import DeclaredResource, reads, removes, writes
 from portal.api.serializers.base import ListQuery
 from portal.api.serializers.pools import Pool, PoolFilters, TenantPool
+from tenancy import models
 from tenancy.actions import pools as verbs
-from tenancy.actions.unit import atomic
 from tenancy.enums import PoolKind, Sandbox
 from tenancy.queries import hosts, pools, tenants
 
 if TYPE_CHECKING:
+    from django.db.models import QuerySet
     from rest_framework.request import Request
     from rest_framework.response import Response
 
@@ -30,42 +31,40 @@ class Pools(Resource):
         return self.listed(Pool, rows, kind=self.query.get("kind"))
 
 
-class OnePool(Resource):
+class OnePool(DeclaredResource[models.NodePool]):
     """One pool."""
 
     tag = "hosts"
+    kind = Pool
+    keys = {"name": "name", "host": "host"}
+    lasting = True
 
-    @operation("getPool", {200: Pool})
+    @reads("getPool", Pool)
     def get(self, _: Request, host: str, name: str) -> Response:
         """Reads a node pool (admins, auditors)."""
-        return self.answer(Pool, pools.get(self.actor, hosts.get(self.actor, host), name))
+        return self.told(host=host, name=name)
 
-    @operation("putPool", {200: Pool, 201: Pool}, body=Pool, conditional=True, problems=(409,))
+    @writes("putPool", Pool)
     def put(self, request: Request, host: str, name: str) -> Response:
         """Makes a node pool, changes it, or assigns it to another tenant (admins).
 
         Another tenant means that each of its nodes is emptied and wiped before the tenant
         gets it; refused while clusters run on it.
         """
-        agree(self.body.get("name"), name, "metadata.name")
-        with atomic():
-            found = hosts.get(self.actor, host)
-            old = pools.visible_to(self.actor, found).filter(name=name).first()
-            require(expectation(request), Pool(old).data if old else None)
-            _, created = verbs.put(by=self.actor, host_name=host, name=name, wish=self._wish())
-            made = pools.get(self.actor, found, name)
-        headers = {"Location": f"/api/v1/hosts/{host}/pools/{name}"} if created else {}
-        return self.answer(Pool, made, status=201 if created else 200, headers=headers)
+        return self.written(request, host=host, name=name)
 
-    @operation("deletePool", {200: Pool}, problems=(409,))
-    def delete(self, _: Request, host: str, name: str) -> Response:
+    @removes("deletePool", Pool)
+    def delete(self, request: Request, host: str, name: str) -> Response:
         """Removes a pool without nodes and clusters, and answers with what it was (admins)."""
-        last = self.answer(Pool, pools.get(self.actor, hosts.get(self.actor, host), name))
-        verbs.delete(by=self.actor, host_name=host, name=name)
-        return last
+        return self.removed(request, host=host, name=name)
 
-    def _wish(self) -> verbs.PoolWish:
-        return verbs.PoolWish(
+    def rows(self, host: str, name: str) -> QuerySet[models.NodePool]:
+        """By its host and name."""
+        return pools.visible_to(self.actor, hosts.get(self.actor, host)).filter(name=name)
+
+    def write(self, host: str, name: str) -> None:
+        """Makes or changes it."""
+        wish = verbs.PoolWish(
             kind=PoolKind(self.body["kind"]),
             selector=self.body["selector"],
             tainted=self.body["tainted"],
@@ -74,6 +73,15 @@ class OnePool(Resource):
             reserved=self.body["reserved"],
             tenant=self.body["tenant_name"],
         )
+        verbs.put(by=self.actor, host_name=host, name=name, wish=wish)
+
+    def remove(self, host: str, name: str) -> None:
+        """Removes it."""
+        verbs.delete(by=self.actor, host_name=host, name=name)
+
+    def missing(self, host: str, name: str) -> str:
+        """Which pool of which host."""
+        return pools.missing(host, name)
 
 
 class TenantPools(Resource):

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from portal.api.base import Resource, agree, operation
-from portal.api.preconditions import expectation, require
+from portal.api.base import Resource, operation
+from portal.api.declared import DeclaredResource, reads, removes, writes
 from portal.api.serializers.tenants import Member, MemberFilters, Tenant, TenantFilters
-from tenancy import policy
+from tenancy import models
 from tenancy.actions import members as member_verbs
 from tenancy.actions import tenants as verbs
-from tenancy.actions.unit import atomic
-from tenancy.enums import Permission, Role, Trust
-from tenancy.errors import NotFound
+from tenancy.enums import Role, Trust
 from tenancy.queries import tenants
 
 if TYPE_CHECKING:
+    from django.db.models import QuerySet
     from rest_framework.request import Request
     from rest_framework.response import Response
-
-    from tenancy import models
 
 
 class Tenants(Resource):
@@ -33,45 +30,49 @@ class Tenants(Resource):
         return self.listed(Tenant, tenants.visible_to(self.actor), name=self.query.get("name"))
 
 
-class OneTenant(Resource):
+class OneTenant(DeclaredResource[models.Tenant]):
     """One tenant."""
 
     tag = "tenants"
+    kind = Tenant
+    keys = {"name": "tenant"}
 
-    @operation("getTenant", {200: Tenant})
+    @reads("getTenant", Tenant)
     def get(self, _: Request, tenant: str) -> Response:
         """Reads a tenant."""
-        return self.answer(Tenant, tenants.get(self.actor, tenant))
+        return self.told(tenant=tenant)
 
-    @operation("putTenant", {200: Tenant, 201: Tenant}, body=Tenant, conditional=True, problems=(409,))
+    @writes("putTenant", Tenant)
     def put(self, request: Request, tenant: str) -> Response:
         """Creates or replaces a tenant (admins)."""
-        agree(self.body.get("name"), tenant, "metadata.name")
-        with atomic():
-            old = self._found(tenant)
-            require(expectation(request), Tenant(old).data if old else None)
-            if old is None:
-                verbs.create(by=self.actor, name=tenant)
-            found = verbs.update(
-                by=self.actor,
-                name=tenant,
-                display_name=self.body["display_name"],
-                trust=Trust(self.body["trust"]),
-                suspended=self.body["suspended"],
-            )
-        headers = {} if old else {"Location": f"/api/v1/tenants/{tenant}"}
-        return self.answer(Tenant, found, status=200 if old else 201, headers=headers)
+        return self.written(request, tenant=tenant)
 
-    @operation("deleteTenant", {200: Tenant}, problems=(409,))
-    def delete(self, _: Request, tenant: str) -> Response:
+    @removes("deleteTenant", Tenant)
+    def delete(self, request: Request, tenant: str) -> Response:
         """Removes a tenant that has no cluster left, and answers with what it was (admins)."""
-        found = tenants.get(self.actor, tenant)
-        last = self.answer(Tenant, found)
-        verbs.delete(by=self.actor, name=tenant)
-        return last
+        return self.removed(request, tenant=tenant)
 
-    def _found(self, name: str) -> models.Tenant | None:
-        return tenants.visible_to(self.actor).filter(name=name).first()
+    def rows(self, tenant: str) -> QuerySet[models.Tenant]:
+        """By its name."""
+        return tenants.visible_to(self.actor).filter(name=tenant)
+
+    def write(self, tenant: str) -> None:
+        """Makes or changes it."""
+        wish = {
+            "display_name": self.body["display_name"],
+            "trust": Trust(self.body["trust"]),
+            "suspended": self.body["suspended"],
+        }
+        write = verbs.update if self.rows(tenant).exists() else verbs.create
+        write(by=self.actor, name=tenant, **wish)
+
+    def remove(self, tenant: str) -> None:
+        """Removes it."""
+        verbs.delete(by=self.actor, name=tenant)
+
+    def missing(self, tenant: str) -> str:
+        """As everywhere."""
+        return tenants.missing(tenant)
 
 
 class Members(Resource):
@@ -83,40 +84,45 @@ class Members(Resource):
     def get(self, _: Request, tenant: str) -> Response:
         """Lists a tenant's members by name."""
         rows = tenants.members(self.actor, tenants.get(self.actor, tenant))
-        return self.listed(Member, rows.select_related("tenant"), role=self.query.get("role"))
+        return self.listed(Member, rows, role=self.query.get("role"))
 
 
-class OneMember(Resource):
+class OneMember(DeclaredResource[models.Membership]):
     """One person in a tenant."""
 
     tag = "members"
+    kind = Member
+    keys = {"name": "username", "tenant": "tenant"}
 
-    @operation("getMember", {200: Member})
+    @reads("getMember", Member)
     def get(self, _: Request, tenant: str, username: str) -> Response:
         """Reads a member's role."""
-        return self.answer(Member, self._get(tenant, username))
+        return self.told(tenant=tenant, username=username)
 
-    @operation("putMember", {200: Member, 201: Member}, body=Member, problems=(409,))
-    def put(self, _: Request, tenant: str, username: str) -> Response:
+    @writes("putMember", Member)
+    def put(self, request: Request, tenant: str, username: str) -> Response:
         """Makes somebody a member, or changes their role (owners)."""
-        agree(self.body.get("user", {}).get("username"), username, "metadata.name")
-        agree(self.body.get("tenant", {}).get("name"), tenant, "metadata.tenant")
-        role = Role(self.body["role"])
-        found, created = member_verbs.put(by=self.actor, tenant=tenant, username=username, role=role)
-        headers = {"Location": f"/api/v1/tenants/{tenant}/members/{username}"} if created else {}
-        return self.answer(Member, found, status=201 if created else 200, headers=headers)
+        return self.written(request, tenant=tenant, username=username)
 
-    @operation("deleteMember", {200: Member}, problems=(409,))
-    def delete(self, _: Request, tenant: str, username: str) -> Response:
+    @removes("deleteMember", Member)
+    def delete(self, request: Request, tenant: str, username: str) -> Response:
         """Ends a membership, and answers with what it was (owners)."""
-        policy.check(self.actor, Permission.MEMBER_MANAGE, tenants.get(self.actor, tenant))
-        last = self.answer(Member, self._get(tenant, username))
-        member_verbs.remove(by=self.actor, tenant=tenant, username=username)
-        return last
+        return self.removed(request, tenant=tenant, username=username)
 
-    def _get(self, tenant: str, username: str) -> models.Membership:
-        rows = tenants.members(self.actor, tenants.get(self.actor, tenant))
-        found = rows.select_related("tenant").filter(user__username=username).first()
-        if found is None:
-            raise NotFound(f"{username!r} is not a member of {tenant!r}")
-        return found
+    def rows(self, tenant: str, username: str) -> QuerySet[models.Membership]:
+        """By the user's name."""
+        found = tenants.get(self.actor, tenant)
+        return tenants.members(self.actor, found).filter(user__username=username)
+
+    def write(self, tenant: str, username: str) -> None:
+        """Makes them one, or changes their role."""
+        role = Role(self.body["role"])
+        member_verbs.put(by=self.actor, tenant=tenant, username=username, role=role)
+
+    def remove(self, tenant: str, username: str) -> None:
+        """Ends it."""
+        member_verbs.remove(by=self.actor, tenant=tenant, username=username)
+
+    def missing(self, tenant: str, username: str) -> str:
+        """Who is not a member of what."""
+        return f"{username!r} is not a member of {tenant!r}"

@@ -18,6 +18,7 @@ from tenancy.actions import clusters as actions
 from tenancy.enums import Permission, Phase
 from tenancy.errors import DomainError, NotAllowed, NotFound
 from tenancy.queries import accelerators, clusters, hosts, offers, pools, tenants
+from tenancy.rules.preconditions import Expectation
 
 if TYPE_CHECKING:
     from typing import Any
@@ -140,7 +141,7 @@ def _put(actor: Actor, form: ClusterForm) -> actions.PutResult:
         tenant_name=chosen["tenant"],
         name=chosen["name"],
         spec_text=form.spec_text(),
-        expect=actions.Expectation(absent=True),
+        expect=Expectation(absent=True),
     )
 
 

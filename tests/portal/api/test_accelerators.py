@@ -31,7 +31,8 @@ def test_an_admin_names_a_class_and_everybody_reads_it(admin, api):
         "longestDays": 365,
         "graceSeconds": 60,
     }
-    assert api.get("/accelerator-classes/h100").json()["spec"] == spec
+    read = api.get("/accelerator-classes/h100").json()
+    assert (read["spec"], read["status"]["effective"]) == (H100["spec"], spec)
     again = admin.put("/accelerator-classes/h100", made.json(), If_Match=made["ETag"])
     assert (again.status_code, again["ETag"]) == (200, made["ETag"])
     assert_problem(
@@ -41,7 +42,7 @@ def test_an_admin_names_a_class_and_everybody_reads_it(admin, api):
         "h100"
     ]
     assert api.get("/accelerator-classes?offered=false").json()["items"] == []
-    assert admin.delete("/accelerator-classes/h100").json()["spec"] == spec
+    assert admin.delete("/accelerator-classes/h100").json()["status"]["effective"] == spec
     assert_problem(api.get("/accelerator-classes/h100"), 404, "not-found")
 
 
@@ -121,7 +122,9 @@ def test_a_pool_whose_devices_are_granted_keeps_its_hands(admin, api, team):
 def test_a_limit_holds(admin, api, pool):
     made = admin.put("/tenants/team/accelerator-limits/gpu", {"spec": {"amount": 1}})
     assert (made.status_code, made["Location"]) == (201, "/api/v1/tenants/team/accelerator-limits/gpu")
-    limit = {"metadata": {"class": "gpu", "tenant": "team"}, "spec": {"amount": 1}}
+    limit = made.json()
+    assert limit["metadata"].items() >= {"class": "gpu", "tenant": "team", "generation": 1}.items()
+    assert limit["spec"] == {"amount": 1}
     assert api.get("/tenants/team/accelerator-limits").json() == {"items": [limit], "next": None}
     body = assert_problem(verb(admin, asked(api), "approve", reason="fine"), 409, "does-not-fit")
     assert "limit is 1" in body["detail"]

@@ -14,7 +14,8 @@ def test_an_admin_registers_a_host(admin):
 
     assert (made.status_code, made["Location"]) == (201, "/api/v1/hosts/lab")
     body = made.json()
-    assert body["spec"] == {
+    assert body["spec"] == SPEC
+    assert body["status"]["effective"] == {
         "kubeconfig": "file:/etc/atoll/lab.kubeconfig",
         "exposure": "clusterIP",
         "clientCIDRs": ["10.0.0.0/8"],

@@ -21,7 +21,8 @@ def test_an_admin_makes_a_pool_and_assigns_it(admin, team):
     made = admin.put("/hosts/lab/pools/gold", GOLD)
 
     assert (made.status_code, made["Location"]) == (201, "/api/v1/hosts/lab/pools/gold")
-    assert made.json()["spec"] == {
+    assert made.json()["spec"] == GOLD["spec"]
+    assert made.json()["status"]["effective"] == {
         "kind": "dedicated",
         "tenant": "team",
         "selector": {},

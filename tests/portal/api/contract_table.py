@@ -1,0 +1,72 @@
+"""What is written by PUT, one entry for each route: ``test_contract.py`` tries the contract on all of them.
+
+A new PUT route without an entry fails the suite. The world is the one of ``contract_world``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An object that does not exist yet, and two specs for it."""
+
+    address: str
+    spec: dict[str, Any]
+    """Sparse, and in an order that is not the serializer's, so that an echo shows."""
+    other: dict[str, Any]
+    by: str = "admin"
+    """Who may write it."""
+    contradictions: dict[str, str] = field(default_factory=lambda: {"name": "another"})
+    """Members of the metadata that repeat the address, with values that do not."""
+    deleted: int | None = 200
+    """Status of the first DELETE; None where there is none."""
+
+
+CONTRACT: Final[dict[str, Entry]] = {
+    "/api/v1/tenants/{tenant}": Entry(
+        "/api/v1/tenants/blue",
+        {"trust": "trusted", "displayName": " Blue "},
+        {"displayName": "Blue", "suspended": True},
+    ),
+    "/api/v1/tenants/{tenant}/members/{username}": Entry(
+        "/api/v1/tenants/team/members/bea",
+        {"role": "viewer"},
+        {"role": "member"},
+        by="owner",
+        contradictions={"name": "another", "tenant": "another"},
+    ),
+    "/api/v1/tenants/{tenant}/clusters/{name}": Entry(
+        "/api/v1/tenants/team/clusters/second",
+        {"resources": {"memory": "1Gi", "cpu": 2}, "isolation": {"sandbox": None}},
+        {"kubernetesVersion": "1.36"},
+        by="owner",
+        contradictions={"name": "another", "tenant": "another"},
+        deleted=202,
+    ),
+    "/api/v1/tenants/{tenant}/accelerator-limits/{name}": Entry(
+        "/api/v1/tenants/team/accelerator-limits/gpu",
+        {"amount": 3},
+        {"amount": 4},
+        contradictions={"class": "another", "tenant": "another"},
+    ),
+    "/api/v1/accelerator-classes/{name}": Entry(
+        "/api/v1/accelerator-classes/tpu",
+        {"title": "TPU", "resource": "google.com/tpu", "defaultDays": 7},
+        {"resource": "google.com/tpu", "weight": 2},
+    ),
+    "/api/v1/hosts/{name}": Entry(
+        "/api/v1/hosts/next",
+        {"imagePrefix": "mirror:5000", "kubeconfig": "in-cluster", "clientCIDRs": ["10.0.0.0/8"]},
+        {"kubeconfig": "env:NEXT"},
+        deleted=None,
+    ),
+    "/api/v1/hosts/{host}/pools/{name}": Entry(
+        "/api/v1/hosts/lab/pools/silver",
+        {"tenant": "team", "kind": "dedicated"},
+        {"kind": "dedicated", "selector": {"zone": "a"}},
+        contradictions={"name": "another", "host": "another"},
+    ),
+}

@@ -1,0 +1,183 @@
+"""What holds for everything that is written by PUT, tried on each of them: docs/api.md promises it."""
+
+from __future__ import annotations
+
+import pytest
+
+from portal.api import schema
+from tenancy.models import AuditEvent, Operation, WorkItem
+from tests import factories
+from tests.portal.api.client import Api, assert_problem
+from tests.portal.api.contract_table import CONTRACT
+from tests.support.worlds import made_once
+
+pytestmark = pytest.mark.django_db
+ROUTES = sorted(CONTRACT)
+each = pytest.mark.parametrize("route", ROUTES)
+
+
+def test_every_put_has_its_entry():
+    puts = {path for path, item in schema.document()["paths"].items() if "put" in item}
+
+    assert puts == set(CONTRACT)
+
+
+@pytest.fixture(scope="module")
+def world(django_db_setup, django_db_blocker):
+    """A team with an owner, a host and a class; and who writes."""
+    with made_once(django_db_blocker):
+        owner = factories.actor("owner")
+        factories.host()
+        factories.tenant("team", owner=owner)
+        factories.user("bea")
+        factories.accelerator()
+        yield {"owner": Api(owner), "admin": Api(factories.admin())}
+
+
+@pytest.fixture
+def entry(route):
+    return CONTRACT[route]
+
+
+@pytest.fixture
+def api(world, entry):
+    """Whoever may write it."""
+    return world[entry.by]
+
+
+def traces():
+    """What every effect leaves."""
+    due = WorkItem.objects.order_by("pk").values_list("pk", "due_at")
+    return AuditEvent.objects.count(), Operation.objects.count(), list(due)
+
+
+@each
+def test_a_new_object_has_an_address_and_is_readable_at_once(api, entry):
+    made = api.put(entry.address, {"spec": entry.spec})
+
+    assert (made.status_code, made["Location"]) == (201, entry.address)
+    assert list(made.json()) == ["metadata", "spec", "status"]
+    assert made.json()["metadata"]["generation"] == 1
+    assert made["ETag"] == f'"{made.json()["metadata"]["uid"]}-1"'
+    for address in (entry.address, f"{entry.address}/"):
+        read = api.get(address)
+        assert (read.json(), read["ETag"]) == (made.json(), made["ETag"])
+    collection = api.get(entry.address.rpartition("/")[0] + "?limit=100")
+    assert made.json() in collection.json()["items"]
+
+
+@each
+def test_the_spec_comes_back_as_it_was_written(api, entry):
+    for spec in (entry.spec, entry.other):
+        told = api.put(entry.address, {"spec": spec}).json()["spec"]
+        assert (told, list(told)) == (spec, list(spec))
+
+
+@each
+def test_an_equal_spec_leaves_no_trace(api, entry):
+    made = api.put(entry.address, {"spec": entry.spec})
+    before = traces()
+
+    read = {**made.json(), "status": {"phase": "Nonsense"}}
+    for body in ({"spec": dict(reversed(entry.spec.items()))}, read):
+        again = api.put(entry.address, body)
+        assert (again.status_code, again["ETag"], again.json()) == (200, made["ETag"], made.json())
+        assert "Location" not in again
+
+    assert traces() == before
+
+
+@each
+def test_another_spec_is_another_generation(api, entry):
+    made = api.put(entry.address, {"spec": entry.spec})
+
+    changed = api.put(entry.address, {"spec": entry.other})
+
+    assert changed.status_code == 200
+    assert changed["ETag"] == made["ETag"].replace('-1"', '-2"')
+    body = changed.json()
+    assert (body["metadata"]["generation"], body["metadata"]["uid"]) == (2, made.json()["metadata"]["uid"])
+    assert body["status"]["observedGeneration"] <= 2
+    assert api.get(entry.address)["ETag"] == changed["ETag"]
+    assert api.put(entry.address, {"spec": entry.spec}).json()["metadata"]["generation"] == 3
+
+
+@each
+@pytest.mark.parametrize("query", ["", "?dry_run=true"])
+def test_what_nobody_reads_is_refused_by_its_path(api, entry, query):
+    faults = {
+        "spec.surprise": {"spec": {**entry.spec, "surprise": 1}},
+        "metadata.surprise": {"spec": entry.spec, "metadata": {"surprise": 1}},
+        "surprise": {"spec": entry.spec, "surprise": 1},
+        **{
+            f"metadata.{member}": {"spec": entry.spec, "metadata": {member: value}}
+            for member, value in entry.contradictions.items()
+        },
+    }
+    for path, body in faults.items():
+        problem = assert_problem(api.put(entry.address + query, body), 400, "invalid")
+        assert [fault["path"] for fault in problem["errors"]] == [path]
+    assert_problem(api.get(entry.address), 404, "not-found")
+
+
+@each
+def test_a_writer_writes_over_what_was_read_alone(api, entry):
+    assert_problem(
+        api.put(entry.address, {"spec": entry.spec}, If_Match='"x-1"'), 412, "precondition-failed"
+    )
+    first = api.put(entry.address, {"spec": entry.spec}, If_None_Match="*")
+    assert first.status_code == 201
+    assert_problem(
+        api.put(entry.address, {"spec": entry.other}, If_None_Match="*"), 412, "precondition-failed"
+    )
+    second = api.put(entry.address, {"spec": entry.other}, If_Match=first["ETag"])
+    assert second.status_code == 200
+
+    for query in ("", "?dry_run=true"):
+        late = api.put(entry.address + query, {"spec": entry.spec}, If_Match=first["ETag"])
+        assert_problem(late, 412, "precondition-failed")
+    if entry.deleted:
+        assert_problem(api.delete(entry.address, If_Match=first["ETag"]), 412, "precondition-failed")
+        assert api.delete(entry.address, If_Match=second["ETag"]).status_code == entry.deleted
+
+
+@each
+def test_a_plan_tells_and_does_nothing(api, entry):
+    address = f"{entry.address}?dry_run=true"
+    before = traces()
+    plan = api.put(address, {"spec": entry.spec}).json()
+    assert plan["action"] == "create"
+    written = {change["path"].split(".")[1] for change in plan["changes"]}
+    assert written == set(entry.spec) - {"isolation"}  # which holds but a null
+    assert_problem(api.get(entry.address), 404, "not-found")
+    assert traces() == before
+
+    made = api.put(entry.address, {"spec": entry.spec})
+    before = traces()
+    assert api.put(address, made.json()).json().items() >= {"action": "none", "changes": []}.items()
+    plan = api.put(address, {"spec": entry.other}).json()
+    assert plan["action"] == "update"
+    assert all(change["old"] != change["new"] for change in plan["changes"])
+    assert plan["changes"]
+    assert (api.get(entry.address)["ETag"], traces()) == (made["ETag"], before)
+
+
+@each
+def test_what_is_deleted_stays_away_and_its_name_is_free(api, entry):
+    if entry.deleted is None:
+        assert_problem(api.delete(entry.address), 405, "method-not-allowed")
+        return
+    uid = api.put(entry.address, {"spec": entry.spec}).json()["metadata"]["uid"]
+
+    last = api.delete(entry.address)
+
+    assert (last.status_code, last.json()["metadata"]["uid"]) == (entry.deleted, uid)
+    again = api.delete(entry.address)
+    if entry.deleted == 202:
+        assert (again.status_code, api.get(entry.address).json()["status"]["phase"]) == (202, "Deleting")
+        assert_problem(api.put(entry.address, {"spec": entry.other}), 409, "being-deleted")
+    else:
+        assert_problem(again, 404, "not-found")
+        assert_problem(api.get(entry.address), 404, "not-found")
+        made = api.put(entry.address, {"spec": entry.spec})
+        assert (made.status_code, made.json()["metadata"]["uid"] == uid) == (201, False)
