@@ -55,7 +55,8 @@ class PoolStatus(CamelSerializer):
     """What is in a pool."""
 
     observed_generation = serializers.SerializerMethodField(
-        method_name="settled_generation", help_text="Behind `generation` while a node is on its way into the pool."
+        method_name="settled_generation",
+        help_text="Behind `generation` while a node is on its way into the pool.",
     )
     effective = PoolSpec(source="*")
     nodes = serializers.SerializerMethodField()

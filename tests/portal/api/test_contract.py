@@ -122,9 +122,7 @@ def test_what_nobody_reads_is_refused_by_its_path(api, entry, query):
 
 @each
 def test_a_writer_writes_over_what_was_read_alone(api, entry):
-    assert_problem(
-        api.put(entry.address, {"spec": entry.spec}, If_Match='"x-1"'), 412, "precondition-failed"
-    )
+    assert_problem(api.put(entry.address, {"spec": entry.spec}, If_Match='"x-1"'), 412, "precondition-failed")
     first = api.put(entry.address, {"spec": entry.spec}, If_None_Match="*")
     assert first.status_code == 201
     assert_problem(

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from tenancy.actions import tenants
 from tenancy.models import AuditEvent, Membership, Tenant
 from tests import factories
 from tests.portal.api.client import Api, assert_problem
@@ -139,3 +140,29 @@ def test_lists_cost_the_same_for_one_and_three(admin, team, path):
         factories.tenant()
 
     assert cost() == (few + 2, cheap)
+
+
+def test_what_was_changed_elsewhere_shows_in_the_spec(admin):
+    admin.put("/tenants/blue", {"spec": {"displayName": "Blue"}})
+    tenants.update(by=factories.admin(), name="blue", suspended=True)
+
+    body = admin.get("/tenants/blue").json()
+
+    assert body["spec"] == {"displayName": "Blue", "suspended": True}
+    assert body["metadata"]["generation"] == 2
+    assert admin.put("/tenants/blue", {"spec": {"displayName": "Blue"}}).json()["spec"] == {
+        "displayName": "Blue"
+    }
+    assert not Tenant.objects.get().suspended
+
+
+def test_other_words_for_the_same_are_another_generation_and_told(admin):
+    made = admin.put("/tenants/blue", {"spec": {}})
+
+    changed = admin.put("/tenants/blue", {"spec": {"trust": "untrusted"}})
+
+    assert changed.json()["spec"] == {"trust": "untrusted"}
+    assert changed["ETag"] != made["ETag"]
+    told = AuditEvent.objects.get(action="spec.respell")
+    assert (told.target, told.tenant) == ("tenants/blue", "blue")
+    assert told.facts["changes"] == {"spec.trust": {"from": None, "to": "untrusted"}}

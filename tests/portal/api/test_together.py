@@ -9,7 +9,7 @@ import pytest
 from django.db import connections
 
 from tenancy.actions import idempotency
-from tenancy.models import AuditEvent, Operation, VirtualCluster
+from tenancy.models import AuditEvent, Operation, Tenant, VirtualCluster
 from tests import factories
 from tests.portal.api.client import Api, assert_problem
 from tests.support.threads import in_threads
@@ -52,6 +52,33 @@ def test_of_writers_who_read_the_same_one_wins(alice):
 
     assert sorted(answer.status_code for answer in answers) == [200] + [412] * 5
     assert VirtualCluster.objects.get().generation == 2
+
+
+def test_of_editors_of_a_tenant_one_wins(alice):
+    """Written by the block that all but clusters share."""
+    api = Api(factories.admin())
+    tag = api.put("/tenants/blue", {"spec": {}})["ETag"]
+    names = iter("abcdef")
+    lock = threading.Lock()
+
+    def write():
+        with lock:
+            name = next(names)
+        return api.put("/tenants/blue", {"spec": {"displayName": name}}, If_Match=tag)
+
+    answers = in_threads(6, write)
+
+    assert sorted(answer.status_code for answer in answers) == [200] + [412] * 5
+    assert Tenant.objects.get(name="blue").generation == 2
+
+
+def test_equal_puts_of_a_new_tenant_make_one(alice):
+    api = Api(factories.admin())
+
+    answers = in_threads(6, lambda: api.put("/tenants/blue", {"spec": {}}))
+
+    assert sorted(answer.status_code for answer in answers) == [200] * 5 + [201]
+    assert len({answer["ETag"] for answer in answers}) == 1
 
 
 def test_twins_with_a_key_have_one_effect_and_one_answer(alice):
