@@ -11,8 +11,9 @@ from tenancy.queries import grants as grant_queries
 from tests import factories
 from tests.portal.api.access_matrix import IDENTITIES, MATRIX
 from tests.portal.api.client import Api
+from tests.support.worlds import made_once
 
-pytestmark = pytest.mark.matrix
+pytestmark = [pytest.mark.matrix, pytest.mark.django_db]
 
 _METHODS = ("get", "put", "post", "delete", "patch")
 
@@ -32,10 +33,19 @@ def test_every_line_has_a_status_for_each_identity():
     assert {len(line.statuses) for line in MATRIX.values()} == {len(IDENTITIES)}
 
 
-@pytest.fixture
-def world(db, monkeypatch):
+@pytest.fixture(scope="module")
+def world(django_db_setup, django_db_blocker):
     """A team with a ready cluster, and somebody of each kind."""
+    with made_once(django_db_blocker):
+        yield _people()
+
+
+@pytest.fixture(autouse=True)
+def _at_once(monkeypatch):
     monkeypatch.setattr(kubeconfigs, "PATIENCE", 0.0)
+
+
+def _people():
     people = {name: factories.actor(name) for name in ("owner", "member", "outsider")}
     people["viewer"] = factories.actor("vera")
     people["admin"] = factories.admin()

@@ -24,8 +24,9 @@ from portal.api.schema import document
 from portal.api.views import kubeconfigs
 from tenancy.actions import inspection
 from tests import factories
+from tests.support.worlds import made_once
 
-pytestmark = pytest.mark.matrix
+pytestmark = [pytest.mark.matrix, pytest.mark.django_db]
 
 IDENTITIES = ("owner", "outsider", "admin")
 EXISTING = {"tenant": "team", "username": "vera", "name": "first"}
@@ -57,12 +58,23 @@ def _existing(label, key, value):
     return uid
 
 
-@pytest.fixture
-def tokens(db, monkeypatch):
+@pytest.fixture(scope="module")
+def tokens(django_db_setup, django_db_blocker):
     """The text of a token of each identity, in a world where there is something to find."""
-    monkeypatch.setattr(kubeconfigs, "PATIENCE", 0.0)
     for signal in (signals.request_started, signals.request_finished):
         signal.disconnect(close_old_connections)
+    with made_once(django_db_blocker):
+        yield {name: factories.token(who) for name, who in _people().items()}
+    for signal in (signals.request_started, signals.request_finished):
+        signal.connect(close_old_connections)
+
+
+@pytest.fixture(autouse=True)
+def _at_once(monkeypatch):
+    monkeypatch.setattr(kubeconfigs, "PATIENCE", 0.0)
+
+
+def _people():
     owner, outsider, vera = factories.actor("owner"), factories.actor("outsider"), factories.actor("vera")
     factories.host()
     factories.tenant("team", owner=owner, viewer=vera)
@@ -71,11 +83,8 @@ def tokens(db, monkeypatch):
     factories.gpu_pool()
     ongoing = factories.gpu_grant(owner, 1)
     SEEN["/gpu-grants/"], SEEN["/gpu-requests/"] = str(ongoing.uid), str(factories.gpu_request(owner).uid)
-    people = {"owner": owner, "outsider": outsider, "admin": factories.admin()}
     inspection.sign()
-    yield {name: factories.token(who) for name, who in people.items()}
-    for signal in (signals.request_started, signals.request_finished):
-        signal.connect(close_old_connections)
+    return {"owner": owner, "outsider": outsider, "admin": factories.admin()}
 
 
 @pytest.mark.parametrize("identity", IDENTITIES)

@@ -55,6 +55,11 @@ def _fresh_throttle() -> None:
 
 @pytest.fixture
 def world(db: None) -> World:
+    return peopled()
+
+
+def peopled() -> World:
+    """The people of the tests of pages, and what they have."""
     alice, bob, vera, charlie = (factories.actor(name) for name in ("alice", "bob", "vera", "charlie"))
     team = factories.tenant("team", owner=alice, member=bob, viewer=vera)
     factories.tenant("other", owner=charlie)

@@ -5,14 +5,19 @@ from __future__ import annotations
 import re
 import uuid
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from portal.web.urls import urlpatterns
 from tests import factories
-from tests.portal.web.conftest import World, shown
+from tests.portal.web.conftest import World, peopled, shown
+from tests.support.worlds import made_once
 
-pytestmark = pytest.mark.matrix
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = [pytest.mark.matrix, pytest.mark.django_db]
 
 PEOPLE = ("alice", "bob", "vera", "charlie", "root", "nobody")
 SIGN_IN = 302
@@ -121,6 +126,14 @@ BODIES: dict[str, dict[str, str]] = {
 }
 
 
+@pytest.fixture(scope="module")
+def world(django_db_setup: None, django_db_blocker: Any) -> Iterator[World]:
+    with made_once(django_db_blocker):
+        found = peopled()
+        factories.cluster(found.alice, "team", "first")
+        yield found
+
+
 def _named(world: World, address: str) -> str:
     """The address with the uids of what there is, which is made when it is asked for."""
     if "/gpu" not in address:
@@ -140,7 +153,6 @@ def _named(world: World, address: str) -> str:
 @pytest.mark.parametrize("who", PEOPLE)
 @pytest.mark.parametrize("address", READS)
 def test_page_for_each_kind_of_person(world: World, who: str, address: str) -> None:
-    factories.cluster(world.alice, "team", "first")
     response = world.client(who).get(_named(world, address))
     assert response.status_code == READS[address][PEOPLE.index(who)]
 
@@ -148,14 +160,12 @@ def test_page_for_each_kind_of_person(world: World, who: str, address: str) -> N
 @pytest.mark.parametrize("who", PEOPLE)
 @pytest.mark.parametrize("address", WRITES)
 def test_change_by_each_kind_of_person(world: World, who: str, address: str) -> None:
-    factories.cluster(world.alice, "team", "first")
     response = world.client(who).post(_named(world, address), BODIES.get(address, {}))
     assert response.status_code == WRITES[address][PEOPLE.index(who)]
 
 
 @pytest.mark.parametrize("address", WRITES)
 def test_change_without_a_csrf_token_is_refused(world: World, address: str) -> None:
-    factories.cluster(world.alice, "team", "first")
     response = world.client("root", csrf=True).post(_named(world, address), BODIES.get(address, {}))
     assert response.status_code == 403
     assert "This form is out of date" in response.content.decode()
@@ -187,7 +197,6 @@ def test_every_address_is_in_the_matrix() -> None:
 
 
 def test_foreign_and_unknown_look_alike(world: World) -> None:
-    factories.cluster(world.alice, "team", "first")
     client = world.client("charlie")
     foreign = shown(client.get("/clusters/team/first"))
     unknown = shown(client.get("/clusters/team/nothing"))
