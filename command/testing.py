@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import tempfile
-from typing import TYPE_CHECKING, Final
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import IO, TYPE_CHECKING, Final
 
 from command.environment import CHECKOUT, FOLDER
 from command.terminal import CommandError, complain, elapsed, say, since_start
@@ -37,23 +40,34 @@ def run(asked: argparse.Namespace) -> int:
 
 def _everything(environment: dict[str, str], *, everything: bool) -> int:
     _build_lab()
-    failed = []
-    for recipe, *arguments in _plan(everything=everything):
-        began = since_start()
-        say(f"just {' '.join([recipe, *arguments])}")
-        status = _just(environment, recipe, *arguments)
-        say(
-            f"{recipe}: {'passed' if status == 0 else f'failed (exit status {status})'} in {elapsed(since_start() - began)}"
-        )
-        if status:
-            failed.append(recipe)
+    failed = [recipe for stage in _plan(everything=everything) for recipe in _stage(environment, stage)]
     if failed:
         complain(f"failed: {', '.join(failed)}")
     return 1 if failed else 0
 
 
-def _plan(*, everything: bool) -> list[list[str]]:
-    """Pytest comes last: its closing lines are the run's."""
+def _stage(environment: dict[str, str], recipes: list[list[str]]) -> list[str]:
+    """Runs them beside each other; those that failed. The last is seen at work, the others when they end."""
+    quiet = [words is not recipes[-1] for words in recipes]
+    with ThreadPoolExecutor() as beside:
+        statuses = beside.map(partial(_recipe, environment), recipes, quiet)
+        return [words[0] for words, status in zip(recipes, statuses, strict=True) if status]
+
+
+def _recipe(environment: dict[str, str], words: list[str], quiet: bool) -> int:  # noqa: FBT001 - one of map's columns
+    began = since_start()
+    say(f"just {' '.join(words)}")
+    with tempfile.TemporaryFile() as told:
+        status = _just(environment, *words, told=told if quiet else None)
+        told.seek(0)
+        sys.stdout.write(told.read().decode(errors="replace"))
+    outcome = "passed" if status == 0 else f"failed (exit status {status})"
+    say(f"{words[0]}: {outcome} in {elapsed(since_start() - began)}")
+    return status
+
+
+def _plan(*, everything: bool) -> list[list[list[str]]]:
+    """Stages of recipes. Pytest comes last: its closing lines are the run's."""
     marked = [] if everything else ["-m", NOT_LONG]
     if os.geteuid() != 0:
         say("not root: what needs the real lab is left out")
@@ -63,9 +77,8 @@ def _plan(*, everything: bool) -> list[list[str]]:
     # The labs are the longest part, so they begin first: in the order in which they were collected.
     workers = ["-n", str(WORKERS), "--no-loadscope-reorder"]
     return [
-        ["check"],
-        ["test-postgres", "-q", "-n", str(WORKERS), *once],
-        ["test", "-v", "--durations=15", *workers, *marked],
+        [["check"], ["test-postgres", "-q", "-n", str(WORKERS), *once]],
+        [["test", "-v", "--durations=15", *workers, *marked]],
     ]
 
 
@@ -79,16 +92,22 @@ def _build_lab() -> None:
     images.ensure(build.ensure(None, tell), tell)
 
 
-def _just(environment: dict[str, str], *words: str) -> int:
+def _just(environment: dict[str, str], *words: str, told: IO[bytes] | None = None) -> int:
+    """The exit status; what it says goes to ``told``, where one is given."""
+    # Pytest empties its folder when it starts: no two may have the same.
+    temporary = f"{environment.get('PYTEST_ADDOPTS', '')} --basetemp={environment['ATOLL_HOME']}/{words[0]}"
+    environment = {**environment, "PYTEST_ADDOPTS": temporary}
     try:
-        return subprocess.run([JUST, *words], cwd=CHECKOUT, env=environment, check=False).returncode  # noqa: S603
+        done = subprocess.run(  # noqa: S603
+            [JUST, *words], cwd=CHECKOUT, env=environment, check=False, stdout=told, stderr=told
+        )
     except FileNotFoundError as error:
         raise CommandError(f"{JUST} is missing: remove .venv and run ./atoll test again") from error
+    return done.returncode
 
 
 def _environment(home: str) -> dict[str, str]:
     """The person's own settings of Atoll must not change what is tested."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("ATOLL_")}
     cache = {"ATOLL_CACHE": os.environ["ATOLL_CACHE"]} if "ATOLL_CACHE" in os.environ else {}
-    temporary = {"PYTEST_ADDOPTS": f"{kept.get('PYTEST_ADDOPTS', '')} --basetemp={home}/pytest"}
-    return {**kept, **cache, **temporary, "ATOLL_HOME": home}
+    return {**kept, **cache, "ATOLL_HOME": home}
