@@ -169,7 +169,8 @@ SPECTACULAR_SETTINGS = {
             "Rung",
             "ReclaimCause",
         )
-    },
+    }
+    | {"EventType": "tenancy.event_enums.EventType"},
     "PREPROCESSING_HOOKS": ["portal.api.schema.without_twins"],
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",

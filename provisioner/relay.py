@@ -22,6 +22,7 @@ from tenancy.actions import (
     access,
     audit,
     bookkeeping,
+    event_rows,
     grants,
     idempotency,
     operations,
@@ -161,6 +162,7 @@ class Relay:
             (1, self._custody.inspect),
             (15, audit.tell_denials),
             (3600, operations.sweep),
+            (3600, event_rows.sweep),
             (3600, idempotency.sweep),
         )
 

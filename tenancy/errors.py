@@ -107,6 +107,12 @@ class PreconditionFailed(DomainError):
     code = "precondition-failed"
 
 
+class Lapsed(DomainError):
+    """What is asked for was there once and is kept no longer: start anew."""
+
+    code = "lapsed"
+
+
 class KeyReused(DomainError):
     """An idempotency key came back with another body."""
 

@@ -38,6 +38,7 @@ STATUS: Final[Mapping[str, int]] = {
     domain.InvalidTransition.code: 409,
     domain.DoesNotFit.code: 409,
     domain.PreconditionFailed.code: 412,
+    domain.Lapsed.code: 410,
     domain.KeyReused.code: 422,
     domain.StillRunning.code: 409,
     domain.Unavailable.code: 503,

@@ -30,6 +30,7 @@ _WORDS: Final = {
     403: "It can be seen, but not done with this role or token.",
     404: "It does not exist, or not for this token: the two look alike.",
     409: "The object is in a state in which this cannot be done.",
+    410: "It was there, and is kept no longer: start anew.",
     412: "A precondition does not hold: read again, then decide.",
     413: "The body is too large.",
     415: "The body is not JSON.",

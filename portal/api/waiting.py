@@ -68,7 +68,7 @@ class Watch:
         with self._lock:
             if time.monotonic() - self._read_at > LOOK_EVERY / 2:
                 self._seen, self._read_at = clusters.phases(self._waiting), time.monotonic()
-                _let_go()
+                let_go()
             return self._seen.get(uid)
 
 
@@ -111,11 +111,11 @@ def _look(
 ) -> HttpResponseBase:
     """The whole view: whether the token still may, and what there is to tell."""
     response = once(request, **names)
-    _let_go()
+    let_go()
     return response
 
 
-def _let_go() -> None:
+def let_go() -> None:
     """Who waits holds no connection to the database meanwhile."""
     for connection in connections.all(initialized_only=True):
         if not connection.in_atomic_block:

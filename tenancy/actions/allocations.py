@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from django.utils import timezone
 
-from tenancy.actions import audit, balances, conditions, work
+from tenancy.actions import audit, balances, conditions, events, work
 from tenancy.actions.unit import atomic
 from tenancy.enums import ConditionStatus, ConditionType, FindingKind, Reason, WorkKind
 from tenancy.grant_enums import Rung
@@ -261,7 +261,9 @@ def _tell(books: Books, cluster: VirtualCluster, *, changed: bool, frozen: bool)
     fresh = VirtualCluster.objects.select_for_update(no_key=True).get(pk=cluster.pk)
     if known != current:
         _approved(cluster, status, reason, message)
-    VirtualCluster.objects.filter(pk=cluster.pk).update(phase=clusters.phase(fresh))
+    before, fresh.phase = fresh.phase, clusters.phase(fresh)
+    VirtualCluster.objects.filter(pk=cluster.pk).update(phase=fresh.phase)
+    events.phase_changed(fresh, before)
     return True
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from django.utils import timezone
 
 from tenancy import policy
-from tenancy.actions import audit, devices, foresight, operations, work
+from tenancy.actions import audit, devices, events, foresight, operations, work
 from tenancy.actions.unit import atomic
 from tenancy.enums import (
     ConditionStatus,
@@ -127,8 +127,9 @@ def delete(*, by: Actor, tenant_name: str, name: str, expect: Expectation = ANYT
         msg = f"{cluster} is protected: set spec.deletionProtection to false first"
         raise Protected(msg)
     cluster.deletion_requested_at, cluster.deletion_requested_by = timezone.now(), by.name
-    cluster.phase = Phase.DELETING
+    before, cluster.phase = cluster.phase, Phase.DELETING
     cluster.save(update_fields=["deletion_requested_at", "deletion_requested_by", "phase"])
+    events.phase_changed(cluster, before)
     _clear_stall(cluster)
     operation = operations.open_(cluster, OperationKind.DELETE, by.name)
     done = _wished(by, "cluster.delete", cluster, operation)
@@ -150,8 +151,9 @@ def retry(*, by: Actor, tenant_name: str, name: str) -> PutResult:
     kind = OperationKind.DELETE if cluster.deleting else OperationKind.UPDATE
     if cluster.first_ready_at is None and not cluster.deleting:
         kind = OperationKind.CREATE
-    cluster.phase = clusters.phase(cluster)
+    before, cluster.phase = cluster.phase, clusters.phase(cluster)
     cluster.save(update_fields=["phase"])
+    events.phase_changed(cluster, before)
     return _wished(by, "cluster.retry", cluster, operations.open_(cluster, kind, by.name))
 
 
@@ -200,12 +202,13 @@ def _create(by: Actor, tenant: Tenant, name: str, spec_text: str, spec: ClusterS
 
 
 def _change(by: Actor, cluster: VirtualCluster, spec_text: str) -> PutResult:
-    before = json.loads(cluster.spec_text)
+    before, phase = json.loads(cluster.spec_text), cluster.phase
     cluster.spec_text = spec_text
     cluster.generation += 1
     _clear_stall(cluster)
     cluster.phase = clusters.phase(cluster)
     cluster.save(update_fields=["spec_text", "generation", "phase", "pool"])
+    events.phase_changed(cluster, phase)
     kind = OperationKind.UPDATE if cluster.first_ready_at else OperationKind.CREATE
     operation = operations.open_(cluster, kind, by.name)
     found = differences(before, json.loads(spec_text))

@@ -10,10 +10,11 @@ from django.conf import settings
 from django.db import OperationalError
 
 from tenancy import policy
-from tenancy.actions import allocations, audit, balances, notices
+from tenancy.actions import allocations, audit, balances, events, notices
 from tenancy.actions.unit import atomic
 from tenancy.enums import Permission
 from tenancy.errors import Conflict
+from tenancy.event_enums import EventType
 from tenancy.grant_enums import ReclaimCause
 from tenancy.models import Allocation, Grant
 from tenancy.queries import calendar
@@ -218,6 +219,8 @@ def _remind(grant: Grant, today: date) -> None:
     grant.reminded = days
     grant.save(update_fields=["reminded"])
     left = (grant.ends_on - today).days
+    reference = {"kind": "grant", "name": str(grant.uid)}
+    events.tell(EventType.GRANT_ENDING, grant.tenant.name, reference, ends_on=grant.ends_on, days_left=left)
     _tell(
         grant,
         f"remind/{grant.ends_on}/{days}",

@@ -11,6 +11,7 @@ from tenancy.actions import (
     audit,
     balances,
     conditions,
+    events,
     findings,
     nodes,
     operations,
@@ -121,9 +122,10 @@ def _advance(cluster: VirtualCluster, seen: Observation, now: datetime) -> None:
     cluster.sandbox = seen.sandbox or cluster.sandbox
     if seen.guard_rails is not None:
         cluster.guard_rails = drift.to_json(seen.guard_rails)
-    cluster.phase = clusters.phase(cluster)
+    before, cluster.phase = cluster.phase, clusters.phase(cluster)
     written = ["observed_generation", "first_ready_at", "endpoint", "guard_rails", "phase", "sandbox"]
     cluster.save(update_fields=written)
+    events.phase_changed(cluster, before)
 
 
 def _progress(cluster: VirtualCluster, seen: Observation) -> None:

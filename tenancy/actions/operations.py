@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from django.utils import timezone
 
+from tenancy.actions import events
 from tenancy.enums import OperationKind, OperationState
 from tenancy.models import Operation
 
@@ -33,9 +34,14 @@ def open_(cluster: VirtualCluster, kind: OperationKind, by: str) -> Operation:
 
 def close(target: UUID, state: OperationState, *, code: str = "", message: str = "") -> None:
     """Ends the running operation of a cluster, if there is one."""
-    Operation.objects.filter(target_uid=target, state=OperationState.RUNNING).update(
-        state=state, finished_at=timezone.now(), error_code=code, error_message=message
-    )
+    running = Operation.objects.filter(target_uid=target, state=OperationState.RUNNING)
+    found = running.select_related("tenant").first()
+    if found is None:
+        return
+    found.state, found.error_code = state.value, code
+    values = {"state": state, "finished_at": timezone.now(), "error_code": code, "error_message": message}
+    if running.filter(pk=found.pk).update(**values):
+        events.operation_finished(found)
 
 
 def sweep() -> int:

@@ -1,7 +1,8 @@
-"""A unit of work: one transaction whose audit rows are written at its very end.
+"""A unit of work: one transaction whose events and audit rows are written at its very end.
 
-The chain of audit rows has one head that every writer locks. It must be the last lock of a
-transaction and held shortest: so notes are collected, and become rows when the outermost unit ends.
+Each tenant's events have one head that numbers them, and the chain of audit rows has one that every
+writer locks. They must be the last locks of a transaction and held shortest: so notes are collected,
+and become rows when the outermost unit ends.
 """
 
 from __future__ import annotations
@@ -12,17 +13,17 @@ import threading
 import time
 from contextlib import contextmanager
 from functools import wraps
-from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Final, ParamSpec, TypeAlias, TypeVar, overload
 
 from django.db import OperationalError, transaction
 
-from tenancy.actions import audit_rows
+from tenancy.actions import audit_rows, event_rows
+from tenancy.rules import chain
+from tenancy.rules.events import Happening, of_audit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
-
-    from tenancy.rules.chain import Event
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -31,13 +32,15 @@ log = logging.getLogger(__name__)
 CLASHES: Final = frozenset({"40001", "40P01"})
 """PostgreSQL's codes for a transaction that was ended so that another one could go on."""
 TRIES: Final = 4
+Note: TypeAlias = chain.Event | Happening
+"""What a unit writes at its end: an audit row (which may be an event, too), or an event alone."""
 
 
 class _Open(threading.local):
     """The units that are open in this thread, outermost first, each with its notes."""
 
     def __init__(self) -> None:
-        self.units: list[list[Event]] = []
+        self.units: list[list[Note]] = []
 
 
 _open = _Open()
@@ -56,12 +59,13 @@ def atomic(action: Callable[P, T] | None = None, /) -> Callable[P, T] | Abstract
     return _unit() if action is None else _again(action)
 
 
-def collect(event: Event) -> None:
+def collect(note: Note) -> None:
     """Keeps a note for the end; refuses outside a unit, or the change could land without it."""
     if not _open.units:
-        msg = f"audit of {event.action} outside the change's transaction"
+        what = f"audit of {note.action}" if isinstance(note, chain.Event) else f"event {note.type}"
+        msg = f"{what} outside the change's transaction"
         raise RuntimeError(msg)
-    _open.units[-1].append(event)
+    _open.units[-1].append(note)
 
 
 def is_open() -> bool:
@@ -93,7 +97,7 @@ def _clash(error: OperationalError) -> bool:
 
 @contextmanager
 def _unit() -> Iterator[None]:
-    notes: list[Event] = []
+    notes: list[Note] = []
     _open.units.append(notes)
     try:
         with transaction.atomic():
@@ -101,7 +105,7 @@ def _unit() -> Iterator[None]:
             if transaction.get_rollback():
                 notes.clear()
             if len(_open.units) == 1 and notes:
-                audit_rows.append(notes)
+                _write(notes)
                 notes.clear()
     except BaseException:
         notes.clear()
@@ -110,3 +114,12 @@ def _unit() -> Iterator[None]:
         _open.units.pop()
     if _open.units:
         _open.units[-1].extend(notes)
+
+
+def _write(notes: list[Note]) -> None:
+    """Events first: the head of the audit log is everybody's, so it is locked last."""
+    told = [of_audit(note) if isinstance(note, chain.Event) else note for note in notes]
+    event_rows.append([one for one in told if one is not None])
+    audited = [note for note in notes if isinstance(note, chain.Event)]
+    if audited:
+        audit_rows.append(audited)

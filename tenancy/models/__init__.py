@@ -6,6 +6,7 @@ from tenancy.models.accelerator import AcceleratorClass, AcceleratorLimit, PoolB
 from tenancy.models.access import AccessRequest, ApiToken, IdempotencyRecord
 from tenancy.models.audit import AuditDenial, AuditEvent, AuditHead
 from tenancy.models.cluster import ClusterCondition, VirtualCluster
+from tenancy.models.event import Event, EventHead
 from tenancy.models.finding import Finding
 from tenancy.models.grant import Allocation, Grant, GrantRequest
 from tenancy.models.host import HostCluster
@@ -30,6 +31,8 @@ __all__ = [
     "AuditHead",
     "ClusterCondition",
     "DeviceUsage",
+    "Event",
+    "EventHead",
     "Finding",
     "Grant",
     "GrantRequest",

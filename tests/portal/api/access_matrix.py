@@ -74,6 +74,7 @@ MATRIX: Final[dict[str, Line]] = {
     "GET /api/v1/tenants/{tenant}/audit": Line(
         "/api/v1/tenants/team/audit", (2, 403, 403, 404, 2, 2, 401, 2, 2)
     ),
+    "GET /api/v1/tenants/{tenant}/events": Line("/api/v1/tenants/team/events", _LOOK),
     "GET /api/v1/tenants/{tenant}/members": Line("/api/v1/tenants/team/members", _LOOK),
     "GET /api/v1/tenants/{tenant}/members/{username}": Line("/api/v1/tenants/team/members/vera", _LOOK),
     "PUT /api/v1/tenants/{tenant}/members/{username}": Line(
