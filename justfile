@@ -47,7 +47,7 @@ schema:
 # Tables of docs/ are what the code says.
 documents:
     python -m pytest -q -p no:randomly -p no:cacheprovider tests/architecture/test_documents.py > /dev/null \
-        || { echo "run docs/sandboxes.py and docs/states.py"; exit 1; }
+        || { echo "run docs/sandboxes.py, docs/states.py and docs/events.py"; exit 1; }
 
 # Charts are well formed (with the lab's Helm).
 charts:

@@ -16,3 +16,8 @@ def test_the_tables_of_sandboxes_are_those_of_the_code():
 def test_the_tables_of_states_are_those_of_the_code():
     page = (DOCS / "states.md").read_text()
     assert runpy.run_path(str(DOCS / "states.py"))["written"](page) == page, "run docs/states.py"
+
+
+def test_the_types_of_events_are_those_of_the_code():
+    page = (DOCS / "events.md").read_text()
+    assert runpy.run_path(str(DOCS / "events.py"))["written"](page) == page, "run docs/events.py"

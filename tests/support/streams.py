@@ -43,11 +43,11 @@ class Heard:
 @asynccontextmanager
 async def listening(path: str, token: str, **headers: str):
     """An open stream; leaving it is what a client does that goes away."""
-    heard, gone, sent = Heard(), asyncio.Event(), []
+    heard, gone, sent = Heard(), asyncio.Event(), asyncio.Event()
 
     async def receive():
-        if not sent:
-            sent.append(True)
+        if not sent.is_set():
+            sent.set()
             return {"type": "http.request", "body": b"", "more_body": False}
         await gone.wait()
         return {"type": "http.disconnect"}
