@@ -31,7 +31,16 @@ def test_lint_finds_nothing(helm):
 
 def test_each_process_runs_by_its_own_command(pods):
     assert {name: pod["containers"][0]["command"] for name, pod in pods.items()} == {
-        "portal": ["uvicorn", "portal.asgi:application", "--host", "0.0.0.0", "--port", "8000"],
+        "portal": [
+            "uvicorn",
+            "portal.asgi:application",
+            "--host",
+            "0.0.0.0",
+            "--port",
+            "8000",
+            "--timeout-graceful-shutdown",
+            "10",
+        ],
         "relay": ["python", "manage.py", "relay"],
         "worker": ["python", "manage.py", "worker", "--concurrency", "4"],
         "migrate": ["python", "manage.py", "migrate", "--noinput"],
