@@ -34,6 +34,7 @@ class Environment(BaseSettings):
     report_every: int = Field(default=21_600, ge=60, description="seconds between isolation reports")
     report_valid: int = Field(default=86_400, ge=60, description="seconds for which a report is valid")
     audit_heads: Path | None = Field(default=None, description="where signed heads of the audit log are kept")
+    token_days: int = Field(default=0, ge=0, le=3650, description="most days an API token lives; 0: no bound")
     helm: str = Field(default="helm", description="the Helm 4 binary")
     gpu_advisories: str = Field(default="", description="a JSON file with advisories of your own")
     rehearsal_clock: str = Field(

@@ -170,7 +170,8 @@ SPECTACULAR_SETTINGS = {
             "ReclaimCause",
         )
     }
-    | {"EventType": "tenancy.event_enums.EventType"},
+    | {"EventType": "tenancy.event_enums.EventType"}
+    | {"Scope": "tenancy.token_enums.Scope", "ScopePattern": "tenancy.rules.scopes.PATTERNS"},
     "PREPROCESSING_HOOKS": ["portal.api.schema.without_twins"],
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
@@ -183,6 +184,7 @@ ATOLL_HELM = ENVIRONMENT.helm
 ATOLL_GPU_ADVISORIES = ENVIRONMENT.gpu_advisories
 ATOLL_REPORT_EVERY = ENVIRONMENT.report_every
 ATOLL_AUDIT_HEADS = ENVIRONMENT.audit_heads or ATOLL_HOME / "audit"
+ATOLL_TOKEN_DAYS = ENVIRONMENT.token_days
 ATOLL_REPORT_VALID = ENVIRONMENT.report_valid
 
 _mail = mail.server(ENVIRONMENT)

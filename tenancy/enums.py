@@ -22,7 +22,7 @@ class PlatformRole(StrEnum):
 
 
 class Permission(StrEnum):
-    """One thing an actor may do; ``policy`` says who may."""
+    """One thing an actor may do; ``policy`` says who may, and with which scope of a token."""
 
     TENANT_VIEW = "tenant.view"
     TENANT_MANAGE = "tenant.manage"
@@ -31,11 +31,16 @@ class Permission(StrEnum):
     CLUSTER_WRITE = "cluster.write"
     CLUSTER_ACCESS = "cluster.access"
     CLUSTER_QUARANTINE = "cluster.quarantine"
-    TOKEN_MANAGE = "token.manage"  # noqa: S105 - a permission's name
+    REPORT_REQUEST = "report.request"
+    CREDENTIAL_VIEW = "credential.view"
+    SERVICE_ACCOUNT_MANAGE = "service-account.manage"
     HOST_VIEW = "host.view"
     HOST_MANAGE = "host.manage"
     AUDIT_VIEW = "audit.view"
+    FINDING_VIEW = "finding.view"
+    GPU_VIEW = "gpu.view"
     GPU_REQUEST = "gpu.request"
+    GPU_RETURN = "gpu.return"
     GPU_APPROVE = "gpu.approve"
     GPU_MANAGE = "gpu.manage"
 

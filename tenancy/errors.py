@@ -46,6 +46,17 @@ class NotAllowed(DomainError):
         self.tenant = tenant
 
 
+class InsufficientScope(NotAllowed):
+    """The token was not made for this; ``scope`` is what it lacks."""
+
+    code = "insufficient-scope"
+
+    def __init__(self, detail: str = "", *, scope: str, tenant: str = "") -> None:
+        self.scope = str(scope)
+        words = f"this token lacks the scope {self.scope!r}: use one that has it"
+        super().__init__(detail or words, tenant=tenant)
+
+
 class Invalid(DomainError):
     """The input cannot be accepted; ``errors`` names each field and its fix."""
 

@@ -21,6 +21,7 @@ from tenancy.actions import (
     pools,
     reports,
     requests,
+    service_accounts,
     tenants,
     tokens,
     users,
@@ -40,12 +41,14 @@ from tenancy.enums import (
 )
 from tenancy.models import (
     AcceleratorClass,
+    ApiToken,
     Grant,
     GrantRequest,
     HostCluster,
     IsolationReport,
     Node,
     NodePool,
+    ServiceAccount,
     Tenant,
     User,
     VirtualCluster,
@@ -53,6 +56,7 @@ from tenancy.models import (
 from tenancy.policy import Actor
 from tenancy.queries import calendar
 from tenancy.queries import pools as pool_queries
+from tenancy.queries import service_accounts as account_queries
 from tenancy.rules.attestation import Claim
 from tenancy.rules.conditions import BUILD_ORDER, Condition
 from tenancy.rules.gpu import Found, GpuFacts
@@ -259,6 +263,17 @@ def report(made: VirtualCluster, *claims: Claim, by: str = "schedule") -> Isolat
     work.finish(lease)
     row.refresh_from_db()
     return row
+
+
+def service_account(name: str = "ci", role: Role = Role.MEMBER, tenant_name: str = "team") -> ServiceAccount:
+    """One of ``team``'s."""
+    return service_accounts.put(by=admin(), tenant=tenant_name, name=name, role=role)[0]
+
+
+def account_token(by: Actor, name: str = "ci", **options: Any) -> ApiToken:
+    """A new token of a service account of ``team``."""
+    found = account_queries.managed(by, "team", name)
+    return tokens.create(by=by, name="test", account=found, **options)[0]
 
 
 def token(by: Actor, **options: Any) -> str:

@@ -20,8 +20,9 @@ from portal.api.idempotency import idempotent as answered_once
 from portal.api.pagination import page
 from portal.api.parsing import BODY_MAX, storable
 from portal.api.preconditions import tag_of
+from portal.api.scopes import DECLARED, needed
 from portal.api.serializers.base import QuerySerializer
-from tenancy.errors import FieldError, Invalid
+from tenancy.errors import FieldError, InsufficientScope, Invalid
 from tenancy.queries import tenants
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from rest_framework.serializers import Serializer
 
     from tenancy.policy import Actor
+    from tenancy.token_enums import Scope
 
 P = ParamSpec("P")
 OPERATION_ID = "operation_id"
@@ -47,6 +49,8 @@ class Resource(APIView):
 
     tag = ""
     """The chapter of the OpenAPI document."""
+    resource = ""
+    """The resource in the scopes of tokens; where empty, the chapter."""
     http_method_names = ("get", "head", "post", "put", "delete")
     body: dict[str, Any]
     query: dict[str, Any]
@@ -57,11 +61,21 @@ class Resource(APIView):
         return self.request.auth  # type: ignore[return-value] # set by TokenAuthentication
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - DRF's signature
-        """Authentication, then a look at text that no database takes."""
+        """Authentication, a look at whether the token is for this, then at text that no database takes."""
         super().initial(request, *args, **kwargs)
+        self._require_scope(request, kwargs)
         texts = [*kwargs.values(), *request.query_params, *request.query_params.values()]
         if not all(storable(str(text)) for text in texts):
             raise Invalid("the address holds characters that no name has: NUL or lone surrogates")
+
+    def _require_scope(self, request: Request, named: dict[str, Any]) -> None:
+        """Whatever the address: the answer tells nothing of what is there."""
+        scope = needed(self, str(request.method))
+        if scope is None or scope in self.actor.held:
+            return
+        tenant = str(named.get("tenant", ""))
+        seen = storable(tenant) and tenants.visible_to(self.actor).filter(name=tenant).exists()
+        raise InsufficientScope(scope=scope, tenant=tenant if seen else "")
 
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:  # noqa: ANN401
         """DRF takes a body without a length, as chunked ones are, for none; the parser counts by itself."""
@@ -149,6 +163,10 @@ class Operation:
     """Another media type in which it answers 200 on request."""
     open: bool = False
     """Needs no token."""
+    scope: Scope | None = None
+    """What a token needs for it; without, the resource with ``read`` for GET and ``write`` for the rest."""
+    any_token: bool = False
+    """Answers every token, whatever its scopes."""
 
     def __call__(
         self, handler: Callable[Concatenate[Any, Request, P], Response]
@@ -168,6 +186,7 @@ class Operation:
             return _unraced(partial(handler, view, request, *args, **kwargs))
 
         setattr(run, OPERATION_ID, self.name)
+        setattr(run, DECLARED, self)
         return run  # type: ignore[return-value] # the same signature, but for a name
 
 

@@ -29,6 +29,7 @@ CONTENT_TYPE: Final = "application/problem+json"
 STATUS: Final[Mapping[str, int]] = {
     domain.NotFound.code: 404,
     domain.NotAllowed.code: 403,
+    domain.InsufficientScope.code: 403,
     domain.Invalid.code: 400,
     domain.Conflict.code: 409,
     domain.BeingDeleted.code: 409,
@@ -131,7 +132,14 @@ def _write_down(error: domain.NotAllowed, view: APIView, request: Request) -> No
 def _domain(error: domain.DomainError) -> Response:
     seconds = _RETRY_AFTER.get(error.code)
     headers = {"Retry-After": seconds} if seconds else {}
-    return problem(STATUS[error.code], error.detail, code=error.code, errors=error.errors, headers=headers)
+    more = {}
+    if isinstance(error, domain.InsufficientScope):  # told as RFC 6750 has it, too
+        headers["WWW-Authenticate"] = (
+            f'Bearer realm="atoll", error="insufficient_scope", scope="{error.scope}"'
+        )
+        more["scope"] = error.scope
+    status = STATUS[error.code]
+    return problem(status, error.detail, code=error.code, errors=error.errors, headers=headers, **more)
 
 
 def _framework(error: exceptions.APIException) -> Response:

@@ -46,7 +46,7 @@ def idempotent(request: Request, by: Actor, effect: Callable[[], Response]) -> R
 
 def _fingerprint(request: Request, by: Actor) -> str:
     """Of what was asked, and how far the token reaches; the same JSON with other spaces is the same request."""
-    reach = [str(by.bound_to), by.read_only]
+    reach = [str(by.bound_to), sorted(by.held)]
     wish = [reach, request.method, request.path.rstrip("/"), request.query_params.urlencode(), request.data]
     return hashlib.sha256(json.dumps(wish, sort_keys=True).encode()).hexdigest()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension, OpenApiSerializerExtension
 from drf_spectacular.generators import SchemaGenerator
@@ -14,13 +14,14 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from rest_framework import serializers
 
+from portal.api.scopes import needed
 from portal.api.serializers.base import CamelSerializer
 from portal.api.serializers.problems import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from portal.api.base import Operation
+    from portal.api.base import Operation, Resource
 
 HEADER: Final = "header"
 _PROBLEM: Final = "application/problem+json"
@@ -84,7 +85,13 @@ def without_orphans(result: dict[str, Any], **_: Any) -> dict[str, Any]:  # noqa
 
 
 class TaggedSchema(AutoSchema):
-    """Chapters come from the views, 404 from the address."""
+    """Chapters and scopes come from the views, 404 from the address."""
+
+    def get_auth(self) -> list[dict[str, list[str]]]:
+        """A token with the scope that the operation needs (OpenAPI 3.1 lists such names for any scheme)."""
+        scope = needed(cast("Resource", self.view), self.method)
+        kinds: list[dict[str, list[str]]] = super().get_auth()
+        return [{kind: [scope.value] if scope else [] for kind in each} for each in kinds]
 
     def get_tags(self) -> list[str]:
         """The view's chapter."""

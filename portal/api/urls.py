@@ -26,6 +26,7 @@ from portal.api.views import (
     pools,
     ready,
     reports,
+    service_accounts,
     tenants,
     tokens,
 )
@@ -37,15 +38,22 @@ if TYPE_CHECKING:
 
 _TENANT = "tenants/<str:tenant>"
 _HOST = "hosts/<str:host>"
+_ACCOUNT = f"{_TENANT}/service-accounts/<str:name>"
 _CLUSTER = f"{_TENANT}/clusters/<str:name>"
 _RESOURCES: dict[str, type[Resource]] = {
     "me": tokens.WhoAmI,
     "tokens": tokens.Tokens,
     "tokens/<uuid:uid>": tokens.OneToken,
+    "tokens/<uuid:uid>/rotate": tokens.RotateToken,
     "tenants": tenants.Tenants,
     _TENANT: tenants.OneTenant,
     f"{_TENANT}/members": tenants.Members,
     f"{_TENANT}/members/<str:username>": tenants.OneMember,
+    f"{_TENANT}/service-accounts": service_accounts.ServiceAccounts,
+    _ACCOUNT: service_accounts.OneServiceAccount,
+    f"{_ACCOUNT}/tokens": service_accounts.AccountTokens,
+    f"{_ACCOUNT}/tokens/<uuid:uid>": service_accounts.OneAccountToken,
+    f"{_ACCOUNT}/tokens/<uuid:uid>/rotate": service_accounts.RotateAccountToken,
     f"{_TENANT}/offers": offers.TenantOffers,
     f"{_TENANT}/pools": pools.TenantPools,
     f"{_TENANT}/audit": audit.TenantAudit,

@@ -81,7 +81,8 @@ def collect(*, by: Actor, uid: UUID) -> Collected:
         .filter(uid=uid, user=by.user, wanted_until__gt=timezone.now())
         .first()
     )
-    if row is None or row.state == AccessState.COLLECTED:
+    narrow = by.read_only and row is not None and row.role != Role.VIEWER
+    if row is None or narrow or row.state == AccessState.COLLECTED:
         msg = "there is no such kubeconfig, or it was collected or has lapsed: ask for a new one"
         raise NotFound(msg)
     policy.check(by, Permission.CLUSTER_ACCESS, row.cluster.tenant)
@@ -150,7 +151,9 @@ def _offered_again(cluster: VirtualCluster) -> bool:
 
 
 def _role(by: Actor, cluster: VirtualCluster) -> Role:
-    """A member's own role; an admin without membership acts as owner."""
+    """A member's own role, a viewer's for a read-only token; an admin without membership acts as owner."""
+    if by.read_only:
+        return Role.VIEWER
     role = policy.role_in(by, cluster.tenant)
     if role is None and by.platform_role is PlatformRole.ADMIN:
         return Role.OWNER

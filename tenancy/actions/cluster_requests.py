@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from tenancy import policy
 from tenancy.actions import decisions
 from tenancy.actions import request_rows as rows
 from tenancy.actions.allocations import Account
+from tenancy.enums import Permission
 from tenancy.grant_enums import RequestState, RequestVerb
 from tenancy.models import GrantRequest, NodePool
 from tenancy.queries import calendar
@@ -49,6 +51,7 @@ def _open(books: allocations.Books) -> QuerySet[GrantRequest]:
 
 
 def _ask(by: Actor, books: allocations.Books, account: Account, lacking: int) -> GrantRequest:
+    policy.check(by, Permission.GPU_REQUEST, books.tenant)
     accelerator, today = books.classes[account.accelerator], calendar.today()
     made = rows.make(
         books.tenant,

@@ -95,7 +95,7 @@ def _free(room: Room, amount: int) -> bool:
 def return_early(*, by: Actor, uid: UUID, reason: str = "") -> Grant:
     """Gives a grant back before its day; pods that hold its devices get the class's grace to finish."""
     grant = known.get(by, uid)
-    policy.check(by, Permission.GPU_REQUEST, grant.tenant)
+    policy.check(by, Permission.GPU_RETURN, grant.tenant)
     balances.lock([grant.pool_id], grant.tenant_id)
     grant.refresh_from_db()
     if grant.ended_at is not None:

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 from django.db import transaction
 from django.utils import timezone
 
+from tenancy import policy
 from tenancy.actions import work
 from tenancy.actions.unit import atomic
 from tenancy.enums import PlatformRole, Role, WorkKind
-from tenancy.errors import NotAllowed
 from tenancy.models import Membership, Notice, User
 from tenancy.queries import notices as known
+from tenancy.token_enums import Scope
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -51,9 +52,7 @@ def approvers(*, but: Iterable[str] = (), only: str = "") -> list[User]:
 @atomic
 def mark_read(*, by: Actor, uids: Iterable[UUID] | None = None) -> int:
     """Marks one's own notices as read, all without ``uids``; how many were not."""
-    if by.read_only:
-        msg = "this token is read-only: use one that may write"
-        raise NotAllowed(msg)
+    policy.require(by, Scope.NOTICES_WRITE)
     rows = known.visible_to(by).filter(read_at=None).order_by()
     rows = rows.filter(uid__in=list(uids)) if uids is not None else rows
     return rows.update(read_at=timezone.now())

@@ -50,7 +50,7 @@ AT_ONCE: Final = 20
 def request(*, by: Actor, tenant_name: str, name: str) -> IsolationReport:
     """Asks for a report; while one is being made, that one is the answer."""
     cluster = clusters.get(by, tenant_name, name)
-    policy.check(by, Permission.CLUSTER_WRITE, cluster.tenant)
+    policy.check(by, Permission.REPORT_REQUEST, cluster.tenant)
     cluster = (
         VirtualCluster.objects.select_for_update(of=("self",)).select_related("tenant").get(pk=cluster.pk)
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from django.db.models import F
 
 from tenancy import policy
-from tenancy.actions import audit, work
+from tenancy.actions import audit, service_accounts, work
 from tenancy.actions.unit import atomic
 from tenancy.enums import Permission, Trust, WorkKind
 from tenancy.errors import AlreadyExists, Conflict, Invalid
@@ -90,6 +90,7 @@ def delete(*, by: Actor, name: str) -> None:
         msg = f"tenant {name!r} is named by grants or requests, which are kept: suspend it instead"
         raise Conflict(msg)
     _note(by, "tenant.delete", tenant, uid=str(tenant.uid))
+    service_accounts.remove_all(tenant)
     tenant.delete()
 
 

@@ -10,7 +10,7 @@ from tenancy.actions.unit import atomic
 from tenancy.enums import Permission, PlatformRole
 from tenancy.errors import AlreadyExists, FieldError, Invalid
 from tenancy.models import User
-from tenancy.rules.names import PROCESSES
+from tenancy.rules.names import ACCOUNT_PREFIX, PROCESSES
 
 if TYPE_CHECKING:
     from tenancy.policy import Actor
@@ -23,8 +23,8 @@ def create(
     """A new user; ``by`` is ``None`` for the command line of the machine itself."""
     if by is not None:
         policy.check(by, Permission.TENANT_MANAGE)
-    if username in PROCESSES:
-        msg = f"{username!r} is how the audit log calls a part of Atoll: choose another name"
+    if username in PROCESSES or username.startswith(ACCOUNT_PREFIX):
+        msg = f"{username!r} is how the audit log calls a part of Atoll or a service account: choose another name"
         raise Invalid(msg, errors=(FieldError("username", "reserved", msg),))
     if User.objects.filter(username=username).exists():
         msg = f"user {username!r} exists already: choose another name"
@@ -41,7 +41,7 @@ def set_password(*, username: str, password: str, by: Actor | None = None) -> Us
     """Replaces a user's password."""
     if by is not None:
         policy.check(by, Permission.TENANT_MANAGE)
-    user = User.objects.get(username=username)
+    user = User.objects.get(username=username, service_account=None)
     user.set_password(password)
     user.save(update_fields=["password"])
     _note(by, "user.set-password", user)

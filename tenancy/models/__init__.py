@@ -15,6 +15,7 @@ from tenancy.models.notice import Notice
 from tenancy.models.operation import Operation
 from tenancy.models.pool import NodePool
 from tenancy.models.report import IsolationReport
+from tenancy.models.service_account import ServiceAccount
 from tenancy.models.tenant import Membership, Tenant
 from tenancy.models.usage import DeviceUsage
 from tenancy.models.user import User
@@ -46,6 +47,7 @@ __all__ = [
     "Notice",
     "Operation",
     "PoolBalance",
+    "ServiceAccount",
     "ServiceHeartbeat",
     "Tenant",
     "User",

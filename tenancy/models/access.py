@@ -13,7 +13,7 @@ from tenancy.models.tenant import Tenant
 
 
 class ApiToken(models.Model):
-    """A bearer token of a user; only its digest is kept."""
+    """A bearer token of a user or service account; only its digest is kept."""
 
     uid = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="api_tokens")
@@ -24,8 +24,14 @@ class ApiToken(models.Model):
     """The first characters, to recognise it by."""
     digest = models.CharField(max_length=64, unique=True)
     """SHA-256, hexadecimal."""
+    scopes = models.JSONField(null=True)
+    """Patterns of ``rules.scopes``, as they were asked for; ``None`` for all."""
     read_only = models.BooleanField(default=False)
+    successor = models.OneToOneField("self", on_delete=models.SET_NULL, null=True, related_name="predecessor")
+    """What it was rotated to."""
     created_at = models.DateTimeField(auto_now_add=True)
+    created_by = models.CharField(max_length=150, blank=True)
+    """Who made it; for a service account's it is somebody else."""
     expires_at = models.DateTimeField(null=True)
     last_used_at = models.DateTimeField(null=True)
     revoked_at = models.DateTimeField(null=True)

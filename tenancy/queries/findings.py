@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def visible_to(actor: Actor) -> QuerySet[Finding]:
     """All of them, newest first; raises ``NotAllowed`` for those without a platform role."""
-    policy.check(actor, Permission.AUDIT_VIEW)
+    policy.check(actor, Permission.FINDING_VIEW)
     return Finding.objects.all()
 
 

@@ -129,7 +129,7 @@ def get_request(actor: Actor, uid: UUID) -> GrantRequest:
     if found is None:
         msg = "there is no such request, or none that you may see"
         raise NotFound(msg)
-    policy.check(actor, Permission.CLUSTER_VIEW, found.tenant)
+    policy.check(actor, Permission.GPU_VIEW, found.tenant)
     return found
 
 
@@ -146,7 +146,7 @@ def get(actor: Actor, uid: UUID) -> Grant:
     if found is None:
         msg = "there is no such grant, or none that you may see"
         raise NotFound(msg)
-    policy.check(actor, Permission.CLUSTER_VIEW, found.tenant)
+    policy.check(actor, Permission.GPU_VIEW, found.tenant)
     return found
 
 

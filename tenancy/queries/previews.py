@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 def ask_if(actor: Actor, tenant: Tenant, accelerator: AcceleratorClass, terms: Terms) -> WhatIf:
     """The same for a request that nobody has made yet: what a tenant sees before it asks."""
-    policy.check(actor, Permission.CLUSTER_VIEW, tenant)
+    policy.check(actor, Permission.GPU_VIEW, tenant)
     return what_if(GrantRequest(tenant=tenant, accelerator=accelerator), terms, calendar.today())
 
 

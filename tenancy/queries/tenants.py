@@ -17,10 +17,12 @@ if TYPE_CHECKING:
 
 def visible_to(actor: Actor) -> QuerySet[Tenant]:
     """The tenants an actor may see, by name."""
-    if not actor.user.is_active:
+    if not actor.alive:
         return Tenant.objects.none()
     if policy.allows(actor, Permission.TENANT_VIEW):
         return Tenant.objects.all()
+    if actor.account is not None:
+        return Tenant.objects.filter(uid=actor.account.tenant_id)
     mine = Tenant.objects.filter(memberships__user=actor.user)
     return mine.filter(uid=actor.bound_to) if actor.bound_to else mine
 
@@ -45,6 +47,8 @@ def members(actor: Actor, tenant: Tenant) -> QuerySet[Membership]:
 
 
 def memberships(actor: Actor) -> list[Membership]:
-    """The actor's own roles, as far as the token reaches, by tenant."""
+    """The actor's own roles, as far as the token reaches, by tenant; a service account's is like one."""
+    if actor.account is not None:
+        return [Membership(tenant=actor.account.tenant, user=actor.user, role=actor.account.role)]
     rows = Membership.objects.filter(user=actor.user, tenant__in=visible_to(actor))
     return list(rows.select_related("tenant").order_by("tenant__name"))

@@ -11,9 +11,12 @@ from django.utils import timezone
 
 from tenancy.models import ApiToken
 from tenancy.policy import Actor
+from tenancy.rules import scopes
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
+
+    from tenancy.models import ServiceAccount
 
 USE_NOTED_EVERY: Final = timedelta(minutes=1)
 """How exact "last used" is: a write for every request would cost more than it tells."""
@@ -21,8 +24,17 @@ USE_NOTED_EVERY: Final = timedelta(minutes=1)
 
 def visible_to(actor: Actor) -> QuerySet[ApiToken]:
     """The actor's own tokens that still exist, newest first; a bound token sees its tenant's only."""
-    mine = ApiToken.objects.filter(user=actor.user, revoked_at__isnull=True).select_related("tenant")
+    mine = _kept().filter(user=actor.user)
     return mine.filter(tenant_id=actor.bound_to) if actor.bound_to else mine
+
+
+def of_account(account: ServiceAccount) -> QuerySet[ApiToken]:
+    """A service account's tokens that still exist, newest first."""
+    return _kept().filter(user=account.user)
+
+
+def _kept() -> QuerySet[ApiToken]:
+    return ApiToken.objects.filter(revoked_at__isnull=True).select_related("tenant", "user")
 
 
 def digest(raw: str) -> str:
@@ -31,16 +43,33 @@ def digest(raw: str) -> str:
 
 
 def authenticate(raw: str) -> tuple[ApiToken, Actor] | None:
-    """The token and who it speaks for; ``None`` when unknown, expired, revoked or of an inactive user."""
+    """The token and who it speaks for; ``None`` when unknown, expired, revoked or of an inactive user.
+
+    Read anew for each request, and kept nowhere: what is revoked is refused by every process at once.
+    """
     valid = Q(expires_at__isnull=True) | Q(expires_at__gt=timezone.now())
-    token = (
-        ApiToken.objects.filter(valid, digest=digest(raw), revoked_at__isnull=True, user__is_active=True)
-        .select_related("user")
-        .first()
+    alive = Q(user__is_active=True) | Q(user__service_account__isnull=False)
+    found = ApiToken.objects.filter(valid, alive, digest=digest(raw), revoked_at__isnull=True)
+    token = found.select_related("user__service_account__tenant").first()
+    return (token, to_actor(token)) if token else None
+
+
+def patterns(token: ApiToken) -> tuple[str, ...]:
+    """What it is for, with wildcards."""
+    return scopes.EVERYTHING if token.scopes is None else tuple(token.scopes)
+
+
+def to_actor(token: ApiToken) -> Actor:
+    """Whoever it speaks for, as far as it reaches."""
+    return Actor(
+        user=token.user,
+        bound_to=token.tenant_id,
+        read_only=token.read_only,
+        scopes=patterns(token),
+        expires_at=token.expires_at,
+        token=token.uid,
+        account=getattr(token.user, "service_account", None),
     )
-    if token is None:
-        return None
-    return token, Actor(user=token.user, bound_to=token.tenant_id, read_only=token.read_only)
 
 
 def use_is_stale(token: ApiToken) -> bool:

@@ -56,10 +56,7 @@ class Hours:
 
 def report(actor: Actor, since: date, until: date, tenant: Tenant | None = None) -> tuple[Hours, ...]:
     """Hours by tenant and class from one day until before another; of all tenants for admins and auditors."""
-    if tenant is None:
-        policy.check(actor, Permission.HOST_VIEW)
-    else:
-        policy.check(actor, Permission.TENANT_VIEW, tenant)
+    policy.check(actor, Permission.GPU_VIEW, tenant)
     return tuple(_hours(since, until, {} if tenant is None else {"tenant": tenant}))
 
 

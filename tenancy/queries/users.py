@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 
 def visible_to(actor: Actor) -> QuerySet[User]:
-    """All users, by name; for those who manage tenants only."""
+    """All people, by name; for those who manage tenants only."""
     policy.check(actor, Permission.TENANT_MANAGE)
-    return User.objects.order_by("username")
+    return User.objects.filter(service_account=None).order_by("username")
 
 
 def find(username: str) -> User | None:

@@ -24,6 +24,9 @@ lets roles name exactly the Secrets they open.
 _DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 RESERVED: Final = frozenset({"admin", "api", "atoll", "default", "system", "new", "kube-system"})
 
+ACCOUNT_MAX: Final = 40
+ACCOUNT_PREFIX: Final = "sa:"
+"""With which the name of a service account begins where people's names may stand, too; no person's does."""
 PROCESSES: Final = frozenset({"policy", "clock", "provisioner", "command-line"})
 """Who acts in the audit log where no person does: no user has such a name."""
 

@@ -24,5 +24,6 @@ class Problem(CamelSerializer):
     detail = serializers.CharField(allow_blank=True)
     code = serializers.CharField()
     errors = FieldProblem(many=True, required=False)  # type: ignore[assignment] # DRF takes fields off the class
+    scope = serializers.CharField(required=False, help_text="What the token lacks.")
     phase = serializers.CharField(required=False, help_text="Of the cluster that is not ready.")
     request_id = serializers.CharField(required=False, help_text="Tell it to the operators.")

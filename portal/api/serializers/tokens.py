@@ -5,8 +5,19 @@ from __future__ import annotations
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from portal.api.serializers.base import CamelSerializer, Flag, ListQuery, StrictSerializer, Text, choices
+from portal.api.serializers.base import (
+    CamelSerializer,
+    Duration,
+    Flag,
+    ListQuery,
+    StrictSerializer,
+    Text,
+    choices,
+)
+from tenancy.actions.tokens import OVERLAP
 from tenancy.enums import PlatformRole, Role
+from tenancy.rules.scopes import EVERYTHING, PATTERNS, held
+from tenancy.token_enums import Scope
 
 
 class TokenMetadata(StrictSerializer):
@@ -15,10 +26,11 @@ class TokenMetadata(StrictSerializer):
     name = Text(max_length=60, help_text="What it is for.")
     uid = serializers.UUIDField(read_only=True)
     created_at = serializers.DateTimeField(read_only=True)
+    created_by = serializers.CharField(read_only=True)
 
 
 class TokenSpec(StrictSerializer):
-    """How far it reaches."""
+    """How far it reaches, and for how long."""
 
     tenant = Text(
         required=False,
@@ -27,8 +39,20 @@ class TokenSpec(StrictSerializer):
         default=None,
         help_text="The only tenant it reaches; null for all of yours.",
     )
-    read_only = Flag(default=False)  # type: ignore[assignment] # DRF takes fields off the class
-    expires_at = serializers.DateTimeField(default=None, allow_null=True)
+    scopes = serializers.ListField(
+        child=serializers.ChoiceField([(word, word) for word in PATTERNS]),
+        default=None,
+        allow_null=True,
+        allow_empty=False,
+        max_length=len(PATTERNS),
+        help_text="What it is for: resource and verb, `*` for all; null for whatever you may do.",
+    )
+    read_only = Flag(  # type: ignore[assignment] # DRF takes fields off the class
+        default=False, help_text="Of its scopes only those that change nothing; kubeconfigs can only look."
+    )
+    expires_at = serializers.DateTimeField(
+        default=None, allow_null=True, help_text="Null for as long as is allowed here."
+    )
 
 
 class TokenStatus(CamelSerializer):
@@ -36,10 +60,21 @@ class TokenStatus(CamelSerializer):
 
     prefix = serializers.CharField(help_text="Its first characters, to recognise it by.")
     last_used_at = serializers.DateTimeField(allow_null=True, help_text="Exact to a minute.")
+    scopes = serializers.SerializerMethodField(help_text="What it may be used for in this release.")
+    successor = serializers.UUIDField(
+        source="successor_id", allow_null=True, help_text="The token it was rotated to."
+    )
+
+    @extend_schema_field(serializers.ListField(child=serializers.ChoiceField(choices(Scope))))
+    def get_scopes(self, token: object) -> list[str]:
+        """Without wildcards."""
+        patterns = getattr(token, "scopes", None)
+        wide = EVERYTHING if patterns is None else tuple(patterns)
+        return sorted(held(wide, read_only=getattr(token, "read_only", False)))
 
 
 class Token(StrictSerializer):
-    """An API token of yours; what is kept of it cannot be used."""
+    """An API token; what is kept of it cannot be used."""
 
     metadata = TokenMetadata(source="*")
     spec = TokenSpec(source="*", required=False)
@@ -57,6 +92,20 @@ class NewToken(Token):
     def get_token(self, _: object) -> str:
         """From the view, for it is kept nowhere."""
         return str(self.context["raw"])
+
+
+class Rotation(StrictSerializer):
+    """How a token is rotated."""
+
+    overlap = Duration(
+        default=OVERLAP,
+        help_text="How long the old text is good beside the new one: from `0s` to `168h`, an hour if left out.",
+    )
+    expires_at = serializers.DateTimeField(
+        default=None,
+        allow_null=True,
+        help_text="When the new one ends; null for as long as the old one was made for.",
+    )
 
 
 class TokenFilters(ListQuery):
@@ -83,4 +132,8 @@ class Me(CamelSerializer):
     )
     read_only = serializers.BooleanField()  # type: ignore[assignment] # DRF takes fields off the class
     bound_to = serializers.CharField(allow_null=True, help_text="The only tenant the token reaches.")
-    tenants = MyTenant(many=True)
+    scopes = serializers.ListField(
+        child=serializers.ChoiceField(choices(Scope)), help_text="What the token may be used for."
+    )
+    expires_at = serializers.DateTimeField(allow_null=True, help_text="When the token ends.")
+    tenants = MyTenant(many=True, allow_null=True, help_text="Null for a token without `tenants:read`.")

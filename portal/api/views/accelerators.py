@@ -17,6 +17,7 @@ from portal.api.serializers.base import ListQuery
 from tenancy import models
 from tenancy.actions import accelerators as verbs
 from tenancy.queries import accelerators, hosts, tenants
+from tenancy.token_enums import Scope
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -79,7 +80,7 @@ class OneHostAccelerators(Resource):
 
     tag = "accelerators"
 
-    @operation("getHostAccelerators", {200: HostAccelerators})
+    @operation("getHostAccelerators", {200: HostAccelerators}, scope=Scope.HOSTS_READ)
     def get(self, _: Request, name: str) -> Response:
         """Reads a host's accelerators by pool and node, and those that no class names yet (admins, auditors)."""
         host = hosts.get(self.actor, name)

@@ -13,6 +13,7 @@ from tenancy.actions import quarantine
 from tenancy.errors import AlreadyExists, PreconditionFailed
 from tenancy.queries import cluster_devices, clusters, operations, tenants
 from tenancy.rules.preconditions import Expectation
+from tenancy.token_enums import Scope
 
 if TYPE_CHECKING:
     from rest_framework.request import Request
@@ -114,13 +115,20 @@ class ClusterRetry(ClusterResource):
 class ClusterQuarantine(ClusterResource):
     """A cluster out of use."""
 
-    @operation("quarantineCluster", {202: Cluster}, body=QuarantineWish, idempotent=True, problems=(409,))
+    @operation(
+        "quarantineCluster",
+        {202: Cluster},
+        body=QuarantineWish,
+        scope=Scope.CLUSTERS_QUARANTINE,
+        idempotent=True,
+        problems=(409,),
+    )
     def post(self, _: Request, tenant: str, name: str) -> Response:
         """Stops every pod of a cluster and closes it within seconds (admins); what it stores is kept."""
         reason = self.body["reason"]
         return self._answer(quarantine.begin(by=self.actor, tenant_name=tenant, name=name, reason=reason))
 
-    @operation("liftQuarantine", {202: Cluster})
+    @operation("liftQuarantine", {202: Cluster}, scope=Scope.CLUSTERS_QUARANTINE)
     def delete(self, _: Request, tenant: str, name: str) -> Response:
         """Lets a cluster come back (admins); credentials from before the quarantine stay dead."""
         return self._answer(quarantine.lift(by=self.actor, tenant_name=tenant, name=name))

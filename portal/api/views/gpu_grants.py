@@ -24,6 +24,7 @@ from tenancy.actions import grants as verbs
 from tenancy.actions import requests
 from tenancy.errors import Conflict
 from tenancy.queries import grants, tenants
+from tenancy.token_enums import Scope
 
 if TYPE_CHECKING:
     from rest_framework.request import Request
@@ -74,7 +75,9 @@ class OneGrant(GrantResource):
 class Extend(GrantResource):
     """The verb."""
 
-    @operation("extendGpuGrant", {201: GpuRequest}, body=Extension, idempotent=True)
+    @operation(
+        "extendGpuGrant", {201: GpuRequest}, body=Extension, idempotent=True, scope=Scope.GPU_REQUESTS_WRITE
+    )
     def post(self, _: Request, uid: UUID) -> Response:
         """Asks for more days of a grant that is not over (members, owners): a request, decided as any other."""
         until, why = self.body["until"], self.body["justification"]

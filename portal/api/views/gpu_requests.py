@@ -21,6 +21,7 @@ from portal.api.serializers.gpu_requests import (
 from tenancy.actions import decisions
 from tenancy.actions import requests as verbs
 from tenancy.queries import calendar, grants, previews, tenants
+from tenancy.token_enums import Scope
 
 if TYPE_CHECKING:
     from rest_framework.request import Request
@@ -98,7 +99,7 @@ class OneRequest(RequestResource):
 class RequestWhatIf(RequestResource):
     """The approver's view."""
 
-    @operation("previewGpuRequest", {200: WhatIf}, query=WhatIfQuery)
+    @operation("previewGpuRequest", {200: WhatIf}, query=WhatIfQuery, scope=Scope.GPU_REQUESTS_APPROVE)
     def get(self, _: Request, uid: UUID) -> Response:
         """Tells what would come of approving these terms now, in each pool (admins).
 
@@ -121,7 +122,13 @@ class RequestWhatIf(RequestResource):
 class Approve(RequestResource):
     """The verb."""
 
-    @operation("approveGpuRequest", {200: GpuRequest}, body=Consent, idempotent=True)
+    @operation(
+        "approveGpuRequest",
+        {200: GpuRequest},
+        body=Consent,
+        idempotent=True,
+        scope=Scope.GPU_REQUESTS_APPROVE,
+    )
     def post(self, _: Request, uid: UUID) -> Response:
         """Agrees to the terms as they stand (admins, never the requester).
 
@@ -135,7 +142,13 @@ class Approve(RequestResource):
 class Counter(RequestResource):
     """The verb."""
 
-    @operation("counterGpuRequest", {200: GpuRequest}, body=CounterOffer, idempotent=True)
+    @operation(
+        "counterGpuRequest",
+        {200: GpuRequest},
+        body=CounterOffer,
+        idempotent=True,
+        scope=Scope.GPU_REQUESTS_APPROVE,
+    )
     def post(self, _: Request, uid: UUID) -> Response:
         """Offers something else, which the tenant accepts or declines (admins, never the requester)."""
         terms = previews.offered(
@@ -150,7 +163,9 @@ class Counter(RequestResource):
 class Deny(RequestResource):
     """The verb."""
 
-    @operation("denyGpuRequest", {200: GpuRequest}, body=Refusal, idempotent=True)
+    @operation(
+        "denyGpuRequest", {200: GpuRequest}, body=Refusal, idempotent=True, scope=Scope.GPU_REQUESTS_APPROVE
+    )
     def post(self, _: Request, uid: UUID) -> Response:
         """Says no (admins, never the requester); clusters that wait for it go on waiting."""
         return self.one(decisions.deny(by=self.actor, uid=uid, reason=self.body["reason"]))

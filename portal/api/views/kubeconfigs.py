@@ -14,6 +14,7 @@ from tenancy.enums import AccessState
 from tenancy.errors import Conflict, NotFound, Unavailable
 from tenancy.queries import clusters
 from tenancy.queries.access import is_pending
+from tenancy.token_enums import Scope
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,6 +59,7 @@ class Kubeconfigs(KubeconfigResource):
         {201: Kubeconfig, 202: KubeconfigPending},
         body=KubeconfigWish,
         idempotent=True,
+        scope=Scope.KUBECONFIGS_CREATE,
     )
     def post(self, _: Request, tenant: str, name: str) -> Response:
         """Issues a kubeconfig with the rights of your role, for 10 to 60 minutes.
@@ -83,7 +85,7 @@ class Kubeconfigs(KubeconfigResource):
 class OneKubeconfig(KubeconfigResource):
     """Collecting it later."""
 
-    @operation("collectKubeconfig", {200: Kubeconfig, 202: KubeconfigPending})
+    @operation("collectKubeconfig", {200: Kubeconfig, 202: KubeconfigPending}, scope=Scope.KUBECONFIGS_CREATE)
     def get(self, request: Request, tenant: str, name: str, uid: UUID) -> Response:
         """Collects a kubeconfig that was asked for; it comes once."""
         clusters.get(self.actor, tenant, name)

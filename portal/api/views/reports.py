@@ -28,6 +28,7 @@ class Reports(Resource):
     """The reports of a cluster."""
 
     tag = "isolation"
+    resource = "reports"
 
     @operation("listReports", {200: Report}, query=ReportFilters, listing=True)
     def get(self, _: Request, tenant: str, name: str) -> Response:
@@ -47,6 +48,7 @@ class OneReport(Resource):
     """One report."""
 
     tag = "isolation"
+    resource = "reports"
 
     @operation("getReport", {200: Report})
     def get(self, _: Request, tenant: str, name: str, uid: UUID) -> Response:
@@ -58,6 +60,7 @@ class ReportDownload(Resource):
     """The signed form."""
 
     tag = "isolation"
+    resource = "reports"
 
     @extend_schema(
         operation_id="downloadReport",

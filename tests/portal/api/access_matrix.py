@@ -41,15 +41,17 @@ _MINE: Final = (2, 404, 404, 404, 404, 404, 401, 2, 2)
 _LOOK: Final = (2, 2, 2, 404, 2, 2, 401, 2, 2)
 _WRITE: Final = (2, 2, 403, 404, 2, 403, 401, 403, 403)
 _OWNERS: Final = (2, 403, 403, 404, 2, 403, 401, 403, 403)
+_CREDENTIALS: Final = (2, 403, 403, 404, 2, 2, 401, 2, 2)
 _PLATFORM: Final = (403, 403, 403, 403, 2, 403, 401, 403, 403)
 _PLATFORM_LOOK: Final = (403, 403, 403, 403, 2, 2, 401, 403, 403)
 _ADMINS: Final = (403, 403, 403, 404, 2, 403, 401, 403, 403)
 _HOSTS: Final = (404, 404, 404, 404, 2, 2, 401, 404, 404)
 """What is told of hosts and their nodes."""
-_ON_HOSTS: Final = (404, 404, 404, 404, 2, 403, 401, 404, 404)
+_ON_HOSTS: Final = (404, 404, 404, 404, 2, 403, 401, 404, 403)
 _SPEC: Final[dict[str, Any]] = {"spec": {}}
 LATER: Final = (datetime.now(UTC).date() + timedelta(days=90)).isoformat()
 """A day after the end of every grant of the tests."""
+_ACCOUNT: Final = "/api/v1/tenants/team/service-accounts/ci"
 _LIMIT: Final = "/api/v1/tenants/team/accelerator-limits/spare"
 _CLUSTER: Final = "/api/v1/tenants/team/clusters/first"
 
@@ -64,6 +66,28 @@ MATRIX: Final[dict[str, Line]] = {
     ),
     "GET /api/v1/tokens/{uid}": Line("/api/v1/tokens/{token}", _MINE),
     "DELETE /api/v1/tokens/{uid}": Line("/api/v1/tokens/{token}", (2, 404, 404, 404, 404, 404, 401, 2, 403)),
+    "POST /api/v1/tokens/{uid}/rotate": Line(
+        "/api/v1/tokens/{token}/rotate", (2, 404, 404, 404, 404, 404, 401, 2, 403), {}
+    ),
+    "GET /api/v1/tenants/{tenant}/service-accounts": Line("/api/v1/tenants/team/service-accounts", _LOOK),
+    "GET /api/v1/tenants/{tenant}/service-accounts/{name}": Line(_ACCOUNT, _LOOK),
+    "PUT /api/v1/tenants/{tenant}/service-accounts/{name}": Line(
+        _ACCOUNT, _OWNERS, {"spec": {"role": "viewer"}}
+    ),
+    "DELETE /api/v1/tenants/{tenant}/service-accounts/{name}": Line(_ACCOUNT, _OWNERS),
+    "GET /api/v1/tenants/{tenant}/service-accounts/{name}/tokens": Line(f"{_ACCOUNT}/tokens", _CREDENTIALS),
+    "POST /api/v1/tenants/{tenant}/service-accounts/{name}/tokens": Line(
+        f"{_ACCOUNT}/tokens", _OWNERS, {"metadata": {"name": "new"}}
+    ),
+    "GET /api/v1/tenants/{tenant}/service-accounts/{name}/tokens/{uid}": Line(
+        f"{_ACCOUNT}/tokens/{{account_token}}", _CREDENTIALS
+    ),
+    "DELETE /api/v1/tenants/{tenant}/service-accounts/{name}/tokens/{uid}": Line(
+        f"{_ACCOUNT}/tokens/{{account_token}}", _OWNERS
+    ),
+    "POST /api/v1/tenants/{tenant}/service-accounts/{name}/tokens/{uid}/rotate": Line(
+        f"{_ACCOUNT}/tokens/{{account_token}}/rotate", _OWNERS, {}
+    ),
     "GET /api/v1/tenants": Line("/api/v1/tenants", _EVERYBODY),
     "GET /api/v1/tenants/{tenant}": Line("/api/v1/tenants/team", _LOOK),
     "PUT /api/v1/tenants/{tenant}": Line("/api/v1/tenants/team", _PLATFORM, _SPEC),
@@ -96,7 +120,7 @@ MATRIX: Final[dict[str, Line]] = {
         f"{_CLUSTER}/kubeconfig", (2, 2, 2, 404, 2, 403, 401, 403, 2), {}
     ),
     "GET /api/v1/tenants/{tenant}/clusters/{name}/kubeconfigs/{uid}": Line(
-        f"{_CLUSTER}/kubeconfigs/{{kubeconfig}}", (2, 404, 404, 404, 404, 404, 401, 403, 2)
+        f"{_CLUSTER}/kubeconfigs/{{kubeconfig}}", (2, 404, 404, 404, 404, 404, 401, 403, 404)
     ),
     "POST /api/v1/tenants/{tenant}/clusters/{name}/quarantine": Line(
         f"{_CLUSTER}/quarantine", _ADMINS, {"reason": "an inquiry"}
@@ -129,7 +153,7 @@ MATRIX: Final[dict[str, Line]] = {
         "/api/v1/hosts/lab/pools/gold", _ON_HOSTS, {"spec": {"kind": "dedicated", "tenant": "team"}}
     ),
     "DELETE /api/v1/hosts/{host}/pools/{name}": Line(
-        "/api/v1/hosts/lab/pools/gold", (404, 404, 404, 404, 2, 403, 401, 404, 404)
+        "/api/v1/hosts/lab/pools/gold", (404, 404, 404, 404, 2, 403, 401, 404, 403)
     ),
     "GET /api/v1/hosts/{host}/nodes": Line("/api/v1/hosts/lab/nodes", _HOSTS),
     "GET /api/v1/hosts/{host}/nodes/{name}": Line("/api/v1/hosts/lab/nodes/blue", _HOSTS),

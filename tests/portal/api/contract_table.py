@@ -52,6 +52,13 @@ CONTRACT: Final[dict[str, Entry]] = {
         {"amount": 4},
         contradictions={"class": "another", "tenant": "another"},
     ),
+    "/api/v1/tenants/{tenant}/service-accounts/{name}": Entry(
+        "/api/v1/tenants/team/service-accounts/ci",
+        {"description": "the pipeline", "role": "member"},
+        {"role": "viewer"},
+        by="owner",
+        contradictions={"name": "another", "tenant": "another"},
+    ),
     "/api/v1/accelerator-classes/{name}": Entry(
         "/api/v1/accelerator-classes/tpu",
         {"title": "TPU", "resource": "google.com/tpu", "defaultDays": 7},

@@ -54,6 +54,7 @@ def _people():
     roles = {role: people[role] for role in ("owner", "member", "viewer")}
     factories.tenant("team", **roles)
     factories.tenant("elsewhere", owner=people["outsider"])
+    factories.service_account()
     factories.ready(factories.cluster(people["owner"], "team"))
     factories.node("blue")
     factories.pool("gold", "team")
@@ -70,7 +71,7 @@ def _people():
 def test_access(world, operation, identity):
     line = MATRIX[operation]
     expected = line.statuses[IDENTITIES.index(identity)]
-    path, api = _addressed(line.request, world["owner"]), _speaker(world, identity)
+    path, api = addressed(line.request, world["owner"]), _speaker(world, identity)
 
     status = api.send(operation.split()[0], path, line.body).status_code
 
@@ -88,7 +89,7 @@ def _speaker(world, identity):
     return Api(world[identity])
 
 
-def _addressed(path, owner):
+def addressed(path, owner):
     """The path with the uids of what the owner has."""
     if "{kubeconfig}" in path:
         wish = access.request(by=owner, tenant_name="team", name="first")
@@ -96,6 +97,8 @@ def _addressed(path, owner):
     if "{token}" in path:
         factories.token(owner)
         return path.format(token=ApiToken.objects.get(user=owner.user).uid)
+    if "{account_token}" in path:
+        return path.format(account_token=factories.account_token(owner).uid)
     if "{report}" in path:
         return path.format(report=factories.report(VirtualCluster.objects.get()).uid)
     for name, made in _GPU.items():

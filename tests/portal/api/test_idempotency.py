@@ -82,9 +82,11 @@ def test_the_text_of_a_token_is_not_kept(api):
 def test_a_narrower_token_gets_no_answer_of_a_wider_one(api, alice):
     api.post(CLUSTERS, BODY, Idempotency_Key="k1")
 
-    for narrow in ({"read_only": True}, {"tenant": "team"}):
+    for narrow in ({"scopes": ["clusters:*"]}, {"tenant": "team"}):
         response = Api(alice, **narrow).post(CLUSTERS, BODY, Idempotency_Key="k1")
         assert_problem(response, 422, "idempotency-key-reused")
+    reader = Api(alice, read_only=True)
+    assert_problem(reader.post(CLUSTERS, BODY, Idempotency_Key="k1"), 403, "insufficient-scope")
 
 
 def test_who_has_left_gets_no_answer_again(api, admin):

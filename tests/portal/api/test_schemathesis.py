@@ -79,6 +79,8 @@ def _people():
     factories.host()
     factories.tenant("team", owner=owner, viewer=vera)
     factories.ready(factories.cluster(owner, "team"))
+    factories.service_account("first")
+    SEEN["/service-accounts/"] = str(factories.account_token(owner, "first").uid)
     factories.accelerator()
     factories.gpu_pool()
     ongoing = factories.gpu_grant(owner, 1)
