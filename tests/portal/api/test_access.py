@@ -37,7 +37,7 @@ def test_every_line_has_a_status_for_each_identity():
 def world(django_db_setup, django_db_blocker):
     """A team with a ready cluster, and somebody of each kind."""
     with made_once(django_db_blocker):
-        yield _people()
+        yield everybody()
 
 
 @pytest.fixture(autouse=True)
@@ -45,7 +45,8 @@ def _at_once(monkeypatch):
     monkeypatch.setattr(kubeconfigs, "PATIENCE", 0.0)
 
 
-def _people():
+def everybody():
+    """Somebody of each kind, in a world with a bit of everything."""
     people = {name: factories.actor(name) for name in ("owner", "member", "outsider")}
     people["viewer"] = factories.actor("vera")
     people["admin"] = factories.admin()
