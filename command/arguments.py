@@ -11,7 +11,19 @@ from command import audit_verify
 
 DEFAULT_PORT: Final = 8000
 EXPOSURES: Final = ("clusterIP", "loadBalancer", "nodePort")
+SHARED: Final = ("host", "audit")
+"""Nouns that the API has too."""
+CLIENT_OPTIONS: Final = ("--version", "--install-completion", "--show-completion")
 EPILOG: Final = """\
+through the API of the Atoll that runs here (or of $ATOLL_URL, or with --context):
+    cluster, gpu, operation, token, tenant, member, host, pool, report, audit, ...
+                 what there is, each with its verbs: ./atoll cluster --help
+    get, apply, delete, api
+                 the same for every kind of object
+    login, logout, context, whoami
+                 other Atolls; the same client installs alone: docs/cli.md
+  host and audit are in both groups: the verbs above are this machine's, all others the API's.
+
 State is kept under $ATOLL_HOME (default: .atoll in the checkout). With $ATOLL_KUBECONFIG
 set, that cluster carries the virtual clusters and no lab is started. See docs/running.md."""
 
@@ -25,6 +37,21 @@ def parse(argv: list[str]) -> argparse.Namespace:
     elif rest:
         parser.error(f"unrecognized arguments: {' '.join(rest)} (see ./atoll {arguments.command} --help)")
     return arguments
+
+
+def for_client(argv: list[str]) -> bool:
+    """Whether the client is meant: by every word that is not the platform's own, here or as a verb of SHARED."""
+    first, *rest = argv or [""]
+    own = _choices(_parser())
+    if first not in own:
+        return bool(first) and (not first.startswith("-") or first in CLIENT_OPTIONS)
+    verbs = _choices(own[first])
+    return first in SHARED and bool(rest) and not rest[0].startswith("-") and rest[0] not in verbs
+
+
+def _choices(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    found = (a for a in parser._actions if isinstance(a, argparse._SubParsersAction))  # noqa: SLF001 - no other way
+    return {name: inner for action in found for name, inner in action.choices.items()}
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -85,7 +112,7 @@ def _administration(commands: argparse._SubParsersAction[argparse.ArgumentParser
 
 
 def _hosts(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    host = commands.add_parser("host", help="host clusters")
+    host = commands.add_parser("host", help="host clusters", epilog=_also("host list"))
     verbs = host.add_subparsers(dest="verb", required=True, metavar="VERB")
     add = verbs.add_parser("add", help="prepare a cluster by Helm and register it")
     add.add_argument("name")
@@ -112,7 +139,7 @@ def _attestation(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def _audit(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    verbs = commands.add_parser("audit", help="the audit log").add_subparsers(
+    verbs = commands.add_parser("audit", help="the audit log", epilog=_also("audit list")).add_subparsers(
         dest="verb", required=True, metavar="VERB"
     )
     export = verbs.add_parser("export", help="write it to standard output, up to its signed head")
@@ -121,6 +148,10 @@ def _audit(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         "verify", help="check an export offline; status 0 sound, 1 tampered with, 2 unreadable"
     )
     audit_verify.options(verify)
+
+
+def _also(example: str) -> str:
+    return f"All other verbs go through the API: './atoll {example}', 'list --help' for each."
 
 
 def _development(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import redirect_stdout
 from typing import TYPE_CHECKING, Final
 
-from command import arguments, debian, environment
+from command import arguments, client, debian, environment
+from command import home as homes
 from command.terminal import CommandError, carry_clock, complain, show
 
 if TYPE_CHECKING:
@@ -22,6 +24,8 @@ LOOKS_ONLY: Final = {"down", "status", "logs"}
 
 def main(argv: list[str]) -> int:
     """Ends in the real command; gives a status only where that cannot be reached."""
+    if arguments.for_client(argv):
+        return _as_client(argv)
     wanted = arguments.parse(argv)
     if wanted.command in LOOKS_ONLY and not environment.PYTHON.exists():
         show("nothing has been installed in this checkout yet, so nothing of it runs; ./atoll up starts it")
@@ -35,7 +39,22 @@ def main(argv: list[str]) -> int:
         return error.status
     except KeyboardInterrupt:
         return 130
-    _hand_over(argv)
+    _hand_over("command", argv)
+    return 1
+
+
+def _as_client(argv: list[str]) -> int:
+    """Standard output belongs to the client: kubectl reads it."""
+    try:
+        with redirect_stdout(sys.stderr):
+            environment.ensure(development=False)
+        os.environ.update(client.settings(homes.find(), os.environ))
+    except CommandError as error:
+        complain(str(error))
+        return error.status
+    except KeyboardInterrupt:
+        return 130
+    _hand_over("atoll_client", argv)
     return 1
 
 
@@ -56,9 +75,9 @@ def _packages(wanted: argparse.Namespace) -> dict[str, str]:
     return debian.for_lab() if _starts_lab(wanted) else {}
 
 
-def _hand_over(argv: list[str]) -> None:
+def _hand_over(module: str, argv: list[str]) -> None:
     paths = [str(environment.CHECKOUT), os.environ.get("PYTHONPATH", "")]
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
     carry_clock()
     # -P: a folder called "command" where the person stands must not be taken for ours.
-    os.execv(environment.PYTHON, [str(environment.PYTHON), "-P", "-m", "command", *argv])  # noqa: S606
+    os.execv(environment.PYTHON, [str(environment.PYTHON), "-P", "-m", module, *argv])  # noqa: S606

@@ -1,0 +1,204 @@
+"""One verb of the document, done: the request, and what is said of the answer."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final
+
+import typer
+
+from atoll_client import waiting
+from atoll_client.cli import wishes
+from atoll_client.cli.output import Format, cell, lines, show, write
+from atoll_client.cli.progress import told
+from atoll_client.cli.shell import note
+from atoll_client.errors import Misconfigured, NotFound
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from atoll_client.atoll import Atoll
+    from atoll_client.cli.shell import Shell
+    from atoll_client.document import Api, Field, Verb
+    from atoll_client.sending import Answer, Object
+
+CREATED: Final = 201
+ACCEPTED: Final = 202
+GONE: Final = 404
+WAITED_FOR: Final = frozenset({"create", "apply", "delete"})
+"""Verbs whose effect comes later, where a noun can be waited for."""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What was asked for on the command line."""
+
+    reference: str = ""
+    query: Mapping[str, Any] = field(default_factory=dict)
+    flags: Mapping[Field, Any] = field(default_factory=dict)
+    settings: Sequence[str] = ()
+    file: Path | None = None
+    body: Object | None = None
+    """Instead of a file."""
+    if_match: str = ""
+    yes: bool = False
+    wait: bool = False
+    timeout: float = 600.0
+    output: Format | None = None
+    context: str = ""
+
+
+@dataclass(frozen=True)
+class Act:
+    """Does verbs of one noun that share a name."""
+
+    shell: Shell
+    api: Api
+    verbs: Sequence[Verb]
+    plan: bool = False
+    """Only tells what a write would do."""
+
+    def run(self, wish: Wish) -> None:
+        """The whole of a command."""
+        with self.shell.connect(wish.context) as atoll:
+            given = wishes.parts(wish.reference)
+            if self.verbs[0].listing:
+                self._list(atoll, given, wish)
+                return
+            verb, values = wishes.choose(self.verbs, given, self._tenant)
+            if verb.method == "DELETE":
+                confirm(f"{verb.name} {verb.noun} {'/'.join(values)}", yes=wish.yes)
+            body = wishes.body(verb, wish.body or wish.file, wish.settings, wish.flags)
+            if verb.named and body is not None:
+                body.setdefault("metadata", {})["name"] = values[-1]
+            path = wishes.address(verb, values)
+            before = _etag(atoll, path) if verb.method == "PUT" and not self.plan else ""
+            answer = self._send(atoll, verb, path, body, wish)
+            if wish.wait:
+                answer = self._wait(atoll, values, answer, wish)
+            self.tell(verb, values, answer, wish, before)
+            if verb.name in WAITED_FOR and waits(self.api, verb.noun) and not (wish.wait or self.plan):
+                note(f"wait for it: {self._waiting(verb.noun, values, verb.name)}")
+
+    @property
+    def _tenant(self) -> str:
+        return self.shell.context.tenant if self.shell.context else ""
+
+    def _list(self, atoll: Atoll, given: Sequence[str], wish: Wish) -> None:
+        verb = self.verbs[0]
+        if not given and len(self.verbs) == 1 and verb.parameters == ("tenant",) and not self._tenant:
+            mine = [str(one["metadata"]["name"]) for one in atoll.items("/tenants")]
+            found = [row for name in mine for row in self._items(atoll, verb, [name], wish)]
+        else:
+            verb, values = wishes.choose(self.verbs, given, self._tenant)
+            found = list(self._items(atoll, verb, values, wish))
+        show(found, wish.output or Format.TABLE, verb.noun, one=False)
+
+    def _items(
+        self, atoll: Atoll, verb: Verb, values: Sequence[str], wish: Wish
+    ) -> Iterator[tuple[str, Object]]:
+        for one in atoll.items(wishes.address(verb, values), **wish.query):
+            yield reference(self.api, verb, values, one), one
+
+    def tell(self, verb: Verb, values: Sequence[str], answer: Answer, wish: Wish, before: str = "") -> None:
+        """What came of it."""
+        if answer.replayed:
+            note("this is the answer to an earlier sending; what is shown once is not in it")
+        if not isinstance(answer.body, dict):
+            write(answer.text.rstrip("\n")) if answer.text else None
+            return
+        named = reference(self.api, verb, values, answer.body)
+        dry = self.plan or wish.query.get("dry_run")
+        how = wish.output or (Format.YAML if verb.method == "GET" or (dry and not self.plan) else None)
+        if self.plan and how is None:
+            tell_plan(named, answer.body)
+        elif how is not None:
+            show([(named, answer.body)], how, verb.noun, one=True)
+        elif "token" in answer.body and verb.name in {"create", "rotate"}:
+            write(str(answer.body["token"]))
+            note(f"{verb.noun} {named}: its text is shown this once")
+        elif verb.named or verb.method in {"PUT", "DELETE"}:
+            write(f"{verb.noun} {named} {_word(verb, answer, before)}")
+        else:
+            show([(named, answer.body)], Format.TABLE, verb.noun, one=True)
+
+    def _send(self, atoll: Atoll, verb: Verb, path: str, body: Object | None, wish: Wish) -> Answer:
+        query = {**wish.query, "dry_run": True} if self.plan else wish.query
+        headers = {"If-Match": wish.if_match} if wish.if_match else {}
+        if verb.method == "DELETE":
+            return atoll.delete(path, if_match=wish.if_match)
+        return atoll.request(verb.method, path, body, query=query, headers=headers)
+
+    def _wait(self, atoll: Atoll, values: Sequence[str], answer: Answer, wish: Wish) -> Answer:
+        """The answer with what came in the end."""
+        noun, name = self.verbs[0].noun, self.verbs[0].name
+        (item,) = self.api.verbs[noun, "get"]
+        path, what = wishes.address(item, values), f"{noun} {'/'.join(values)}"
+        self.shell.resume = f"it goes on; look again: {self._waiting(noun, values, name)}"
+        with told(what) as seen:
+            if name == "delete":
+                waiting.gone(atoll, path, timeout=wish.timeout, seen=seen)
+                return replace(answer, status=GONE)
+            found = waiting.ready(atoll, path, timeout=wish.timeout, seen=seen)
+        return replace(answer, body=found)
+
+    def _waiting(self, noun: str, values: Sequence[str], name: str) -> str:
+        goal = " --for gone" if name == "delete" else ""
+        return f"atoll {noun} wait {'/'.join(values)}{goal}"
+
+
+def waits(api: Api, noun: str) -> bool:
+    """Whether the API tells when an object of this noun is ready."""
+    return (noun, "ready") in api.verbs
+
+
+def tell_plan(named: str, plan: Object) -> None:
+    """What a write would do, for people."""
+    write(f"{named}: {plan.get('action', 'see below')}")
+    changes = [[one["path"], cell(one["old"]), cell(one["new"])] for one in plan.get("changes", ())]
+    if changes:
+        lines(["field", "is", "would be"], changes)
+    for one in plan.get("accelerators", ()):
+        write(f"{one['count']} of {one['class']}: {one['message']}")
+    for key, value in plan.items():
+        if key not in {"action", "changes", "accelerators"} and value not in (None, "", [], {}):
+            write(f"{key}: {cell(value)}")
+
+
+def confirm(what: str, *, yes: bool) -> None:
+    """Asks before something ends; raises ``Misconfigured`` where nobody can be asked."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise Misconfigured(f"to {what} needs a yes, and nobody can be asked: add --yes")
+    typer.confirm(f"Really {what}?", abort=True, err=True)
+
+
+def reference(api: Api, verb: Verb, values: Sequence[str], body: Object) -> str:
+    """How the object is named: by the parameters of its address, from itself or as it was addressed."""
+    known = dict(zip(verb.parameters, values, strict=False))
+    (item, *_) = api.verbs.get((verb.noun, "get")) or [verb]
+    *owners, last = item.parameters or ("uid",)
+    metadata = body.get("metadata") or {}
+    found = [str(known.get(one) or metadata.get(one, "")) for one in owners]
+    places = [metadata.get(last), body.get(last), metadata.get("name"), metadata.get("uid"), body.get("id")]
+    places += [body.get("uid"), body.get("name"), known.get(last), "/".join(values)]
+    return "/".join([*found, str(next(one for one in [*places, ""] if one is not None))])
+
+
+def _etag(atoll: Atoll, path: str) -> str:
+    try:
+        return atoll.request("GET", path).etag
+    except NotFound:
+        return ""
+
+
+def _word(verb: Verb, answer: Answer, before: str) -> str:
+    if verb.method == "DELETE":
+        done = {ACCEPTED: "is being deleted", GONE: "is gone"}.get(answer.status, "deleted")
+        return done if verb.name == "delete" else "done"
+    if answer.status == CREATED:
+        return "created"
+    return "unchanged" if before and answer.etag == before else "changed"
