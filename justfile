@@ -40,14 +40,15 @@ migrations:
     python manage.py makemigrations --check --dry-run
     python manage.py check --fail-level WARNING
 
-# docs/openapi.yaml is what the code says.
+# docs/openapi.yaml is what the code says, docs/cli.md what that says.
 schema:
     python manage.py openapi --check
+    python docs/cli.py --check
 
 # Tables of docs/ are what the code says.
 documents:
     python -m pytest -q -p no:randomly -p no:cacheprovider tests/architecture/test_documents.py > /dev/null \
-        || { echo "run docs/sandboxes.py, docs/states.py and docs/events.py"; exit 1; }
+        || { echo "run docs/sandboxes.py, docs/states.py, docs/events.py and docs/cli.py"; exit 1; }
 
 # Charts are well formed (with the lab's Helm).
 charts:
@@ -84,9 +85,10 @@ fix:
     ruff check --quiet --fix .
     ruff format --quiet .
 
-# Write docs/openapi.yaml anew.
+# Write docs/openapi.yaml anew, and docs/cli.md from it.
 openapi:
     python manage.py openapi
+    python docs/cli.py
 
 # Write the hashed requirements anew from the .in files.
 lock:

@@ -86,11 +86,11 @@ class Atoll:
         sent = dict(headers or {})
         if method == "POST":
             sent.setdefault("Idempotency-Key", str(uuid4()))
+        asked = {key: _text(value) for key, value in (query or {}).items() if value is not None}
         request = self._http.build_request(
             method,
-            self.url + _below(path),
+            httpx.URL(self.url + _below(path)).copy_merge_params(asked),
             json=body,
-            params={key: _text(value) for key, value in (query or {}).items() if value is not None},
             headers=sent,
             timeout=httpx.Timeout(READ_SECONDS + longer, connect=CONNECT_SECONDS),
         )

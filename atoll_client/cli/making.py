@@ -81,7 +81,7 @@ def _parameters(
 ) -> list[inspect.Parameter]:
     verb, made = verbs[0], []
     if any(one.reference for one in verbs):
-        made.append(_parameter("reference", Annotated[str, typer.Argument(metavar=f"[{shape(verbs)}]")], ""))
+        made.append(_parameter("reference", Annotated[str, typer.Argument(metavar=shape(verbs))], ""))
     for number, one in enumerate(fields):
         made.append(_parameter(f"field_{number}", _flag(one, fields), None))
     for number, asked in enumerate(query):

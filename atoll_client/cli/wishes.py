@@ -53,9 +53,10 @@ def choose(verbs: Sequence[Verb], given: Sequence[str], tenant: str) -> tuple[Ve
 
 
 def shape(verbs: Sequence[Verb]) -> str:
-    """``TENANT/NAME``, as references of these verbs look."""
+    """``TENANT/NAME``, as references of these verbs look; in brackets where none will do."""
     shapes = ["/".join(verb.reference).upper() for verb in verbs]
-    return " or ".join(one or "none" for one in shapes)
+    named = " or ".join(filter(None, shapes))
+    return f"[{named}]" if "" in shapes and named else named
 
 
 def address(verb: Verb, values: Sequence[str]) -> str:

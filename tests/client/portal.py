@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import httpx
 from django.test import Client
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class Portal(httpx.BaseTransport):
@@ -16,7 +21,7 @@ class Portal(httpx.BaseTransport):
     def __init__(self) -> None:
         self.faults: list[BaseException | httpx.Response | Cut | None] = []
         self.seen: list[httpx.Request] = []
-        self.after: list = []
+        self.after: list[Callable[[], object]] = []
         """Called one a request, once it was answered: what happens meanwhile."""
         self._client = Client(raise_request_exception=True)
 

@@ -22,36 +22,35 @@ UID = "00000000-0000-4000-8000-000000000000"
 OPERATIONS = [line for line in MATRIX if "/api/v1/" in line and "openapi" not in line]
 
 
-@pytest.fixture(scope="module")
-def app():
-    """Made once, for all operations."""
-    portal = Portal()
-    api = document.read(schema.document())
-    return typer.main.get_command(build(Shell(["atoll"], portal), api)), api, portal
-
-
-@pytest.mark.parametrize("operation", OPERATIONS)
-def test_each_operation_arrives(app, team, operation, monkeypatch, capsys, impatient):
-    command, api, portal = app
+def test_each_operation_arrives(team, monkeypatch, impatient):
+    """What the portal answers is not of interest: it documents that, and each line leaves its traces here."""
     monkeypatch.setenv("ATOLL_URL", "http://testserver")
     monkeypatch.setenv("ATOLL_TOKEN", factories.token(factories.admin()))
     monkeypatch.setattr("atoll_client.cli.shell.PATIENCE", 0)
     inspection.sign()
+    portal, api = Portal(), document.read(schema.document())
+    command = typer.main.get_command(build(Shell(["atoll"], portal), api))
+
+    amiss = {line: told for line in OPERATIONS if (told := tried(command, api, portal, line, monkeypatch))}
+
+    assert amiss == {}
+
+
+def tried(command, api, portal, operation, monkeypatch):
+    """What was amiss; empty for an operation whose request arrived and whose end was in order."""
     method, template = operation.split()
     line = MATRIX[operation]
     path = re.sub(r"{\w+}", UID, line.request)
     words, body = spoken(api, method, template, path, line.body)
     monkeypatch.setattr("sys.stdin", io.StringIO(json.dumps(body) if body is not None else ""))
     portal.seen.clear()
-
     with pytest.raises(SystemExit) as ended:
         command(words, prog_name="atoll")
-
-    sent = portal.seen[-1]
-    assert (sent.method, sent.url.path) == (method, path), capsys.readouterr().err
-    assert ended.value.code in {0, 1, 3, 4, 5}
-    if body is not None:
-        assert json.loads(sent.content) == body
+    sent = next((one for one in reversed(portal.seen) if one.method == method), None)
+    arrived = (
+        sent is not None and sent.url.path == path and (body is None or json.loads(sent.content) == body)
+    )
+    return "" if arrived and ended.value.code in {0, 1, 3, 4, 5} else f"{words}: {ended.value.code}, {sent}"
 
 
 def spoken(api, method, template, path, body):
