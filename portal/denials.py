@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from django.db import DatabaseError
 
 from tenancy.actions import audit
+from tenancy.actions.unit import is_read_only
 
 if TYPE_CHECKING:
     from tenancy.errors import NotAllowed
@@ -26,5 +27,7 @@ def note(error: NotAllowed, *, actor: str, method: str, attempted: str, path: st
         return
     try:
         audit.denied(actor=actor, action=attempted, target=path, tenant=error.tenant, reason=error.detail)
-    except DatabaseError:
+    except DatabaseError as fault:
+        if is_read_only(fault):
+            return
         log.exception("the refusal of %s to %s could not be written down", attempted, actor)

@@ -45,6 +45,14 @@ class Environment(BaseSettings):
         default="", description="smtp://user:password@host:587 (STARTTLS) or smtps://…:465; empty: no mail"
     )
     mail_from: str = Field(default="atoll@localhost", description="sender of mails")
+    rate_token: int = Field(
+        default=3000,
+        ge=0,
+        description="requests a minute of one API token, in one portal process; 0: no limit",
+    )
+    rate_tenant: int = Field(
+        default=6000, ge=0, description="requests a minute about one tenant, as above; 0: no limit"
+    )
     debug: bool = Field(default=False, description="Django's debug pages")
     log_format: str = Field(default="console", pattern="^(console|json)$")
 

@@ -140,3 +140,14 @@ class Unavailable(DomainError):
     """It cannot be done now and may be tried again."""
 
     code = "unavailable"
+
+
+class ReadOnly(Unavailable):
+    """The database can be read and not written, as a standby."""
+
+    code = "read-only"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the database only reads at the moment: everything can be looked at, nothing changed; try again later"
+        )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from dataclasses import dataclass
 from functools import partial, wraps
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 
 from django.core.exceptions import ObjectDoesNotExist
@@ -22,6 +23,7 @@ from portal.api.parsing import BODY_MAX, storable
 from portal.api.preconditions import tag_of
 from portal.api.scopes import DECLARED, needed
 from portal.api.serializers.base import QuerySerializer
+from portal.rates import INSIDE
 from tenancy.errors import FieldError, InsufficientScope, Invalid
 from tenancy.queries import tenants
 
@@ -139,9 +141,17 @@ class Resource(APIView):
     ) -> Response:
         """No cache keeps what a token may see."""
         response.setdefault("Cache-Control", "no-store")
+        self._tell_whose(response)
         # Django would log each 503 of a cluster that is not ready yet as an error; ours are logged where made.
         response._has_been_logged = True  # type: ignore[attr-defined] # noqa: SLF001
         return super().finalize_response(request, response, *args, **kwargs)
+
+    def _tell_whose(self, response: Response) -> None:
+        """Requests about a tenant count for it when they come from inside: see ``portal.rates``."""
+        scope = getattr(self.request, "scope", None)
+        inside = response.status_code not in {HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND}
+        if scope is not None and inside and "tenant" in self.kwargs and not self.actor.platform_role:
+            scope[INSIDE] = True
 
 
 @dataclass(frozen=True)

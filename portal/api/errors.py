@@ -6,7 +6,7 @@ import logging
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from django.db import IntegrityError, InterfaceError, OperationalError
+from django.db import DatabaseError, IntegrityError, InterfaceError, OperationalError
 from django.http import Http404
 from rest_framework import exceptions
 from rest_framework.response import Response
@@ -14,6 +14,7 @@ from rest_framework.views import set_rollback
 
 from portal import denials
 from tenancy import errors as domain
+from tenancy.actions.unit import is_read_only
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -43,10 +44,15 @@ STATUS: Final[Mapping[str, int]] = {
     domain.KeyReused.code: 422,
     domain.StillRunning.code: 409,
     domain.Unavailable.code: 503,
+    domain.ReadOnly.code: 503,
 }
 """``DomainError.code`` → HTTP status; a test holds it complete."""
 
-_RETRY_AFTER: Final[Mapping[str, str]] = {domain.StillRunning.code: "1", domain.Unavailable.code: "5"}
+_RETRY_AFTER: Final[Mapping[str, str]] = {
+    domain.StillRunning.code: "1",
+    domain.Unavailable.code: "5",
+    domain.ReadOnly.code: "30",
+}
 _CODES: Final[Mapping[int, str]] = {
     400: "invalid",
     401: "not-authenticated",
@@ -113,6 +119,16 @@ def handle(error: Exception, context: dict[str, Any]) -> Response:
             return problem(404, "there is nothing at this address")
         case exceptions.APIException():
             return _framework(error)
+        case DatabaseError() | InterfaceError():
+            return _database(error, context["request"])
+        case _:
+            return _unexpected(error, context["request"])
+
+
+def _database(error: DatabaseError | InterfaceError, request: Request) -> Response:
+    if is_read_only(error):
+        return _domain(domain.ReadOnly())
+    match error:
         case OperationalError() | InterfaceError():
             log.error("the database did not answer", exc_info=error)
             return _domain(domain.Unavailable("the database is busy or away: try again"))
@@ -120,7 +136,7 @@ def handle(error: Exception, context: dict[str, Any]) -> Response:
             log.warning("two writers at once", exc_info=error)
             return _domain(domain.Conflict("somebody else was first: read again, then decide"))
         case _:
-            return _unexpected(error, context["request"])
+            return _unexpected(error, request)
 
 
 def _write_down(error: domain.NotAllowed, view: APIView, request: Request) -> None:

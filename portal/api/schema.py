@@ -35,6 +35,7 @@ _WORDS: Final = {
     412: "A precondition does not hold: read again, then decide.",
     413: "The body is too large.",
     415: "The body is not JSON.",
+    429: "Too many requests of this token, or about this tenant: go on after `Retry-After` seconds.",
     422: "The Idempotency-Key was used for another request.",
     503: "Not now: try again after `Retry-After` seconds.",
 }
@@ -142,7 +143,7 @@ def _page_of(kind: type[serializers.Serializer[Any]]) -> type[serializers.Serial
 def _problems(operation: Operation) -> list[int]:
     found = {400, 503, *operation.problems}
     if not operation.open:
-        found |= {401, 403, 404}
+        found |= {401, 403, 404, 429}
     if operation.body:
         found |= {413, 415}
     if operation.conditional:
@@ -162,6 +163,9 @@ def _headers(operation: Operation) -> Iterator[OpenApiParameter]:
     if operation.idempotent:
         text = "Sent again with the same body, the first answer comes again; kept for 48 hours."
         yield OpenApiParameter("Idempotency-Key", _KEY, HEADER, description=text)
+    later = [503] if operation.open else [429, 503]
+    text = "Seconds after which it may go on."
+    yield OpenApiParameter("Retry-After", int, HEADER, description=text, response=later)
     yield from _response_headers(operation)
 
 

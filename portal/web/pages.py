@@ -6,13 +6,15 @@ from functools import wraps
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 from django.conf import settings
+from django.db import DatabaseError
 from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.utils.http import urlencode
 from django.views.decorators.cache import never_cache
 
 from portal import denials
-from tenancy.errors import DomainError, NotAllowed, NotFound
+from tenancy.actions.unit import is_read_only
+from tenancy.errors import DomainError, NotAllowed, NotFound, ReadOnly
 from tenancy.policy import Actor
 
 if TYPE_CHECKING:
@@ -45,6 +47,10 @@ def page(
             return refused(request, error)
         except DomainError as error:
             return refused(request, error)
+        except DatabaseError as error:
+            if not is_read_only(error):
+                raise
+            return refused(request, ReadOnly())
 
     return never_cache(answer)
 
@@ -95,4 +101,4 @@ def _page_of(error: DomainError) -> tuple[str, int]:
         return "404.html", 404
     if isinstance(error, NotAllowed):
         return "403.html", 403
-    return "refused.html", 409
+    return "refused.html", 503 if isinstance(error, ReadOnly) else 409

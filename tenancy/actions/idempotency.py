@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from django.db import IntegrityError, OperationalError, connection
 from django.utils import timezone
 
-from tenancy.actions.unit import atomic
+from tenancy.actions.unit import atomic, is_read_only
 from tenancy.errors import KeyReused, StillRunning
 from tenancy.models import IdempotencyRecord
 
@@ -59,6 +59,8 @@ def _first(by: Actor, key: str, fingerprint: str, effect: Callable[[], StoredAns
     try:
         record = IdempotencyRecord.objects.create(user=by.user, key=key, fingerprint=fingerprint)
     except OperationalError as error:
+        if is_read_only(error):
+            raise
         raise StillRunning(_AT_WORK) from error
     answer = effect()
     record.status, record.body, record.headers = answer.status, answer.body, answer.headers

@@ -8,10 +8,11 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from django.conf import settings
+from django.db import DatabaseError
 from django.utils import timezone
 
 from tenancy.actions import audit
-from tenancy.actions.unit import atomic
+from tenancy.actions.unit import atomic, is_read_only
 from tenancy.errors import Conflict, FieldError, InsufficientScope, Invalid, NotAllowed, NotFound
 from tenancy.models import ApiToken
 from tenancy.queries import tenants, tokens
@@ -113,9 +114,14 @@ def revoke(*, by: Actor, uid: UUID, account: ServiceAccount | None = None) -> No
 
 
 def note_use(token: ApiToken) -> None:
-    """Keeps "last used" exact to a minute."""
-    if tokens.use_is_stale(token):
+    """Keeps "last used" exact to a minute, where the database takes writes; reading goes on where it does not."""
+    if not tokens.use_is_stale(token):
+        return
+    try:
         ApiToken.objects.filter(pk=token.pk).update(last_used_at=timezone.now())
+    except DatabaseError as error:
+        if not is_read_only(error):
+            raise
 
 
 def _make(by: Actor, account: ServiceAccount | None, name: str, reach: Reach) -> tuple[ApiToken, str]:

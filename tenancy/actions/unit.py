@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 
 CLASHES: Final = frozenset({"40001", "40P01"})
 """PostgreSQL's codes for a transaction that was ended so that another one could go on."""
+READ_ONLY: Final = "25006"
+"""PostgreSQL's code for a write in a transaction that only reads."""
 TRIES: Final = 4
 Note: TypeAlias = chain.Event | Happening
 """What a unit writes at its end: an audit row (which may be an event, too), or an event alone."""
@@ -89,6 +91,11 @@ def _again(action: Callable[P, T]) -> Callable[P, T]:
             return action(*args, **kwargs)
 
     return run
+
+
+def is_read_only(error: BaseException) -> bool:
+    """Whether the database refused a write because it takes none: a standby, or a file without the right."""
+    return getattr(error.__cause__, "sqlstate", "") == READ_ONLY or "readonly database" in str(error)
 
 
 def _clash(error: OperationalError) -> bool:
