@@ -92,6 +92,26 @@ def test_twins_with_a_key_have_one_effect_and_one_answer(alice):
     assert alice.user.api_tokens.filter(name="ci").count() == 1
 
 
+def test_fifty_posts_with_a_key_have_one_effect(alice):
+    """Who waits longer than 5 seconds is told to come again, and then gets the first one's answer."""
+    api = Api(alice)
+    body = {"metadata": {"name": "first"}, "spec": {"resources": {"cpu": 2}}}
+
+    def send():
+        return api.post("/tenants/team/clusters", body, Idempotency_Key="one")
+
+    answers = in_threads(50, send)
+    late = [answer for answer in answers if answer.status_code == 409]
+    assert {answer.json()["code"] for answer in late} <= {"idempotency-key-in-use"}
+    answers = [answer if answer.status_code != 409 else send() for answer in answers]
+
+    assert [answer.status_code for answer in answers] == [201] * 50
+    assert len({answer.json()["metadata"]["uid"] for answer in answers}) == 1
+    assert sum("Idempotency-Replayed" not in answer for answer in answers) == 1
+    assert (VirtualCluster.objects.count(), Operation.objects.count()) == (1, 1)
+    assert AuditEvent.objects.filter(action="cluster.create").count() == 1
+
+
 def test_a_twin_does_not_wait_for_ever(alice, monkeypatch):
     """The first request holds its transaction open; the second is told so in time and may come again."""
     api = Api(alice)
