@@ -174,6 +174,7 @@ MORE = {
     "/api/v1/tenants/{tenant}/clusters/{name}/reports": lambda _: factories.report(
         VirtualCluster.objects.get(name="first")
     ),
+    "/api/v1/tenants/{tenant}/events": _more_clusters,
     "/api/v1/tenants/{tenant}/gpu-grants": lambda world: factories.gpu_grant(world["owner"], 1),
     "/api/v1/tenants/{tenant}/gpu-requests": _more_requests,
     "/api/v1/tenants/{tenant}/members": _more_members,
