@@ -14,9 +14,9 @@ from django.test.utils import CaptureQueriesContext
 
 from portal.api import schema
 from portal.api.views import kubeconfigs
-from tenancy.actions import accelerators, findings, work
+from tenancy.actions import accelerators, findings, tokens, work
 from tenancy.enums import OperationState, WorkKind
-from tenancy.models import Node, NodeMove, Notice, VirtualCluster
+from tenancy.models import Node, NodeMove, Notice, ServiceAccount, VirtualCluster
 from tenancy.rules.drift import Place
 from tests import factories
 from tests.portal.api import test_access, test_findings
@@ -33,7 +33,7 @@ DOCUMENT = schema.document()["paths"]
 @pytest.fixture(scope="module")
 def world(django_db_setup, django_db_blocker):
     with made_once(django_db_blocker):
-        yield test_access._people()
+        yield test_access.everybody()
 
 
 @pytest.fixture(autouse=True)
@@ -71,7 +71,7 @@ def test_all_of_a_tenant_is_hidden_from_strangers():
 @pytest.mark.parametrize("operation", HIDDEN)
 def test_foreign_looks_as_unknown(world, operation):
     line, stranger = MATRIX[operation], Api(world["outsider"])
-    address = test_access._addressed(line.request, world["owner"])
+    address = test_access.addressed(line.request, world["owner"])
     elsewhere = _unknown(line.request, address)
 
     told = []
@@ -131,6 +131,11 @@ def _more_requests(world):
     factories.gpu_request(world["owner"], 1, key=name)
 
 
+def _more_account_tokens(_):
+    account = ServiceAccount.objects.get(name="ci")
+    tokens.create(by=factories.admin(), name="ci", tenant="team", account=account)
+
+
 def _more_members(_):
     factories.members.put(
         by=factories.admin(), tenant="team", username=factories.user().username, role=factories.Role.VIEWER
@@ -179,6 +184,10 @@ MORE = {
     "/api/v1/tenants/{tenant}/gpu-requests": _more_requests,
     "/api/v1/tenants/{tenant}/members": _more_members,
     "/api/v1/tenants/{tenant}/pools": _more_pools,
+    "/api/v1/tenants/{tenant}/service-accounts": lambda _: factories.service_account(
+        f"a{uuid.uuid4().hex[:6]}"
+    ),
+    "/api/v1/tenants/{tenant}/service-accounts/{name}/tokens": _more_account_tokens,
     "/api/v1/tokens": lambda world: factories.token(world["owner"]),
 }
 """Route of a list → makes one more item of it."""
@@ -209,7 +218,7 @@ def test_three_cost_as_many_queries_as_one(world, route):
     line = MATRIX[f"GET {route}"]
     mine = line.statuses[IDENTITIES.index("owner")] == 2 and route != "/api/v1/hosts"
     api = Api(world["owner" if mine and "exposure" not in route else "admin"])
-    path = test_access._addressed(line.request, world["owner"])
+    path = test_access.addressed(line.request, world["owner"])
     MORE[route](world)
     api.get(path)
 
