@@ -91,6 +91,14 @@ TARGETS: Final[tuple[Target, ...]] = (
         _version_defines(OLDER_KUBERNETES_VERSION),
         on_demand=True,
     ),
+    # For the examples of docs/iac.
+    Target(
+        "terraform-provider-restapi",
+        "terraform",
+        "github.com/Mastercard/terraform-provider-restapi",
+        on_demand=True,
+    ),
+    Target("tofu", "opentofu", "github.com/opentofu/opentofu/cmd/tofu", on_demand=True),
 )
 
 DEBIAN_PACKAGES: Final[dict[str, str]] = {

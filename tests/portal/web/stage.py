@@ -93,20 +93,21 @@ def main(home: str) -> None:
     listener = socket.create_server(("127.0.0.1", 0))
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     os.environ.update(ATOLL_HOME=home, ATOLL_PUBLIC_URL=url, DJANGO_SETTINGS_MODULE="portal.settings")
-    _prepare()
-    _serve(listener)
+    prepare()
+    serve(listener)
     from tests.factories import PASSWORD
     from tests.portal.web import scenes
 
-    _say(url=url, password=PASSWORD)
+    say(url=url, password=PASSWORD)
     for line in sys.stdin:
         name, *words = json.loads(line)
         play: Callable[..., None] = getattr(scenes, name)
         play(*words)
-        _say(played=name)
+        say(played=name)
 
 
-def _prepare() -> None:
+def prepare() -> None:
+    """A migrated database, and passwords that are hashed quickly."""
     import django
 
     django.setup()
@@ -119,7 +120,8 @@ def _prepare() -> None:
     call_command("migrate", verbosity=0)
 
 
-def _serve(listener: socket.socket) -> None:
+def serve(listener: socket.socket) -> None:
+    """The portal on this socket, in a thread that ends with the process."""
     import uvicorn
 
     config = uvicorn.Config("portal.asgi:application", log_level="warning", lifespan="off")
@@ -127,7 +129,8 @@ def _serve(listener: socket.socket) -> None:
     threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True).start()
 
 
-def _say(**fields: str) -> None:
+def say(**fields: str) -> None:
+    """A line for who started this process."""
     sys.stdout.write(json.dumps(fields) + "\n")
     sys.stdout.flush()
 
