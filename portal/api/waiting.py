@@ -7,15 +7,17 @@ import threading
 import time
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from functools import wraps
+from typing import TYPE_CHECKING, Any, Final
 
 from asgiref.sync import sync_to_async
 from django.db import connections
+from django.views.decorators.csrf import csrf_exempt
 
 from tenancy.queries import clusters
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
     from uuid import UUID
 
     from django.http import HttpRequest
@@ -28,6 +30,8 @@ WAITERS_MAX: Final = 64
 WAIT: Final = "atoll.wait"
 """Where in ``request.META`` a view leaves its ``Wait``."""
 NOT_YET: Final = 503
+UNDER_WAY: Final = 202
+GONE: Final = 200
 
 
 @dataclass(frozen=True)
@@ -73,6 +77,37 @@ class Watch:
 
 
 _watch = Watch()
+
+
+def patient(
+    once: Callable[..., HttpResponseBase], look: Callable[..., Awaitable[HttpResponseBase]]
+) -> Callable[..., Any]:
+    """A view that answers what ``look`` makes of ``once``."""
+
+    @wraps(once)
+    async def view(request: HttpRequest, **names: str) -> HttpResponseBase:
+        return await look(once, request, names)
+
+    return csrf_exempt(view)
+
+
+async def look_until_gone(
+    once: Callable[..., HttpResponseBase], request: HttpRequest, names: dict[str, str]
+) -> HttpResponseBase:
+    """A deletion is asked for once; 200 in place of 202 tells that nothing is left."""
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    response = await sync_to_async(_look)(once, request, names)
+    wait: Wait | None = request.META.get(WAIT)
+    if wait is None or not wait.seconds or response.status_code != UNDER_WAY or not _watch.enter(wait.uid):
+        return response
+    try:
+        if await _news(request, began + wait.seconds):
+            response.status_code = GONE
+            del response["Retry-After"], response["Location"]
+    finally:
+        _watch.leave(wait.uid)
+    return response
 
 
 async def look_until_told(

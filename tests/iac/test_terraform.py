@@ -179,7 +179,9 @@ def test_accelerators_that_people_have_to_approve(tool):
     assert asked["status"]["phase"] == "AwaitingApproval"
     assert "No changes" in tool.plan(NO_CHANGE)
     with tool.atoll.api("root") as api:
-        approved = api.post(f"{asked['status']['request'].removeprefix('/api/v1')}/approve", json={"reason": "fine"})
+        approved = api.post(
+            f"{asked['status']['request'].removeprefix('/api/v1')}/approve", json={"reason": "fine"}
+        )
         assert approved.status_code == 200, approved.text
     while tool.clusters()[0]["status"]["phase"] != "Ready":
         time.sleep(0.1)

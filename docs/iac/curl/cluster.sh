@@ -29,15 +29,15 @@ kubeconfig)
         jq --exit-status --raw-output '.kubeconfig // error(.detail // "the worker is late: ask again")'
     ;;
 delete)
-    # 202 when it goes, 404 when it is gone; 200 as long as it can be read as Deleting.
     said=$(mktemp) && trap 'rm -f "$said"' EXIT
-    status() { call --output "$said" --write-out '%{http_code}' "$@" "$cluster"; }
-    code=$(status --request DELETE)
-    while [ "$code" = 202 ] || [ "$code" = 200 ]; do
-        sleep 1
-        code=$(status)
+    status() { call --output "$said" --write-out '%{http_code}' "$@"; }
+    code=$(status --request DELETE "$cluster?wait=60s") # 200: nothing is left of it; 202: still at work
+    while [ "$code" = 202 ]; do
+        sleep 2
+        code=$(status "$cluster")
+        [ "$code" != 200 ] || code=202
     done
-    [ "$code" = 404 ] || { cat "$said" >&2 && exit 1; }
+    case $code in 200 | 404) ;; *) cat "$said" >&2 && exit 1 ;; esac
     ;;
 *)
     echo "no such verb: $verb" >&2

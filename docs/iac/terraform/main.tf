@@ -21,9 +21,10 @@ locals {
 }
 
 resource "restapi_object" "cluster" {
-  path        = local.clusters
-  create_path = "${local.clusters}/{id}"
-  data        = jsonencode({ metadata = { name = var.name }, spec = local.spec })
+  path         = local.clusters
+  create_path  = "${local.clusters}/{id}"
+  destroy_path = "${local.clusters}/{id}?wait=50s" # until nothing is left of it
+  data         = jsonencode({ metadata = { name = var.name }, spec = local.spec })
 }
 
 resource "restapi_object" "member" {

@@ -293,10 +293,10 @@ class ClusterFilters(ListQuery):
     name = serializers.CharField(required=False, max_length=63)
 
 
-class ReadyQuery(QuerySerializer):
+class WaitQuery(QuerySerializer):
     """How to wait."""
 
-    wait = Duration(default=0, help_text="Answer when it is ready, or after this time; up to `60s`.")
+    wait = Duration(default=0, help_text="Answer when it is so, or after this time; up to `60s`.")
 
     def validate_wait(self, seconds: int) -> int:
         """A minute at most: what sits between here and there may cut longer silences."""

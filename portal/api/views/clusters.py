@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from portal.api.base import RETRY_AFTER, Resource, agree, operation
-from portal.api.declared import reads, removes, writes
+from portal.api.declared import reads, writes
 from portal.api.preconditions import expectation
-from portal.api.serializers.clusters import Cluster, ClusterFilters, ClusterPlan, QuarantineWish
+from portal.api.serializers.clusters import Cluster, ClusterFilters, ClusterPlan, QuarantineWish, WaitQuery
+from portal.api.waiting import WAIT, Wait, look_until_gone, patient
 from tenancy.actions import clusters as verbs
 from tenancy.actions import quarantine
 from tenancy.errors import AlreadyExists, PreconditionFailed
@@ -93,12 +94,23 @@ class OneCluster(ClusterResource):
             return self.answer(ClusterPlan, verbs.plan(**wish))
         return self.written(verbs.put(**wish))
 
-    @removes("deleteCluster", Cluster, status=202)
+    @operation(
+        "deleteCluster", {200: Cluster, 202: Cluster}, query=WaitQuery, conditional=True, problems=(409,)
+    )
     def delete(self, request: Request, tenant: str, name: str) -> Response:
-        """Asks for the end of a cluster; it can be read as Deleting until nothing is left of it."""
+        """Asks for the end of a cluster; it can be read as Deleting until nothing is left of it.
+
+        With `wait=30s` the answer comes when nothing is left (200), or then (202).
+        """
         result = verbs.delete(by=self.actor, tenant_name=tenant, name=name, expect=expectation(request))
+        request.META[WAIT] = Wait(result.cluster.uid, result.cluster.phase, self.query["wait"])
         headers = {"Retry-After": RETRY_AFTER, "Location": address(result.cluster)}
         return self.cluster(result.cluster, status=202, headers=headers)
+
+    @classmethod
+    def as_view(cls, **initkwargs: Any) -> Any:  # noqa: ANN401 - DRF's signature
+        """The view above, patient where a deletion is waited for."""
+        return patient(super().as_view(**initkwargs), look_until_gone)
 
 
 class ClusterRetry(ClusterResource):

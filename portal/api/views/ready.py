@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from functools import wraps
 from typing import TYPE_CHECKING, Any, Final
-
-from django.views.decorators.csrf import csrf_exempt
 
 from portal.api.base import RETRY_AFTER, operation
 from portal.api.errors import problem
-from portal.api.serializers.clusters import Cluster, ReadyQuery
+from portal.api.serializers.clusters import Cluster, WaitQuery
 from portal.api.views.clusters import ClusterResource
-from portal.api.waiting import NOT_YET, WAIT, Wait, look_until_told
+from portal.api.waiting import NOT_YET, WAIT, Wait, look_until_told, patient
 from tenancy.enums import Phase
 from tenancy.queries import clusters
 
 if TYPE_CHECKING:
-    from django.http import HttpRequest
-    from django.http.response import HttpResponseBase
     from rest_framework.request import Request
     from rest_framework.response import Response
 
@@ -30,7 +25,7 @@ IN_VAIN: Final = frozenset({Phase.FAILED, Phase.DELETING})
 class ClusterReady(ClusterResource):
     """Whether a cluster can be used, as it is wanted now."""
 
-    @operation("getClusterReady", {200: Cluster}, query=ReadyQuery, problems=(409,))
+    @operation("getClusterReady", {200: Cluster}, query=WaitQuery, problems=(409,))
     def get(self, request: Request, tenant: str, name: str) -> Response:
         """Answers 200 when the cluster is ready at its last change, 503 while it is not.
 
@@ -50,13 +45,7 @@ class ClusterReady(ClusterResource):
     @classmethod
     def as_view(cls, **initkwargs: Any) -> Any:  # noqa: ANN401 - DRF's signature
         """The view above, looked at again and again while the caller waits."""
-        once = super().as_view(**initkwargs)
-
-        @wraps(once)
-        async def patient(request: HttpRequest, **names: str) -> HttpResponseBase:
-            return await look_until_told(once, request, names)
-
-        return csrf_exempt(patient)
+        return patient(super().as_view(**initkwargs), look_until_told)
 
 
 def _why(cluster: VirtualCluster) -> str:

@@ -162,6 +162,25 @@ async def _get(client, path, token):
     return response.status_code, json.loads(response.content)
 
 
+def test_a_deletion_answers_when_nothing_is_left(api, cluster, monkeypatch):
+    _meanwhile(monkeypatch, lambda _: factories.observe(cluster, gone=True))
+
+    response = api.delete(f"{FIRST}?wait=10s")
+
+    assert (response.status_code, response.json()["status"]["phase"]) == (200, "Deleting")
+    assert not {"Retry-After", "Location"} & set(response.headers)
+    assert_problem(api.get(FIRST), 404, "not-found")
+
+
+def test_a_deletion_that_takes_longer_than_the_wait_is_under_way(api, cluster):
+    began = time.monotonic()
+
+    response = api.delete(f"{FIRST}?wait=1s")
+
+    assert (response.status_code, response["Retry-After"]) == (202, "2")
+    assert 0.4 <= time.monotonic() - began < 3
+
+
 def test_one_waiter_too_many_is_answered_at_once(api, cluster, monkeypatch):
     monkeypatch.setattr(waiting, "WAITERS_MAX", 0)
     began = time.monotonic()

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from schemathesis import GenerationMode
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
+from portal.api import waiting
 from portal.api.schema import document
 from portal.api.views import kubeconfigs
 from tenancy.actions import inspection
@@ -72,6 +73,7 @@ def tokens(django_db_setup, django_db_blocker):
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch):
     monkeypatch.setattr(kubeconfigs, "PATIENCE", 0.0)
+    monkeypatch.setattr(waiting, "WAITERS_MAX", 0)
 
 
 def _people():
