@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from datetime import timedelta
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import yaml
 from django.utils import timezone
@@ -15,6 +15,9 @@ from tenancy.enums import Phase, WorkKind
 from tenancy.models import AccessRequest, VirtualCluster
 from tenancy.queries.work import due
 from tests import factories
+
+if TYPE_CHECKING:
+    from uuid import UUID
 
 LOOK_EVERY: Final = 0.1
 """Seconds."""
@@ -28,7 +31,7 @@ def play() -> None:
 
 
 def _play() -> None:
-    since: dict[tuple[object, int], float] = {}
+    since: dict[tuple[UUID, int], float] = {}
     while True:
         for item in due(100):
             if item.kind is WorkKind.ACCESS:
@@ -38,7 +41,7 @@ def _play() -> None:
         time.sleep(LOOK_EVERY)
 
 
-def _build(cluster: VirtualCluster, since: dict[tuple[object, int], float]) -> None:
+def _build(cluster: VirtualCluster, since: dict[tuple[UUID, int], float]) -> None:
     """Not before a wish has waited its time; deleting is a wish of its own."""
     wish = (cluster.uid, -1 if cluster.deleting else cluster.generation)
     began = since.setdefault(wish, time.monotonic())
@@ -52,7 +55,7 @@ def _build(cluster: VirtualCluster, since: dict[tuple[object, int], float]) -> N
         factories.ready(cluster, endpoint=f"https://10.180.0.7:443/{cluster.name}")
 
 
-def _mint(uid: object) -> None:
+def _mint(uid: UUID) -> None:
     row = AccessRequest.objects.select_related("cluster").get(uid=uid)
     lease = work.claim(WorkKind.ACCESS, row.uid)
     if lease is None:
