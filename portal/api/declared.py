@@ -46,9 +46,9 @@ def writes(name: str, kind: Kind, *, plan: Kind = Plan, **more: Any) -> Operatio
     return Operation(name, answers, body=kind, query=PutQuery, conditional=True, problems=(409,), **more)
 
 
-def removes(name: str, kind: Kind, *, status: int = 200, **more: Any) -> Operation:  # noqa: ANN401
-    """The DELETE of such a resource: 200 where it is gone at once, 202 where that takes time."""
-    return Operation(name, {status: kind}, conditional=True, problems=(409,), **more)
+def removes(name: str, kind: Kind, **more: Any) -> Operation:  # noqa: ANN401
+    """The DELETE of such a resource, which is gone at once."""
+    return Operation(name, {200: kind}, conditional=True, problems=(409,), **more)
 
 
 @lru_cache
