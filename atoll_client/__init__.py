@@ -21,6 +21,7 @@ from atoll_client.errors import (
     WillNotBeReady,
 )
 from atoll_client.sending import Answer, Object
+from atoll_client.streaming import Event
 from atoll_client.version import VERSION
 
 __version__ = VERSION
@@ -29,6 +30,7 @@ __all__ = [
     "Atoll",
     "AtollError",
     "Conflict",
+    "Event",
     "Fault",
     "Kubeconfig",
     "Misconfigured",

@@ -10,12 +10,14 @@ from uuid import uuid4
 
 import httpx
 
-from atoll_client import waiting
+from atoll_client import streaming, waiting
 from atoll_client.errors import Conflict, Misconfigured, NotFound, Unavailable
 from atoll_client.sending import CONNECT_SECONDS, Answer, Object, Sending
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+
+    from atoll_client.streaming import Event
 
 ROOT: Final = "/api/v1"
 PATIENCE: Final = 30.0
@@ -111,6 +113,19 @@ class Atoll:
             if not page["next"]:
                 return
             page = self.get(page["next"])
+
+    def events(self, path: str, *, after: str = "", **query: Any) -> Iterator[Event]:  # noqa: ANN401 - JSON
+        """What happens, as it happens and for ever, from now on or since the event ``after``."""
+
+        def request(last: str) -> httpx.Request:
+            return self._http.build_request(
+                "GET",
+                httpx.URL(self.url + _below(path)).copy_merge_params({k: _text(v) for k, v in query.items()}),
+                headers={"Accept": streaming.KIND, **({"Last-Event-ID": last} if last else {})},
+                timeout=httpx.Timeout(streaming.SILENCE_SECONDS, connect=CONNECT_SECONDS),
+            )
+
+        return streaming.follow(self._http, request, after=after, patience=self.patience)
 
     def put(
         self, path: str, body: Object, *, if_match: str = "", create_only: bool = False, dry_run: bool = False

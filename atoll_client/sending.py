@@ -86,7 +86,7 @@ class Sending:
             if not harmless or _in_vain(fault) or time.monotonic() + rest > until:
                 if answer is not None:
                     return _good(answer)
-                raise _unreachable(request, fault) from fault
+                raise unreachable(request, fault) from fault
             broken = broken or (fault is not None and not isinstance(fault, _NOT_SENT))
             pause = min(pause * 2, LONGEST_PAUSE)
             time.sleep(rest)
@@ -147,7 +147,13 @@ def _in_vain(fault: httpx.RequestError | None) -> bool:
     return fault is not None and "CERTIFICATE_VERIFY_FAILED" in str(fault)
 
 
-def _unreachable(request: httpx.Request, fault: httpx.RequestError | None) -> Unreachable:
+def answered(response: httpx.Response) -> Answer:
+    """What came back; raises ``Problem`` for a refusal."""
+    return _good(_read(response, resent=False))
+
+
+def unreachable(request: httpx.Request, fault: httpx.RequestError | None) -> Unreachable:
+    """Says who did not answer, and why."""
     where = f"{request.url.scheme}://{request.url.netloc.decode()}"
     why = "no answer in time" if isinstance(fault, httpx.TimeoutException) else str(fault) or repr(fault)
     return Unreachable(f"{where} does not answer ({why}): see that it runs and that this is its address")

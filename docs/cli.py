@@ -60,7 +60,7 @@ def _nouns(shell: Shell, api: Api) -> Iterable[str]:
 
 
 def _reference(api: Api, noun: str, name: str) -> str:
-    made = "apply" if name == "plan" else "get" if name == "wait" else name
+    made = {"plan": "apply", "wait": "get", "watch": "list"}.get(name, name)
     found = api.verbs.get(ALIASES.get((noun, name), (noun, made)), [])
     return f" {shape(found)}" if any(verb.reference for verb in found) else ""
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import typer
+import yaml
 
 from atoll_client import waiting
 from atoll_client.cli import wishes
-from atoll_client.cli.output import Format, cell, lines, show, write
+from atoll_client.cli.output import Format, at, cell, clean, lines, show, write
 from atoll_client.cli.progress import told
 from atoll_client.cli.shell import note
 from atoll_client.errors import Misconfigured, NotFound
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from atoll_client.cli.shell import Shell
     from atoll_client.document import Api, Field, Verb
     from atoll_client.sending import Answer, Object
+    from atoll_client.streaming import Event
 
 CREATED: Final = 201
 ACCEPTED: Final = 202
@@ -85,6 +88,17 @@ class Act:
     @property
     def _tenant(self) -> str:
         return self.shell.context.tenant if self.shell.context else ""
+
+    def watch(self, wish: Wish, after: str) -> None:
+        """Writes each event as it comes, until somebody interrupts."""
+        with self.shell.connect(wish.context) as atoll:
+            verb, values = wishes.choose(self.verbs, wishes.parts(wish.reference), self._tenant)
+            asked = {name: value for name, value in wish.query.items() if value is not None}
+            named = f"atoll {verb.noun} watch {'/'.join(values)}"
+            self.shell.resume = f"go on: {named}"
+            for event in atoll.events(wishes.address(verb, values), after=after, **asked):
+                tell_event(event, wish.output)
+                self.shell.resume = f"go on: {named} --after {event.id}"
 
     def _list(self, atoll: Atoll, given: Sequence[str], wish: Wish) -> None:
         verb = self.verbs[0]
@@ -152,6 +166,22 @@ class Act:
 def waits(api: Api, noun: str) -> bool:
     """Whether the API tells when an object of this noun is ready."""
     return (noun, "ready") in api.verbs
+
+
+def tell_event(event: Event, how: Format | None) -> None:
+    """One line, whatever the format; YAML is a document each."""
+    match how:
+        case Format.JSON:
+            write(json.dumps(event.body, ensure_ascii=False))
+        case Format.YAML:
+            write(f"---\n{yaml.safe_dump(event.body, sort_keys=False, allow_unicode=True).rstrip()}")
+        case Format.NAME:
+            write(clean(event.id))
+        case _:
+            data = event.body.get("data") or {}
+            what = f"{at(data, 'object.kind')} {at(data, 'object.name')}"
+            rest = (f"{key}={cell(value)}" for key, value in data.items() if key not in {"object", "uid"})
+            write(clean(" ".join([str(event.body.get("timestamp", "")), event.type, what, *rest])))
 
 
 def tell_plan(named: str, plan: Object) -> None:

@@ -14,7 +14,7 @@ import typer
 import atoll_client
 from atoll_client import document
 from atoll_client.cli import anything, clusters, learning, sessions
-from atoll_client.cli.making import command
+from atoll_client.cli.making import command, watching
 from atoll_client.cli.shell import Shell, Status, complain, status
 from atoll_client.errors import AtollError
 
@@ -113,6 +113,8 @@ def groups(shell: Shell, api: Api) -> dict[str, dict[str, Callable[[], Callable[
         found.setdefault(noun, {})[name] = partial(command, shell, api, verbs)
         if name == "apply" and any(one.name == "dry_run" for one in verbs[0].query):
             found[noun]["plan"] = partial(command, shell, api, verbs, plan=True)
+        if name == "list" and verbs[0].streaming:
+            found[noun]["watch"] = partial(watching, shell, api, verbs)
     for (noun, name), target in ALIASES.items():
         if target in api.verbs:
             found[noun][name] = partial(command, shell, api, api.verbs[target])

@@ -40,6 +40,9 @@ WaitOption = Annotated[bool, typer.Option("--wait/--no-wait", help="Until it is 
 TimeoutOption = Annotated[
     str, typer.Option("--timeout", metavar="TIME", help="Of the wait, as in 90s, 10m or 1h; then status 5.")
 ]
+AfterOption = Annotated[
+    str, typer.Option("--after", help="Also what came after the one of this id.", show_default=False)
+]
 _TYPES: Final[dict[str, type]] = {"integer": int, "number": float, "boolean": bool}
 _TAKEN: Final = frozenset(
     {"output", "context", "yes", "file", "set", "if-match", "help", "wait", "timeout", "dry-run"}
@@ -64,14 +67,35 @@ def command(shell: Shell, api: Api, verbs: Sequence[Verb], *, plan: bool = False
         )
 
     parameters = _parameters(verbs, fields, query, waited=waited)
+    return _as_typer_reads(shell, run, parameters, PLAN if plan else _help(verbs))
+
+
+def watching(shell: Shell, api: Api, verbs: Sequence[Verb]) -> Callable[..., None]:
+    """The same list as it grows."""
+    act, query = Act(shell, api, verbs), [one for one in _query(verbs) if one.name != "after"]
+
+    def run(**given: Any) -> None:  # noqa: ANN401 - as the signature below says
+        shared = {name: given[name] for name in _SHARED if given.get(name) is not None}
+        asked = {one.name: given[f"query_{i}"] for i, one in enumerate(query)}
+        act.watch(Wish(query=asked, **shared), given["after"])
+
+    parameters = _parameters(verbs, (), query, waited=False)
+    parameters.append(_parameter("after", AfterOption, ""))
+    return _as_typer_reads(shell, run, parameters, WATCH)
+
+
+def _as_typer_reads(
+    shell: Shell, run: Callable[..., None], parameters: Sequence[inspect.Parameter], text: str
+) -> Callable[..., None]:
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined] # inspect reads it
     run.__annotations__ = {one.name: one.annotation for one in parameters}
-    run.__doc__ = PLAN if plan else _help(verbs)
+    run.__doc__ = text
     guarded = shell.guarded(run)
     guarded.__annotations__ = run.__annotations__
     return guarded
 
 
+WATCH: Final = "Writes each as it happens, until Ctrl-C; goes on after a connection broke."
 _SHARED: Final = ("reference", "settings", "file", "if_match", "yes", "wait", "output", "context")
 PLAN: Final = "Tells what 'apply' with the same words would do; nothing is done."
 

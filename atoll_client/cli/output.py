@@ -62,10 +62,11 @@ COLUMNS: Final[dict[str, tuple[str, ...]]] = {
         "status.state",
     ),
     "gpu-grant": ("metadata.tenant", "spec.class", "spec.amount", "spec.from", "spec.until", "status.phase"),
-    "host": ("spec.exposure", "status.reachable", "status.version", "spec.acceptsClusters"),
-    "node": ("status.pool", "status.ready", "status.kernel", "status.kubelet"),
-    "audit": ("at", "actor", "action", "target", "tenant", "outcome"),
-    "report": ("state", "verdict", "issuedAt", "expiresAt"),
+    "host": ("spec.exposure", "status.reachable", "spec.acceptsClusters", "status.message"),
+    "node": ("status.pool", "status.present", "status.tenant", "status.holder"),
+    "audit": ("at", "actor", "action", "target", "tenant"),
+    "report": ("state", "verdict", "finishedAt", "expiresAt"),
+    "event": ("timestamp", "type", "data.object.kind", "data.object.name", "data.actor"),
 }
 """What a table shows of a noun beside its name; of all others the first plain fields."""
 _MOST: Final = 6

@@ -108,7 +108,7 @@ def _check(made: Context) -> None:
 
 def _tell(me: Object, url: str) -> None:
     write(f"{me['username']} at {url}" + (" (read only)" if me.get("readOnly") else ""))
-    rows = [[str(one.get("name", "")), str(one.get("role", ""))] for one in me["tenants"]]
+    rows = [[str(one["tenant"]), str(one["role"])] for one in me["tenants"]]
     if me.get("platformRole"):
         rows.insert(0, ["(platform)", me["platformRole"]])
     lines(["tenant", "role"], rows)

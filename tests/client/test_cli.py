@@ -250,7 +250,9 @@ def test_other_nouns_come_from_the_document(cli, team, monkeypatch):
 
 
 def test_who_am_i(cli):
-    assert cli("whoami")[1].splitlines()[0] == "alice at http://testserver"
+    lines = cli("whoami")[1].splitlines()
+    assert lines[0] == "alice at http://testserver"
+    assert lines[2].split() == ["team", "owner"]
     assert json.loads(cli("whoami", "-o", "json")[1])["username"] == "alice"
 
 

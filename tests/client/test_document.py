@@ -7,6 +7,7 @@ import copy
 import pytest
 
 from atoll_client import document
+from atoll_client.cli.output import COLUMNS
 from portal.api import schema
 
 
@@ -138,3 +139,23 @@ def test_routes_of_a_younger_release_need_no_code():
 )
 def test_odd_documents_do_no_harm(odd):
     assert all(verbs for verbs in document.read(odd).verbs.values())
+
+
+@pytest.mark.parametrize("noun", COLUMNS)
+def test_what_tables_show_is_in_the_schema(api, noun):
+    """Columns are read off objects; a field that was renamed would leave one empty for ever."""
+    verb = (api.verbs.get((noun, "get")) or api.verbs[noun, "list"])[0]
+    content = schema.document()["paths"][verb.path]["get"]["responses"]["200"]["content"]
+    found = resolved(content["application/json"]["schema"])
+    one = found if "items" not in found["properties"] else resolved(found["properties"]["items"]["items"])
+    for path in COLUMNS[noun]:
+        here = one
+        for part in path.split("."):
+            if here.get("additionalProperties") or not here.get("properties"):
+                break  # anything may be in it
+            assert part in here["properties"], path
+            here = resolved(here["properties"][part])
+
+
+def resolved(found):
+    return document._followed(schema.document(), found)
