@@ -38,9 +38,10 @@ def append(events: Sequence[Event]) -> None:
 
 def _locked() -> Head:
     """The head, under lock; made anew from the last row where it is gone: a cut is for kept heads to show."""
-    heads = AuditHead.objects.select_for_update()
-    found = heads.filter(pk=ONLY).first()
-    if found is None:
+    heads = AuditHead.objects.select_for_update().only("sequence", "digest")
+    try:
+        found = heads.get(pk=ONLY)
+    except AuditHead.DoesNotExist:
         last = AuditEvent.objects.order_by("-sequence").first()
         end = Head(last.sequence, last.digest) if last else chain.START
         found, _ = heads.get_or_create(pk=ONLY, defaults=asdict(end))

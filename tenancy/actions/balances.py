@@ -8,7 +8,7 @@ from django.db.models import F, Value
 from django.db.models.functions import Greatest, Least
 
 from tenancy.models import NodePool, PoolBalance, Tenant
-from tenancy.queries import accelerators, calendar, grants
+from tenancy.queries import accelerators, calendar, weighing
 from tenancy.rules import accelerators as rules
 from tenancy.rules import ledger
 
@@ -29,11 +29,16 @@ def lock(pools: Iterable[UUID], tenant: UUID | None = None) -> list[NodePool]:
     """
     wanted, found = set(pools), []
     if wanted:
-        rows = NodePool.objects.select_for_update(of=("self",), no_key=True).select_related("host", "tenant")
-        found = list(rows.filter(pk__in=wanted).order_by("pk"))
+        rows = NodePool.objects.select_for_update(of=("self",), no_key=True).select_related("host")
+        found = list(rows.defer("host__facts").filter(pk__in=wanted).order_by("pk"))
     if tenant is not None:
-        Tenant.objects.select_for_update(no_key=True).get(pk=tenant)
+        lock_tenant(tenant)
     return found
+
+
+def lock_tenant(tenant: UUID) -> Tenant:
+    """After the pools; gives the tenant as it is now."""
+    return Tenant.objects.select_for_update(no_key=True).get(pk=tenant)
 
 
 def deciding_at_once(tenant: Tenant, among: Iterable[AcceleratorClass]) -> list[NodePool]:
@@ -57,7 +62,7 @@ def recount(pool: NodePool, known: Sequence[AcceleratorClass]) -> None:
         reserved = int(pool.reserved.get(one.key, 0))
         here = not pool.accelerators or one.key in pool.accelerators
         capacity = rules.capacity(accelerators.to_rule(one), nodes, reserved) if here else 0
-        held = ledger.committed(grants.promises(pool, one, today), today)
+        held = ledger.committed(weighing.promises(pool, one, today), today)
         row = PoolBalance.objects.filter(pool=pool, accelerator=one).first()
         values = {"capacity": capacity, "held": held, "deficit": max(0, held - capacity)}
         if row is None and (capacity or held):

@@ -12,9 +12,8 @@ from tenancy.actions.unit import atomic
 from tenancy.enums import Permission
 from tenancy.errors import Conflict, DoesNotFit, FieldError, refuse
 from tenancy.grant_enums import RequestState, RequestVerb
-from tenancy.queries import accelerators, calendar
+from tenancy.queries import accelerators, calendar, weighing
 from tenancy.queries import grants as known
-from tenancy.rules import ledger
 from tenancy.rules import requests as rules
 
 if TYPE_CHECKING:
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 
     from tenancy.models import GrantRequest, NodePool
     from tenancy.policy import Actor
-    from tenancy.rules.ledger import Room, Verdict
+    from tenancy.queries.weighing import Place, Weighed
     from tenancy.rules.requests import Terms
 
 
@@ -34,11 +33,11 @@ def approve(*, by: Actor, uid: UUID, reason: str, pool: tuple[str, str] | None =
     request = _decidable(by, uid, RequestVerb.APPROVE, reason)
     verb = rules.agreed(rows.standing(request), request.amount, request.accelerator.two_approvers_from)
     rules.after(RequestState(request.state), verb)
-    _refuse_stale(request, calendar.today())
     if verb is RequestVerb.ENDORSE:
+        _refuse_stale(request, calendar.today())
         rows.move(request, verb, by.name, reason, endorsed_by=by.name)
     else:
-        grant_now(request, verb, by.name, reason, _named(request, pool) if pool else None)
+        grant_now(request, verb, by.name, reason, _named(request, pool) if pool else ())
     return request
 
 
@@ -67,11 +66,8 @@ def deny(*, by: Actor, uid: UUID, reason: str) -> GrantRequest:
 
 def at_once(request: GrantRequest) -> None:
     """Approves what the class's policy lets pass; asks the approvers for all else."""
-    most, today = request.accelerator.auto_approve_up_to, calendar.today()
-    mine = known.account(request.tenant, request.accelerator, today)
-    modest = ledger.modest(known.asked(request), mine, most)
-    if modest and _best(request, known.candidates(request), today) is not None:
-        why = f"up to {most} are approved without being asked"
+    if _weigh(request, known.candidates(request), calendar.today()).modest:
+        why = f"up to {request.accelerator.auto_approve_up_to} are approved without being asked"
         grant_now(request, RequestVerb.AUTO_APPROVE, rows.POLICY, why)
         return
     notices.tell(
@@ -84,33 +80,32 @@ def at_once(request: GrantRequest) -> None:
 
 
 def grant_now(
-    request: GrantRequest, verb: RequestVerb, by: str, reason: str, pools: Sequence[NodePool] | None = None
+    request: GrantRequest, verb: RequestVerb, by: str, reason: str, among: Sequence[UUID] = ()
 ) -> None:
     """Locks, looks again, and writes decision, ledger, audit and notices in one transaction.
 
-    ``pools`` are those to choose from; without, all in which it may be granted. Called in a unit
+    ``among`` are the pools to choose from; without, all in which it may be granted. Called in a unit
     that has no lock yet, or those of these pools and the tenant.
     """
     rules.after(RequestState(request.state), verb)
-    meant = known.candidates(request) if pools is None else pools
-    locked = balances.lock([pool.pk for pool in meant], request.tenant_id)
+    locked = balances.lock(among or known.candidate_keys(request))
+    request.tenant = balances.lock_tenant(request.tenant_id)
     now = calendar.now()
     today = now.date()
     _refuse_stale(request, today)
     able = [pool for pool in locked if accelerators.usable(pool, request.tenant)]
-    found = _best(request, able, today)
-    if found is None:
-        raise _does_not_fit(request, able, today)
-    where, room = found
-    grant = grants.make(request, where, room, now)
+    found = _weigh(request, able, today).best
+    if found is None or not found.verdict.granted:
+        raise _does_not_fit(request, found)
+    grant = grants.make(request, found.pool, found.room, now)
     rows.move(request, verb, by, reason, grant=grant)
-    if request.extends is not None:
-        balances.promised(
-            where, request.accelerator, known.promises(where, request.accelerator, today), today
-        )
-        return
-    balances.promised(where, request.accelerator, (*room.promises, known.promise(grant, today)), today)
-    if grant.activated_at is not None:
+    kept = found.room.promises
+    if request.extends is None:
+        kept = (*kept, weighing.promise(grant, today))
+    else:
+        kept = weighing.promises(found.pool, request.accelerator, today)
+    balances.promised(found.pool, request.accelerator, kept, today)
+    if request.extends is None and grant.activated_at is not None:
         grants.begun(grant)
 
 
@@ -123,7 +118,7 @@ def _decidable(by: Actor, uid: UUID, verb: RequestVerb, reason: str) -> GrantReq
     return request
 
 
-def _named(request: GrantRequest, named: tuple[str, str]) -> list[NodePool]:
+def _named(request: GrantRequest, named: tuple[str, str]) -> list[UUID]:
     """The pool that an approver chose among those in which this may be granted."""
     able = known.candidates(request)
     found = accelerators.named(able, named)
@@ -131,7 +126,7 @@ def _named(request: GrantRequest, named: tuple[str, str]) -> list[NodePool]:
         names = accelerators.listed(able) or "none"
         detail = f"it can be granted in {names}: choose one of these, or leave the pool out"
         refuse((FieldError("pool", "not-offered", detail),))
-    return [found] if found else []
+    return [found.pk] if found else []
 
 
 def _refuse_stale(request: GrantRequest, today: date) -> None:
@@ -144,27 +139,15 @@ def _refuse_stale(request: GrantRequest, today: date) -> None:
         raise Conflict(msg)
 
 
-def _weigh(request: GrantRequest, pools: Sequence[NodePool], today: date) -> list[tuple[Room, Verdict]]:
-    terms, mine = known.asked(request), known.account(request.tenant, request.accelerator, today)
-    rooms = [known.room(pool, request.accelerator, today) for pool in pools]
-    return [(room, ledger.decide(terms, room, mine, today)) for room in rooms]
+def _weigh(request: GrantRequest, pools: Sequence[NodePool], today: date) -> Weighed:
+    return weighing.weigh(request.tenant, request.accelerator, known.asked(request), pools, today)
 
 
-def _best(request: GrantRequest, pools: Sequence[NodePool], today: date) -> tuple[NodePool, Room] | None:
-    """Where it fits now; under the locks this is the decision itself."""
-    weighed = _weigh(request, pools, today)
-    taken = ledger.best(weighed)
-    if taken is None or not taken[1].granted:
-        return None
-    return next((pool, one[0]) for pool, one in zip(pools, weighed, strict=True) if one is taken)
-
-
-def _does_not_fit(request: GrantRequest, pools: Sequence[NodePool], today: date) -> DoesNotFit:
-    best = ledger.best(_weigh(request, pools, today))
+def _does_not_fit(request: GrantRequest, best: Place | None) -> DoesNotFit:
     if best is None:
         key = request.accelerator.key
         return DoesNotFit(f"no node pool that takes clusters has {key!r} for this tenant: give it one first")
-    nearest = best[1].fits
+    nearest = best.verdict.fits
     fix = f"offer {nearest} instead (counter)" if nearest else "deny it, or wait until devices are free"
-    detail = f"{request.amount} do not fit: {best[1].reason}; {fix}"
+    detail = f"{request.amount} do not fit: {best.verdict.reason}; {fix}"
     return DoesNotFit(detail, errors=(FieldError("amount", "does-not-fit", f"nearest that fits: {nearest}"),))

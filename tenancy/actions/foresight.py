@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from tenancy.actions import allocations
 from tenancy.grant_enums import Approval
-from tenancy.queries import accelerators, calendar
-from tenancy.queries import grants as known
-from tenancy.rules import ledger
+from tenancy.queries import accelerators, calendar, weighing
 from tenancy.rules import requests as rules
 from tenancy.rules.requests import Terms
 
@@ -67,11 +65,9 @@ def _plan(
 ) -> DevicePlan:
     today = calendar.today()
     terms = Terms(max(1, lacking), today, today + timedelta(days=row.default_days))
-    mine, room = known.account(tenant, row, today), known.room(pool, row, today)
-    verdict = ledger.decide(terms, room, mine, today)
-    promised = ledger.peak(mine.promises, terms.starts_on, terms.ends_on)
-    at_once = verdict.granted and terms.amount + promised <= row.auto_approve_up_to
-    approval = rules.approval(lacking, row.two_approvers_from, at_once=at_once)
+    weighed = weighing.weigh(tenant, row, terms, [pool], today)
+    room, verdict = weighed.places[0].room, weighed.places[0].verdict
+    approval = rules.approval(lacking, row.two_approvers_from, at_once=weighed.modest)
     if approval is Approval.NONE:
         once = ", once another cluster of the team has given them back" if late else ""
         message = f"{count} {row.key}: within your grant{once}"

@@ -17,7 +17,7 @@ from tenancy.errors import Conflict
 from tenancy.event_enums import EventType
 from tenancy.grant_enums import ReclaimCause
 from tenancy.models import Allocation, Grant
-from tenancy.queries import calendar
+from tenancy.queries import calendar, weighing
 from tenancy.queries import grants as known
 from tenancy.rules import attestation
 from tenancy.rules import grants as rules
@@ -70,11 +70,11 @@ def activate_locked(grant: Grant, today: date) -> bool:
     """Gives the grant to the tenant's clusters if its day has come and its devices are back; locked by the caller."""
     if grant.activated_at is not None or grant.ended_at is not None or grant.starts_on > today:
         return False
-    if not _free(known.room(grant.pool, grant.accelerator, today), grant.amount):
+    if not _free(weighing.room(grant.pool, grant.accelerator, today), grant.amount):
         return False
     grant.activated_at = calendar.now()
     grant.save(update_fields=["activated_at"])
-    promises = known.promises(grant.pool, grant.accelerator, today)
+    promises = weighing.promises(grant.pool, grant.accelerator, today)
     balances.promised(grant.pool, grant.accelerator, promises, today)
     begun(grant)
     return True

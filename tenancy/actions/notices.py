@@ -11,7 +11,7 @@ from tenancy import policy
 from tenancy.actions import work
 from tenancy.actions.unit import atomic
 from tenancy.enums import PlatformRole, Role, WorkKind
-from tenancy.models import Membership, Notice, User
+from tenancy.models import Notice, User
 from tenancy.queries import notices as known
 from tenancy.token_enums import Scope
 
@@ -37,10 +37,9 @@ def tell(users: Iterable[User], *, key: str, subject: str, body: str, link: str 
 
 def those_who_ask(tenant: Tenant) -> list[User]:
     """The people of a tenant who may ask for devices."""
-    rows = Membership.objects.filter(
-        tenant=tenant, role__in=[role.value for role in _ASK], user__is_active=True
-    )
-    return [row.user for row in rows.select_related("user")]
+    asking = [role.value for role in _ASK]
+    rows = User.objects.filter(memberships__tenant=tenant, memberships__role__in=asking, is_active=True)
+    return list(rows)
 
 
 def approvers(*, but: Iterable[str] = (), only: str = "") -> list[User]:

@@ -82,7 +82,7 @@ def catalogue() -> dict[str, Accelerator]:
 def limit(tenant: Tenant, accelerator: AcceleratorClass) -> int | None:
     """The most that a tenant may be granted; ``None`` for no limit."""
     found = AcceleratorLimit.objects.filter(tenant=tenant, accelerator=accelerator)
-    return found.values_list("amount", flat=True).first()
+    return next(iter(found.values_list("amount", flat=True)), None)
 
 
 def limits(actor: Actor, tenant: Tenant) -> QuerySet[AcceleratorLimit]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from tenancy.grant_enums import RequestState
 from tenancy.models import Allocation, Grant, GrantRequest, PoolBalance
-from tenancy.queries import calendar, grants
+from tenancy.queries import calendar, weighing
 from tenancy.rules import ledger
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def _pools(counted: list[Grant], opened: list[Allocation]) -> Iterator[str]:
     promises: dict[tuple[UUID, UUID], list[Promise]] = defaultdict(list)
     given: Counter[tuple[UUID, UUID]] = Counter()
     for grant in counted:
-        promises[(grant.pool_id, grant.accelerator_id)].append(grants.promise(grant, today))
+        promises[(grant.pool_id, grant.accelerator_id)].append(weighing.promise(grant, today))
     for row in opened:
         given[(row.pool_id, row.accelerator_id)] += row.held
     balances = PoolBalance.objects.select_related("pool__host", "accelerator")

@@ -11,8 +11,8 @@ from tenancy import policy
 from tenancy.enums import Permission
 from tenancy.errors import NotFound
 from tenancy.grant_enums import Approval, RequestState
-from tenancy.models import Allocation, Grant, GrantRequest, PoolBalance
-from tenancy.queries import accelerators, pools, tenants, usage
+from tenancy.models import Allocation, Grant, GrantRequest
+from tenancy.queries import accelerators, pools, tenants, usage, weighing
 from tenancy.rules import accelerators as rules
 from tenancy.rules import grants as courses
 from tenancy.rules import ledger, requests
@@ -20,7 +20,7 @@ from tenancy.rules.requests import Terms
 from tenancy.rules.specs import DeviceShare, facts_from_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from datetime import date
     from uuid import UUID
 
@@ -31,8 +31,9 @@ if TYPE_CHECKING:
     from tenancy.models import AcceleratorClass, NodePool, Tenant, VirtualCluster
     from tenancy.policy import Actor
     from tenancy.queries.usage import Hours
+    from tenancy.queries.weighing import Place
     from tenancy.rules.accelerators import Accelerator
-    from tenancy.rules.ledger import Account, Promise, Room, Verdict
+    from tenancy.rules.ledger import Account, Room, Verdict
 
 
 @dataclass(frozen=True)
@@ -125,10 +126,13 @@ def to_decide(actor: Actor) -> QuerySet[GrantRequest]:
 
 def get_request(actor: Actor, uid: UUID) -> GrantRequest:
     """One request; ``NotFound`` for unknown and foreign ones alike."""
-    found = requests_visible_to(actor).filter(uid=uid).first()
-    if found is None:
+    # Few joins: planning those that lists want takes longer than this answer.
+    rows = requests_visible_to(actor).select_related(None).select_related("tenant", "accelerator")
+    try:
+        found = rows.get(uid=uid)
+    except GrantRequest.DoesNotExist:
         msg = "there is no such request, or none that you may see"
-        raise NotFound(msg)
+        raise NotFound(msg) from None
     policy.check(actor, Permission.GPU_VIEW, found.tenant)
     return found
 
@@ -162,42 +166,6 @@ def phase(grant: Grant, today: date) -> GrantPhase:
     return courses.phase(course, today)
 
 
-def promise(grant: Grant, today: date) -> ledger.Promise:
-    """What counts of a grant that is not closed."""
-    over = grant.ended_at is not None or today >= grant.ends_on
-    return ledger.Promise(
-        grant.tenant_id.hex,
-        grant.amount,
-        grant.starts_on,
-        None if over else grant.ends_on,
-        out=grant.activated_at is not None,
-    )
-
-
-def room(pool: NodePool, accelerator: AcceleratorClass, today: date) -> Room:
-    """What decides about a pool: its capacity as last seen, and what is promised there."""
-    known = PoolBalance.objects.filter(pool=pool, accelerator=accelerator).first()
-    return ledger.Room(
-        pool=pool.name,
-        host=pool.host.name,
-        capacity=known.capacity if known else 0,
-        promises=promises(pool, accelerator, today),
-    )
-
-
-def promises(pool: NodePool, accelerator: AcceleratorClass, today: date) -> tuple[Promise, ...]:
-    """What counts in a pool."""
-    counted = Grant.objects.filter(pool=pool, accelerator=accelerator, closed_at=None)
-    return tuple(promise(grant, today) for grant in counted)
-
-
-def account(tenant: Tenant, accelerator: AcceleratorClass, today: date) -> Account:
-    """What decides about a tenant: its limit, and what it is promised in all pools."""
-    counted = Grant.objects.filter(tenant=tenant, accelerator=accelerator, closed_at=None)
-    mine = tuple(promise(grant, today) for grant in counted)
-    return ledger.Account(mine, accelerators.limit(tenant, accelerator))
-
-
 def asked(request: GrantRequest) -> Terms:
     """The terms that are to be admitted: of an extension, the days that it adds."""
     since = request.extends.ends_on if request.extends is not None else request.starts_on
@@ -211,6 +179,12 @@ def candidates(request: GrantRequest) -> list[NodePool]:
         return [fixed] if accelerators.usable(fixed, request.tenant) else []
     able = accelerators.pools_with(request.accelerator, request.tenant)
     return [pool for pool in able if pool.host.accepts_clusters]
+
+
+def candidate_keys(request: GrantRequest) -> list[UUID]:
+    """The same as keys, for locking: what a pool is by then is looked at under the lock."""
+    fixed = request.extends.pool_id if request.extends is not None else request.pool_id
+    return [fixed] if fixed is not None else [pool.pk for pool in candidates(request)]
 
 
 def holding(tenant: Tenant, accelerator: AcceleratorClass) -> Holding:
@@ -233,39 +207,32 @@ def holdings(tenant: Tenant) -> dict[UUID, Holding]:
 
 def what_if(request: GrantRequest, terms: Terms, today: date, pool: NodePool | None = None) -> WhatIf:
     """What would come of approving these terms now, in each pool; takes no lock and changes nothing."""
-    rule, mine = (
-        accelerators.to_rule(request.accelerator),
-        account(request.tenant, request.accelerator, today),
-    )
-    choices = []
     places = [pool] if pool else candidates(request)
+    weighed = weighing.weigh(request.tenant, request.accelerator, terms, places, today)
+    rule = accelerators.to_rule(request.accelerator)
     used = accelerators.used_on_nodes(request.accelerator, places)
-    for one in places:
-        nodes = rules.rooms(rule, accelerators.nodes_of(one), used[str(one.uid)])
-        here = replace(room(one, request.accelerator, today), nodes=nodes)
-        verdict = ledger.decide(terms, here, mine, today)
-        able, note = _sandboxes(one, rule), ledger.fragmented(terms, here)
-        choices.append(Choice(one, here, verdict, able, note))
-    taken = ledger.best([(choice.room, choice.verdict) for choice in choices])
-    best = next((c for c in choices if taken and c.room is taken[0]), None)
+    choices = {place: _choice(place, rule, terms, used[str(place.pool.uid)]) for place in weighed.places}
+    best = choices[weighed.best] if weighed.best else None
     ending = Grant.objects.filter(accelerator=request.accelerator, pool__in=places, closed_at=None)
     return WhatIf(
         terms=terms,
-        choices=tuple(choices),
-        account=mine,
+        choices=tuple(choices.values()),
+        account=weighed.account,
         holding=holding(request.tenant, request.accelerator),
         lately=usage.efficiency(request.tenant, request.accelerator, today),
         needs_two=requests.needs_two(terms.amount, request.accelerator.two_approvers_from),
-        at_once=_at_once(request, terms, mine, best),
+        at_once=weighed.modest,
         best=best,
         ending=tuple(ending.select_related("tenant", "pool__host").order_by("ends_on")[:10]),
         in_the_way=_in_the_way(request, terms, best, today) if best else (),
     )
 
 
-def _at_once(request: GrantRequest, terms: Terms, mine: Account, best: Choice | None) -> bool:
-    fits = best is not None and best.verdict.granted
-    return fits and ledger.modest(terms, mine, request.accelerator.auto_approve_up_to)
+def _choice(place: Place, rule: Accelerator, terms: Terms, used: Mapping[str, int]) -> Choice:
+    nodes = rules.rooms(rule, accelerators.nodes_of(place.pool), used)
+    here = replace(place.room, nodes=nodes)
+    able, note = _sandboxes(place.pool, rule), ledger.fragmented(terms, here)
+    return Choice(place.pool, here, place.verdict, able, note)
 
 
 def _sandboxes(pool: NodePool, accelerator: Accelerator) -> tuple[Sandbox, ...]:
@@ -281,7 +248,7 @@ def _in_the_way(request: GrantRequest, terms: Terms, best: Choice, today: date) 
     rows = Grant.objects.filter(pool=best.pool, accelerator=request.accelerator, closed_at=None)
     found = []
     for grant in rows.select_related("tenant", "pool__host").order_by("ends_on", "uid"):
-        one = promise(grant, today)
+        one = weighing.promise(grant, today)
         if one in left:
             left.remove(one)
             found.append(grant)

@@ -23,7 +23,7 @@ from tenancy.enums import PlatformRole
 from tenancy.errors import DoesNotFit, DomainError
 from tenancy.grant_enums import RequestState
 from tenancy.models import Allocation, Grant, GrantRequest, Node, VirtualCluster
-from tenancy.queries import books, calendar, tenants
+from tenancy.queries import books, calendar, tenants, weighing
 from tenancy.queries import clusters as cluster_queries
 from tenancy.queries import grants as known
 from tenancy.rules import ledger
@@ -134,7 +134,7 @@ class Life(RuleBasedStateMachine):
             self.within_limit(done)
 
     def within_limit(self, request):
-        mine = known.account(request.tenant, request.accelerator, calendar.today())
+        mine = weighing.account(request.tenant, request.accelerator, calendar.today())
         if mine.limit is not None:
             asked = known.asked(request)
             assert ledger.peak(mine.promises, asked.starts_on, asked.ends_on) <= mine.limit
