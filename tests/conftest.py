@@ -2,8 +2,13 @@ from __future__ import annotations
 
 import pytest
 from django.db import connection
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
+# A machine that is busy with other tests is slow; that is no fault of the code.
+hypothesis_settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis_settings.load_profile("shared")
 STACK = ("tests/e2e/",)
 DATABASE = frozenset({"db", "transactional_db"})
 HOSTS = ("tests/contract/", "tests/isolation/", "tests/lab/")
