@@ -30,7 +30,7 @@ from tenancy.rules import offers
 from tenancy.rules.specs import facts_from_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from tenancy.models import AuditEvent, ClusterCondition, Finding, HostCluster, Operation, VirtualCluster
@@ -221,6 +221,11 @@ def host_sandboxes(host: HostCluster) -> Sequence[SandboxOffer]:
 def version(*parts: object) -> str:
     """Identifies what a fragment shows: equal parts need no new fragment."""
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
+
+
+def pairs(values: Mapping[str, object]) -> str:
+    """As forms take them: ``a=1, b=2``."""
+    return ", ".join(f"{key}={value}" for key, value in values.items())
 
 
 def plain(value: Decimal) -> str:

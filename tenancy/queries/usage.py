@@ -11,6 +11,7 @@ from django.db.models import Sum
 from tenancy import policy
 from tenancy.enums import Permission
 from tenancy.models import DeviceUsage
+from tenancy.queries import calendar
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,6 +53,12 @@ class Hours:
     def allocated(self) -> float | None:
         """How much of what was granted clusters had."""
         return round(self.held / self.granted, 3) if self.granted else None
+
+
+def days(since: date | None, until: date | None) -> tuple[date, date]:
+    """From which day until before which a report is; without, the last thirty days, today among them."""
+    until = until or calendar.today() + timedelta(days=1)
+    return since or until - timedelta(days=EFFICIENCY_DAYS), until
 
 
 def report(actor: Actor, since: date, until: date, tenant: Tenant | None = None) -> tuple[Hours, ...]:

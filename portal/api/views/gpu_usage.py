@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from django.http import HttpResponse
@@ -11,8 +10,7 @@ from django.http import HttpResponse
 from portal.api.base import Resource, operation
 from portal.api.serializers.usage import Usage, UsageQuery, UsageReport
 from tenancy.errors import FieldError, Invalid
-from tenancy.queries import calendar, tenants, usage
-from tenancy.queries.usage import EFFICIENCY_DAYS
+from tenancy.queries import tenants, usage
 
 if TYPE_CHECKING:
     from datetime import date
@@ -41,8 +39,7 @@ class UsageResource(Resource):
         return self.answer(UsageReport, found)
 
     def _days(self) -> tuple[date, date]:
-        until = self.query.get("until") or calendar.today() + timedelta(days=1)
-        since = self.query.get("from_") or until - timedelta(days=EFFICIENCY_DAYS)
+        since, until = usage.days(self.query.get("from_"), self.query.get("until"))
         if since >= until:
             detail = f"give a day after {since}: until is exclusive"
             raise Invalid(detail, errors=(FieldError("query.until", "out-of-range", detail),))

@@ -16,7 +16,7 @@ class DomainForm(forms.Form):
     """A form that can take a domain error and show each part of it where it belongs."""
 
     PATHS: ClassVar[Mapping[str, str]] = {}
-    """Path of a ``FieldError`` → field of the form."""
+    """Path of a ``FieldError`` → field of the form; it takes the faults of its members, too."""
     CODES: ClassVar[Mapping[str, tuple[str, str]]] = {}
     """Code of a domain error → field of the form and the words for it there."""
 
@@ -27,7 +27,7 @@ class DomainForm(forms.Form):
     def blame(self, error: DomainError) -> None:
         """Puts the error's parts beside the fields they name; the rest goes to the form's head."""
         for fault in error.errors:
-            field = self.PATHS.get(fault.path)
+            field = self.PATHS.get(fault.path) or self.PATHS.get(fault.path.rpartition(".")[0])
             self.add_error(field, sentence(fault.detail if field else f"{fault.path}: {fault.detail}"))
         if not error.errors:
             field, words = self.CODES.get(error.code, (None, error.detail))

@@ -10,11 +10,13 @@ from portal.web.forms.base import DomainForm
 from portal.web.forms.people import PLAIN
 from tenancy.actions.accelerators import ClassWish
 from tenancy.grant_enums import AcceleratorKind
+from tenancy.queries import usage
 from tenancy.rules.accelerators import KEY_MAX
 from tenancy.rules.requests import TEXT_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from datetime import date
 
     from tenancy.models import AcceleratorClass, NodePool
 
@@ -64,6 +66,37 @@ class AskForm(DomainForm):
         super().__init__(data, **kwargs)
         named = [(row.key, f"{row.key} ({row.title})" if row.title else row.key) for row in classes]
         self.fields["key"].choices = named  # type: ignore[attr-defined]
+
+
+class LimitForm(DomainForm):
+    """The most that a tenant may be granted of a class."""
+
+    key = forms.ChoiceField(label="Class")
+    amount = _count("Limit", required=False, help_text="Devices in all pools together; empty for no limit.")
+
+    def __init__(self, data: Any = None, *, classes: Iterable[AcceleratorClass], **kwargs: Any) -> None:  # noqa: ANN401 - Django's
+        super().__init__(data, **kwargs)
+        self.fields["key"].choices = [(row.key, row.key) for row in classes]  # type: ignore[attr-defined]
+
+
+class DaysForm(DomainForm):
+    """From which day until which; the last thirty days where nothing is given."""
+
+    since = _day("From", required=False, help_text="UTC")
+    until = _day("Until", required=False, help_text="The first day that does not count.")
+
+    def clean(self) -> dict[str, Any]:
+        """What is left out lies thirty days from what is given."""
+        given = super().clean() or {}
+        since, until = usage.days(given.get("since"), given.get("until"))
+        if since >= until:
+            self.add_error("until", f"Give a day after {since}.")
+        return given
+
+    def days(self) -> tuple[date, date]:
+        """Both, whatever is given."""
+        given = getattr(self, "cleaned_data", {})
+        return usage.days(given.get("since"), given.get("until"))
 
 
 class ExtendForm(DomainForm):

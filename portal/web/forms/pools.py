@@ -32,6 +32,7 @@ class PoolForm(DomainForm):
         "spec.tenant": "tenant",
         "spec.selector": "selector",
         "spec.sandboxes": "sandboxes",
+        "spec.reserved": "reserved",
     }
 
     name = forms.CharField(
@@ -59,6 +60,13 @@ class PoolForm(DomainForm):
         widget=forms.CheckboxSelectMultiple,
     )
 
+    reserved = forms.CharField(
+        label="Devices that nobody is granted",
+        required=False,
+        help_text="By accelerator class, such as nvidia-h100=1, several with commas between.",
+        widget=forms.TextInput(attrs=PLAIN),
+    )
+
     def __init__(self, data: Any = None, *, tenants: Iterable[Tenant], **kwargs: Any) -> None:  # noqa: ANN401 - Django's
         super().__init__(data, **kwargs)
         named = [(tenant.name, tenant.display_name or tenant.name) for tenant in tenants]
@@ -66,9 +74,20 @@ class PoolForm(DomainForm):
 
     def clean_selector(self) -> dict[str, str]:
         """Pairs of label and value."""
-        pairs = [pair.strip() for pair in str(self.cleaned_data["selector"]).split(",") if pair.strip()]
+        return self._pairs("selector", "label")
+
+    def clean_reserved(self) -> dict[str, int]:
+        """Pairs of class and number of devices; 0 is the same as none."""
+        pairs = self._pairs("reserved", "class")
+        if wrong := next((value for value in pairs.values() if not value.isdecimal()), None):
+            msg = f"“{wrong}” is no number of devices: write class=number."
+            raise forms.ValidationError(msg)
+        return {key: int(value) for key, value in pairs.items() if int(value)}
+
+    def _pairs(self, field: str, what: str) -> dict[str, str]:
+        pairs = [pair.strip() for pair in str(self.cleaned_data[field]).split(",") if pair.strip()]
         if wrong := next((pair for pair in pairs if not all(pair.partition("=")[::2])), None):
-            msg = f"“{wrong}” is no label and value: write label=value."
+            msg = f"“{wrong}” is no {what} and value: write {what}=value."
             raise forms.ValidationError(msg)
         return {key.strip(): value.strip() for key, _, value in (pair.partition("=") for pair in pairs)}
 

@@ -7,16 +7,20 @@ from typing import TYPE_CHECKING
 
 from django.contrib import messages
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_GET
+from django.urls import reverse
+from django.views.decorators.http import require_GET, require_POST
 
 from portal.web import gpu
-from portal.web.forms.gpu import AskForm
+from portal.web.forms.gpu import AskForm, DaysForm, LimitForm
 from portal.web.pages import attempt, page, status_of
 from portal.web.views.clusters import EDITABLE
+from tenancy import policy
+from tenancy.actions import accelerators as limits
 from tenancy.actions import requests as actions
+from tenancy.enums import Permission
 from tenancy.errors import NotFound
 from tenancy.grant_enums import RequestState
-from tenancy.queries import accelerators, calendar, grants, previews, tenants
+from tenancy.queries import accelerators, calendar, grants, previews, tenants, usage
 from tenancy.rules.requests import Terms
 
 if TYPE_CHECKING:
@@ -54,6 +58,7 @@ def index(request: HttpRequest, actor: Actor) -> HttpResponseBase:
         "waiting": grants.to_decide(actor).count(),
         "may_ask": gpu.may_ask(actor, tenant),
         "form": form,
+        "limit_form": LimitForm(classes=accelerators.all_()) if _limits(actor) else None,
         **_fit(actor, tenant, form),
     }
     return render(request, "gpu/index.html", context, status=status_of(form))
@@ -69,6 +74,40 @@ def fit(request: HttpRequest, actor: Actor) -> HttpResponseBase:
     return render(request, "gpu/_fit.html", _fit(actor, tenant, form))
 
 
+@require_GET
+@page
+def used(request: HttpRequest, actor: Actor) -> HttpResponseBase:
+    """Device-hours by tenant and class: of one tenant where it is named, of all for admins and auditors."""
+    name = request.GET.get("tenant", "")
+    tenant = tenants.get(actor, name) if name else None
+    form = DaysForm(request.GET or None)
+    since, until = usage.days(None, None) if form.is_bound and not form.is_valid() else form.days()
+    context = {
+        "tenant": tenant,
+        "hours": usage.report(actor, since, until, tenant),
+        "since": since,
+        "until": until,
+        "form": form,
+    }
+    return render(request, "gpu/usage.html", context, status=status_of(form))
+
+
+@require_POST
+@page
+def limit(request: HttpRequest, actor: Actor) -> HttpResponseBase:
+    """The most that a tenant may be granted of a class; empty takes the limit away."""
+    tenant = tenants.get(actor, request.POST.get("tenant", ""))
+    form = LimitForm(request.POST, classes=accelerators.all_())
+    if not form.is_valid():
+        messages.error(request, "Choose a class, and a number of devices; leave it empty for no limit.")
+    else:
+        key, amount = form.cleaned_data["key"], form.cleaned_data["amount"]
+        limits.set_limit(by=actor, tenant_name=tenant.name, key=key, amount=amount)
+        now = "no limit any more" if amount is None else f"a limit of {amount}"
+        messages.success(request, f"{tenant.name} has {now} of {key}. What is granted stays.")
+    return redirect(f"{reverse('gpu')}?tenant={tenant.name}")
+
+
 def _tenant(request: HttpRequest, mine: list[Tenant]) -> Tenant:
     """The one that is named, or the first."""
     wanted = request.POST.get("tenant", "") or request.GET.get("tenant", "")
@@ -77,6 +116,10 @@ def _tenant(request: HttpRequest, mine: list[Tenant]) -> Tenant:
         msg = f"there is no tenant {wanted!r}, or none that you may see"
         raise NotFound(msg)
     return found
+
+
+def _limits(actor: Actor) -> bool:
+    return policy.allows(actor, Permission.GPU_MANAGE)
 
 
 def _submit(actor: Actor, tenant: Tenant, form: AskForm) -> GrantRequest:

@@ -10,6 +10,7 @@ from django.forms.models import model_to_dict
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
+from portal.web import presenters
 from portal.web.forms.gpu import ClassForm
 from portal.web.pages import attempt, page, status_of
 from portal.web.views.clusters import EDITABLE
@@ -19,7 +20,6 @@ from tenancy.enums import Permission
 from tenancy.queries import accelerators, hosts
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from typing import Any
 
     from django.http import HttpRequest
@@ -47,7 +47,9 @@ def index(request: HttpRequest, actor: Actor) -> HttpResponseBase:
     context = {
         "classes": accelerators.all_(),
         "stock": [(one.host, row) for one in seen for row in one.stock],
-        "discovered": [(one.host, row, _pairs(row.labels)) for one in seen for row in one.discovered],
+        "discovered": [
+            (one.host, row, presenters.pairs(row.labels)) for one in seen for row in one.discovered
+        ],
         "may_manage": policy.allows(actor, Permission.GPU_MANAGE),
         "form": form,
     }
@@ -72,16 +74,11 @@ class _Seen:
         self.discovered = accelerators.discovered(actor, host)
 
 
-def _pairs(labels: Mapping[str, str]) -> str:
-    """As the form takes them."""
-    return ", ".join(f"{key}={value}" for key, value in labels.items())
-
-
 def _initial(request: HttpRequest) -> dict[str, Any]:
     """Of a class that is to be changed, or of a device that was discovered."""
     row = accelerators.all_().filter(key=request.GET.get("class", "")).first()
     if row is not None:
-        return {**model_to_dict(row), "name": row.key, "labels": _pairs(row.labels)}
+        return {**model_to_dict(row), "name": row.key, "labels": presenters.pairs(row.labels)}
     return {key: request.GET[key] for key in _FILLED if key in request.GET}
 
 

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Final
 from uuid import UUID  # noqa: TC003 - Django's converters
 
 from django.contrib import messages
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
-from portal.web import gpu
+from portal.web import gpu, presenters
 from portal.web.forms.gpu import DecisionForm
 from portal.web.pages import attempt, page, status_of
 from tenancy import policy
@@ -50,8 +51,17 @@ SAID: Final[Mapping[str, str]] = {
 @page
 def queue(request: HttpRequest, actor: Actor) -> HttpResponseBase:
     """All that waits for an approver, oldest first."""
-    policy.check(actor, Permission.GPU_APPROVE)
-    return render(request, "gpu/approvals.html", {"requests": gpu.request_rows(grants.to_decide(actor))})
+    return render(request, "gpu/approvals.html", _queue(actor))
+
+
+@require_GET
+@page
+def queue_live(request: HttpRequest, actor: Actor) -> HttpResponseBase:
+    """The queue if it changed since ``?seen=``."""
+    shown = _queue(actor)
+    if request.GET.get("seen") == shown["version"]:
+        return HttpResponse(status=204)
+    return render(request, "gpu/_queue.html", shown)
 
 
 @require_GET
@@ -93,6 +103,13 @@ def act(request: HttpRequest, actor: Actor, uid: UUID, verb: str) -> HttpRespons
         return render(request, "gpu/request.html", _context(actor, row, form), status=status_of(form))
     messages.success(request, SAID[verb])
     return redirect("gpu-request", uid)
+
+
+def _queue(actor: Actor) -> dict[str, Any]:
+    policy.check(actor, Permission.GPU_APPROVE)
+    rows = gpu.request_rows(grants.to_decide(actor))
+    seen = [(row.request.uid, row.request.changed_at) for row in rows]
+    return {"requests": rows, "version": presenters.version(seen)}
 
 
 def _decide(actor: Actor, row: GrantRequest, verb: str, given: dict[str, Any]) -> GrantRequest:

@@ -37,7 +37,8 @@ def index(request: HttpRequest, actor: Actor, host: str) -> HttpResponseBase:
     """The pools of a host, its nodes and how far each move is; a form for one more pool."""
     policy.check(actor, Permission.HOST_VIEW)
     found = hosts.get(actor, host)
-    form = PoolForm(request.POST or None, tenants=tenants.visible_to(actor))
+    changed = pools.visible_to(actor, found).filter(name=request.GET.get("pool", "")).first()
+    form = PoolForm(request.POST or None, tenants=tenants.visible_to(actor), initial=_initial(changed))
     made = attempt(form, partial(_put, actor, host, form)) if request.method == "POST" else None
     if made is not None:
         then = "Move nodes into it below." if made[1] else "Its nodes follow."
@@ -84,8 +85,30 @@ def _put(actor: Actor, host: str, form: PoolForm) -> tuple[NodePool, bool]:
         tenant=given["tenant"],
         selector=given["selector"],
         sandboxes=given["sandboxes"],
+        reserved=given["reserved"],
+        **_kept(actor, host, given["name"]),
     )
     return actions.put(by=actor, host_name=host, name=given["name"], wish=wish)
+
+
+def _kept(actor: Actor, host: str, name: str) -> dict[str, Any]:
+    """What the form does not show stays as it is in a pool that is changed."""
+    old = pools.visible_to(actor, hosts.get(actor, host)).filter(name=name).first()
+    return {} if old is None else {"tainted": old.tainted, "accelerators": tuple(old.accelerators)}
+
+
+def _initial(pool: NodePool | None) -> dict[str, Any]:
+    """Of a pool that is to be changed, as the form takes it."""
+    if pool is None:
+        return {}
+    return {
+        "name": pool.name,
+        "kind": pool.kind,
+        "tenant": pool.tenant.name if pool.tenant else "",
+        "selector": presenters.pairs(pool.selector),
+        "sandboxes": pool.sandboxes,
+        "reserved": presenters.pairs(pool.reserved),
+    }
 
 
 def _seen(actor: Actor, host: HostCluster) -> dict[str, Any]:

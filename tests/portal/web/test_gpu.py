@@ -8,7 +8,15 @@ import pytest
 
 from tenancy.actions import decisions, grants, requests
 from tenancy.grant_enums import RequestState
-from tenancy.models import AcceleratorClass, Grant, GrantRequest, NodePool, Notice, VirtualCluster
+from tenancy.models import (
+    AcceleratorClass,
+    DeviceUsage,
+    Grant,
+    GrantRequest,
+    NodePool,
+    Notice,
+    VirtualCluster,
+)
 from tenancy.queries import calendar
 from tenancy.rules.requests import Terms
 from tests import factories
@@ -191,3 +199,46 @@ def test_the_inbox_counts_and_leads_on(world: World, pool: NodePool) -> None:
     assert "2 gpu for team: denied" in shown(bob.get("/inbox"))
     assert bob.post("/inbox/read").status_code == 302
     assert "Mark all as read" not in shown(bob.get("/inbox"))
+
+
+def test_the_queue_of_approvers_keeps_itself_fresh(world: World, pool: NodePool) -> None:
+    client = world.client("root")
+    page = client.get("/gpu/approvals").content.decode()
+    live = page.partition('hx-get="')[2].partition('"')[0]
+    assert client.get(live).status_code == 204
+    request = ask(world)
+    fresh = client.get(live)
+    assert "2 gpu team" in shown(fresh)
+    requests.withdraw(by=world.alice, uid=request.uid)
+    assert "Nothing waits for you" in shown(client.get(live + "0"))
+    assert world.client("bob").get(live).status_code == 403
+
+
+def test_use_is_shown_to_a_team_and_to_admins(world: World, pool: NodePool) -> None:
+    grant = factories.gpu_grant(world.alice, 2)
+    hours = {"granted": 36_000, "held": 18_000, "used": 9_000}
+    row = {"tenant": grant.tenant, "accelerator": grant.accelerator, "sampled_at": calendar.now()}
+    DeviceUsage.objects.create(day=calendar.today(), **row, **hours)
+    for name, where in (("bob", "/gpu/usage?tenant=team"), ("root", "/gpu/usage")):
+        assert "team gpu 10.0 h 5.0 h 2.5 h 25 % 10.0" in shown(world.client(name).get(where))
+    client = world.client("root")
+    assert "Nothing was granted on these days" in shown(
+        client.get(f"/gpu/usage?since={day(1)}&until={day(2)}")
+    )
+    wrong = client.get(f"/gpu/usage?since={day(1)}&until={day(1)}")
+    assert f"Give a day after {day(1)}" in shown(wrong)
+    assert world.client("bob").get("/gpu/usage").status_code == 403
+
+
+def test_an_admin_limits_what_a_tenant_may_be_granted(world: World, pool: NodePool) -> None:
+    client = world.client("root")
+    assert client.post("/gpu/limit", {"tenant": "team", "key": "gpu", "amount": "3"}).status_code == 302
+    said = shown(client.get("/gpu?tenant=team"))
+    assert "team has a limit of 3 of gpu. What is granted stays." in said
+    assert "gpu 0 0 0 3 -" in said
+    client.post("/gpu/limit", {"tenant": "team", "key": "gpu", "amount": ""})
+    assert "no limit any more" in shown(client.get("/gpu?tenant=team"))
+    client.post("/gpu/limit", {"tenant": "team", "key": "none", "amount": "1"})
+    assert "Choose a class" in shown(client.get("/gpu?tenant=team"))
+    assert world.client("bob").post("/gpu/limit", {"tenant": "team", "key": "gpu"}).status_code == 403
+    assert "Set limit of" not in shown(world.client("bob").get("/gpu"))

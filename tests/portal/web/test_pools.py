@@ -145,3 +145,23 @@ def test_what_the_pools_nodes_cannot_run_is_refused_though_others_can(world: Wor
     assert response.status_code == 422
     assert "runsc" in shown(response)
     assert not VirtualCluster.objects.exists()
+
+
+def test_devices_are_reserved_and_what_the_form_does_not_show_is_kept(world: World) -> None:
+    factories.accelerator()
+    pool = factories.gpu_pool(4)
+    NodePool.objects.filter(pk=pool.pk).update(accelerators=["gpu"], tainted=False)
+    client = world.client("root")
+    body = {"name": "gpus", "kind": "shared", "tenant": "", "selector": "", "reserved": "gpu=3"}
+    assert client.post(HOME, body).status_code == 302
+    pool.refresh_from_db()
+    assert (pool.reserved, pool.accelerators, pool.tainted) == ({"gpu": 3}, ["gpu"], False)
+    assert "3 gpu reserved" in shown(client.get(HOME))
+    assert 'value="gpu=3"' in client.get(f"{HOME}?pool=gpus").content.decode()
+    for wrong, told in (("gpu=x", "is no number of devices"), ("gpu", "write class=value"), ("tpu=1", "tpu")):
+        answer = client.post(HOME, {**body, "reserved": wrong})
+        assert answer.status_code == 422
+        assert told in shown(answer)
+    assert client.post(HOME, {**body, "reserved": ""}).status_code == 302
+    pool.refresh_from_db()
+    assert pool.reserved == {}
