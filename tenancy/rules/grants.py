@@ -1,14 +1,13 @@
-"""The life of a grant, and of the ladder by which its devices come back. Pure."""
+"""The life of a grant. Pure."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from tenancy.grant_enums import GrantPhase, Rung
+from tenancy.grant_enums import GrantPhase
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from datetime import date
 
 REMIND_DAYS: Final = (7, 3, 1)
@@ -48,8 +47,3 @@ def reminder(ends_on: date, today: date, told: int | None) -> int | None:
     if not due or left <= 0 or (told is not None and told <= min(due)):
         return None
     return min(due)
-
-
-def next_rung(done: Mapping[str, object]) -> Rung | None:
-    """The first step of the ladder that was not seen done."""
-    return next((rung for rung in Rung if rung.value not in done), None)

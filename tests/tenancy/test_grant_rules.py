@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tenancy.errors import InvalidTransition, NotAllowed
-from tenancy.grant_enums import GrantPhase, RequestParty, RequestState, RequestVerb, Rung
+from tenancy.grant_enums import GrantPhase, RequestParty, RequestState, RequestVerb
 from tenancy.rules import grants, ledger, requests
 from tenancy.rules.accelerators import Accelerator, on_node, overlap
 from tenancy.rules.allocations import Want, assign
@@ -235,13 +235,6 @@ def test_each_reminder_comes_once_and_never_after_a_more_urgent_one(days):
             last = now
     assert told == sorted(set(told), reverse=True)
     assert set(told) <= {7, 3, 1}
-
-
-def test_rungs_follow_each_other_to_the_end():
-    done = {}
-    while (rung := grants.next_rung(done)) is not None:
-        done[rung.value] = {}
-    assert list(done) == [rung.value for rung in Rung]
 
 
 LABELS = st.dictionaries(st.sampled_from(["a", "b"]), st.sampled_from(["1", "2"]), max_size=2)
