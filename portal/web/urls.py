@@ -19,12 +19,14 @@ from portal.web.views import (
     pools,
     quarantine,
     reports,
+    service_accounts,
     session,
     tenants,
     tokens,
     users,
 )
 
+_ACCOUNT = "tenants/<str:tenant>/service-accounts/<str:name>"
 urlpatterns = [
     path("", clusters.home, name="home"),
     path("live", clusters.home_live, name="home-live"),
@@ -63,7 +65,13 @@ urlpatterns = [
     path("tenants/<str:tenant>", tenants.show, name="tenant"),
     path("tenants/<str:tenant>/members", tenants.put_member, name="member-put"),
     path("tenants/<str:tenant>/members/remove", tenants.remove_member, name="member-remove"),
+    path("tenants/<str:tenant>/service-accounts", service_accounts.index, name="service-accounts"),
+    path(_ACCOUNT, service_accounts.show, name="service-account"),
+    path(f"{_ACCOUNT}/remove", service_accounts.remove, name="service-account-remove"),
+    path(f"{_ACCOUNT}/tokens/<uuid:uid>/rotate", service_accounts.rotate, name="service-account-rotate"),
+    path(f"{_ACCOUNT}/tokens/<uuid:uid>/revoke", service_accounts.revoke, name="service-account-revoke"),
     path("tokens", tokens.index, name="tokens"),
+    path("tokens/<uuid:uid>/rotate", tokens.rotate, name="token-rotate"),
     path("tokens/<uuid:uid>/revoke", tokens.revoke, name="token-revoke"),
     path("users", users.index, name="users"),
     path("hosts", hosts.index, name="hosts"),

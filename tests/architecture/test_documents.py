@@ -18,6 +18,11 @@ def test_the_tables_of_states_are_those_of_the_code():
     assert runpy.run_path(str(DOCS / "states.py"))["written"](page) == page, "run docs/states.py"
 
 
+def test_the_tables_of_roles_are_those_of_the_code():
+    page = (DOCS / "roles.md").read_text()
+    assert runpy.run_path(str(DOCS / "roles.py"))["written"](page) == page, "run docs/roles.py"
+
+
 def test_the_types_of_events_are_those_of_the_code():
     page = (DOCS / "events.md").read_text()
     assert runpy.run_path(str(DOCS / "events.py"))["written"](page) == page, "run docs/events.py"

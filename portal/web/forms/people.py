@@ -10,7 +10,7 @@ from django.contrib.auth.validators import UnicodeUsernameValidator
 
 from portal.web.forms.base import DomainForm
 from tenancy.enums import PlatformRole, Role, Trust
-from tenancy.rules.names import TENANT_MAX
+from tenancy.rules.names import ACCOUNT_MAX, TENANT_MAX
 
 PLAIN = {"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
 ROLES = (
@@ -55,6 +55,16 @@ class MemberForm(DomainForm):
 
     username = forms.CharField(label="User name", max_length=150, widget=forms.TextInput(attrs=PLAIN))
     role = forms.ChoiceField(label="Role", choices=ROLES)
+
+
+class AccountForm(DomainForm):
+    """A service account, new or changed."""
+
+    PATHS: ClassVar = {"metadata.name": "name"}
+
+    name = forms.CharField(label="Name", max_length=ACCOUNT_MAX, widget=forms.TextInput(attrs=PLAIN))
+    role = forms.ChoiceField(label="Role", choices=ROLES)
+    description = forms.CharField(label="What it is for", required=False, max_length=200)
 
 
 class UserForm(DomainForm):

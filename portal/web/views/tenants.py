@@ -93,6 +93,7 @@ def _shown(request: HttpRequest, actor: Actor, tenant: Tenant, form: MemberForm)
         "clusters": clusters.visible_to(actor, tenant),
         "may_manage": policy.allows(actor, Permission.MEMBER_MANAGE, tenant),
         "may_create": policy.allows(actor, Permission.CLUSTER_WRITE, tenant),
+        "may_account": policy.allows(actor, Permission.SERVICE_ACCOUNT_MANAGE, tenant),
         "may_audit": policy.allows(actor, Permission.AUDIT_VIEW, tenant),
         "form": form,
     }

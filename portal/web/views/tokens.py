@@ -1,9 +1,9 @@
-"""API tokens: made, shown once, revoked."""
+"""API tokens: made, shown once, rotated, revoked."""
 
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.contrib import messages
@@ -20,10 +20,10 @@ from tenancy.queries import tenants, tokens
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from django.http import HttpRequest
+    from django.http import HttpRequest, HttpResponse
     from django.http.response import HttpResponseBase
 
-    from tenancy.models import ApiToken
+    from tenancy.models import ApiToken, ServiceAccount
     from tenancy.policy import Actor
 
 
@@ -31,17 +31,17 @@ if TYPE_CHECKING:
 @page
 def index(request: HttpRequest, actor: Actor) -> HttpResponseBase:
     """The actor's tokens and a form for a new one, whose text is in this answer and nowhere else."""
-    mine = tenants.visible_to(actor)
-    form = TokenForm(request.POST or None, tenants=mine)
-    made = attempt(form, partial(_create, actor, form)) if request.method == "POST" else None
-    context = {
-        "tokens": tokens.visible_to(actor),
-        "made": made,
-        "form": TokenForm(tenants=mine) if made else form,
-        "now": timezone.now(),
-        "public_url": settings.PUBLIC_URL,
-    }
-    return render(request, "tokens/list.html", context, status=201 if made else status_of(form))
+    form = TokenForm(request.POST or None, tenants=tenants.visible_to(actor))
+    made = attempt(form, partial(create, actor, form)) if request.method == "POST" else None
+    return _shown(request, actor, form, made)
+
+
+@require_POST
+@page
+def rotate(request: HttpRequest, actor: Actor, uid: UUID) -> HttpResponseBase:
+    """A new text in place of a token's, in this answer and nowhere else; the old one is good for an hour."""
+    made = actions.rotate(by=actor, uid=uid)
+    return _shown(request, actor, TokenForm(tenants=tenants.visible_to(actor)), made)
 
 
 @require_POST
@@ -49,16 +49,26 @@ def index(request: HttpRequest, actor: Actor) -> HttpResponseBase:
 def revoke(request: HttpRequest, actor: Actor, uid: UUID) -> HttpResponseBase:
     """Ends a token at once."""
     actions.revoke(by=actor, uid=uid)
-    messages.success(request, "The token is revoked: the next request with it is refused.")
+    messages.success(request, REVOKED)
     return redirect("tokens")
 
 
-def _create(actor: Actor, form: TokenForm) -> tuple[ApiToken, str]:
-    given = form.cleaned_data
-    return actions.create(
-        by=actor,
-        name=given["name"],
-        tenant=given["tenant"] or None,
-        read_only=given["read_only"],
-        expires_at=form.expires_at(timezone.now()),
-    )
+REVOKED = "The token is revoked: the next request with it is refused."
+
+
+def create(actor: Actor, form: TokenForm, account: ServiceAccount | None = None) -> tuple[ApiToken, str]:
+    """The token that a form asks for."""
+    return actions.create(by=actor, account=account, **form.wish, expires_at=form.expires_at(timezone.now()))
+
+
+def shared(form: TokenForm, made: tuple[ApiToken, str] | None) -> dict[str, Any]:
+    """What every page with tokens shows beside them."""
+    return {"made": made, "form": form, "now": timezone.now(), "public_url": settings.PUBLIC_URL}
+
+
+def _shown(
+    request: HttpRequest, actor: Actor, form: TokenForm, made: tuple[ApiToken, str] | None
+) -> HttpResponse:
+    form = TokenForm(tenants=tenants.visible_to(actor)) if made else form
+    context = {"tokens": tokens.visible_to(actor), **shared(form, made)}
+    return render(request, "tokens/list.html", context, status=201 if made else status_of(form))

@@ -38,6 +38,8 @@ READS = {
     "/tenants": (200, 200, 200, 200, 200, SIGN_IN),
     "/tenants/new": (403, 403, 403, 403, 200, SIGN_IN),
     "/tenants/team": (200, 200, 200, 404, 200, SIGN_IN),
+    "/tenants/team/service-accounts": (200, 403, 403, 404, 200, SIGN_IN),
+    "/tenants/team/service-accounts/first": (200, 403, 403, 404, 200, SIGN_IN),
     "/tokens": (200, 200, 200, 200, 200, SIGN_IN),
     "/users": (403, 403, 403, 403, 200, SIGN_IN),
     "/hosts": (403, 403, 403, 403, 200, SIGN_IN),
@@ -63,6 +65,7 @@ READS = {
     f"/clusters/team/first/reports/{UID}": (404, 404, 404, 404, 404, SIGN_IN),
 }
 TOKEN = f"/tokens/{UID}/revoke"
+ACCOUNT = "/tenants/team/service-accounts/first"
 WRITES = {
     "/clusters/new": (302, 302, 403, 422, 302, SIGN_IN),
     "/clusters/team/first/retry": (302, 302, 403, 404, 302, SIGN_IN),
@@ -74,6 +77,12 @@ WRITES = {
     "/tenants/new": (403, 403, 403, 403, 302, SIGN_IN),
     "/tenants/team/members": (302, 403, 403, 404, 302, SIGN_IN),
     "/tenants/team/members/remove": (302, 403, 403, 404, 302, SIGN_IN),
+    f"/tokens/{UID}/rotate": (404, 404, 404, 404, 404, SIGN_IN),
+    "/tenants/team/service-accounts": (302, 403, 403, 404, 302, SIGN_IN),
+    ACCOUNT: (201, 403, 403, 404, 201, SIGN_IN),
+    f"{ACCOUNT}/remove": (302, 403, 403, 404, 302, SIGN_IN),
+    f"{ACCOUNT}/tokens/{UID}/rotate": (404, 403, 403, 404, 404, SIGN_IN),
+    f"{ACCOUNT}/tokens/{UID}/revoke": (404, 403, 403, 404, 404, SIGN_IN),
     TOKEN: (404, 404, 404, 404, 404, SIGN_IN),
     "/tokens": (201, 201, 201, 201, 201, SIGN_IN),
     "/users": (403, 403, 403, 403, 302, SIGN_IN),
@@ -122,6 +131,8 @@ BODIES: dict[str, dict[str, str]] = {
     "/tenants/team/members": {"username": "charlie", "role": "viewer"},
     "/tenants/team/members/remove": {"username": "vera"},
     "/tokens": {"name": "ci", "days": "30"},
+    "/tenants/team/service-accounts": {"name": "ci", "role": "member"},
+    ACCOUNT: {"name": "deploy", "days": "30"},
     "/users": {"username": "zoe", "password": "a long enough one", "platform_role": ""},
 }
 
@@ -131,6 +142,7 @@ def world(django_db_setup: None, django_db_blocker: Any) -> Iterator[World]:
     with made_once(django_db_blocker):
         found = peopled()
         factories.cluster(found.alice, "team", "first")
+        factories.service_account("first")
         yield found
 
 

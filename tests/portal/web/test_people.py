@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from django.test import Client
 
@@ -140,3 +142,62 @@ def test_token_of_somebody_else_cannot_be_revoked(world: World) -> None:
     response = world.client("bob").post(f"/tokens/{ApiToken.objects.get().uid}/revoke")
     assert response.status_code == 404
     assert tokens.authenticate(raw) is not None
+
+
+def test_a_token_for_some_things_is_rotated_and_its_text_shown_once(world: World) -> None:
+    client = world.client("alice")
+    wish = {"name": "ci", "days": "7", "scopes": ["*:read", "clusters:write"]}
+    old = client.post("/tokens", wish).context["made"]
+    assert "*:read, clusters:write" in shown(client.get("/tokens"))
+    response = client.post(f"/tokens/{old[0].uid}/rotate")
+    raw = response.context["made"][1]
+    assert response.status_code == 201
+    assert raw in shown(response)
+    assert "The text that it replaces works until" in shown(response)
+    assert raw not in shown(client.get("/tokens"))
+    for text in (old[1], raw):
+        found = tokens.authenticate(text)
+        assert found is not None
+        assert found[1].scopes == ("*:read", "clusters:write")
+    assert client.post(f"/tokens/{old[0].uid}/rotate").status_code == 409
+
+
+def test_lifetimes_end_where_the_setting_says(world: World, settings: Any) -> None:
+    settings.ATOLL_TOKEN_DAYS = 60
+    client = world.client("alice")
+    page = client.get("/tokens").content.decode()
+    assert ("30 days" in page, "90 days" in page, "Until revoked" in page) == (True, False, False)
+    assert client.post("/tokens", {"name": "ci", "days": "90"}).status_code == 422
+
+
+def test_owner_makes_a_service_account_and_gives_it_a_token(world: World) -> None:
+    client = world.client("alice")
+    assert "Service accounts" in shown(client.get("/tenants/team"))
+    wish = {"name": "ci", "role": "member", "description": "the pipeline"}
+    response = client.post("/tenants/team/service-accounts", wish)
+    assert response["Location"] == "/tenants/team/service-accounts/ci"
+    page = client.post(response["Location"], {"name": "deploy", "days": "30", "scopes": "clusters:write"})
+    raw = page.context["made"][1]
+    assert raw in shown(page)
+    assert "The audit log calls it sa:team/ci." in shown(page)
+    found = tokens.authenticate(raw)
+    assert found is not None
+    assert (found[1].name, found[1].bound_to) == ("sa:team/ci", world.team.uid)
+    assert "ci the pipeline member 1 never" in shown(client.get("/tenants/team/service-accounts"))
+    rotated = client.post(f"{response['Location']}/tokens/{found[0].uid}/rotate").context["made"]
+    client.post(f"{response['Location']}/tokens/{rotated[0].uid}/revoke")
+    assert tokens.authenticate(rotated[1]) is None
+    client.post(f"{response['Location']}/remove")
+    assert tokens.authenticate(raw) is None
+    assert "None yet" in shown(client.get("/tenants/team/service-accounts"))
+
+
+def test_bad_account_name_is_told_beside_the_field(world: World) -> None:
+    response = world.client("alice").post("/tenants/team/service-accounts", {"name": "C I", "role": "member"})
+    assert response.status_code == 422
+    assert "Use lower-case letters" in shown(response)
+
+
+def test_people_are_listed_without_service_accounts(world: World) -> None:
+    factories.service_account()
+    assert "sa:team" not in shown(world.client("root").get("/users"))
