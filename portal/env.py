@@ -53,6 +53,22 @@ class Environment(BaseSettings):
     rate_tenant: int = Field(
         default=6000, ge=0, description="requests a minute about one tenant, as above; 0: no limit"
     )
+    oidc_issuer: str = Field(default="", description="https://…, for sign-in by OpenID Connect; empty: off")
+    oidc_client_id: str = Field(default="", description="Atoll's registration at the provider")
+    oidc_client_secret: str = Field(default="", description="its secret")
+    oidc_name: str = Field(
+        default="", max_length=40, description="what the sign-in button calls the provider"
+    )
+    oidc_scopes: str = Field(default="openid profile email", description="what is asked of the provider")
+    oidc_username_claim: str = Field(default="preferred_username", min_length=1, description="the user name")
+    oidc_groups_claim: str = Field(default="groups", min_length=1, description="the list of groups")
+    oidc_admin_groups: str = Field(default="", description="groups of platform admins, comma-separated")
+    oidc_auditor_groups: str = Field(default="", description="groups of platform auditors, comma-separated")
+    oidc_tenant_roles: str = Field(default="", description="GROUP=TENANT:ROLE, comma-separated")
+    oidc_create_users: bool = Field(default=True, description="make a user for whoever comes first")
+    oidc_session: int = Field(default=28_800, ge=300, description="seconds that such a session lives")
+    oidc_loopback: bool = Field(default=False, description="allow http issuers on loopback; for tests")
+    ci_issuers: str = Field(default="", description="issuers of CI jobs' tokens, comma-separated")
     debug: bool = Field(default=False, description="Django's debug pages")
     log_format: str = Field(default="console", pattern="^(console|json)$")
 

@@ -8,6 +8,7 @@ from cryptography.fernet import Fernet
 from django.core.management.utils import get_random_secret_key
 
 from portal import env, mail
+from portal.identity import config as identity
 from tenancy.rules import attestation
 
 ENVIRONMENT = env.read()
@@ -195,6 +196,9 @@ EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _mail.user, _mail.password
 EMAIL_USE_TLS, EMAIL_USE_SSL = _mail.starttls, _mail.tls
 EMAIL_TIMEOUT = 20
 DEFAULT_FROM_EMAIL = ENVIRONMENT.mail_from
+ATOLL_OIDC = identity.oidc(ENVIRONMENT)
+ATOLL_CI_ISSUERS = identity.ci_issuers(ENVIRONMENT)
+ATOLL_OIDC_LOOPBACK = ENVIRONMENT.oidc_loopback
 ATOLL_REHEARSAL_CLOCK = ENVIRONMENT.rehearsal_clock
 ATOLL_LOG_FORMAT = ENVIRONMENT.log_format
 

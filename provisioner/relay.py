@@ -23,6 +23,7 @@ from tenancy.actions import (
     audit,
     bookkeeping,
     event_rows,
+    exchange,
     grants,
     idempotency,
     operations,
@@ -164,6 +165,7 @@ class Relay:
             (3600, operations.sweep),
             (3600, event_rows.sweep),
             (3600, idempotency.sweep),
+            (3600, exchange.sweep),
         )
 
     def _ring_due(self) -> int:

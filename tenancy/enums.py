@@ -43,6 +43,8 @@ class Permission(StrEnum):
     GPU_RETURN = "gpu.return"
     GPU_APPROVE = "gpu.approve"
     GPU_MANAGE = "gpu.manage"
+    IDENTITY_VIEW = "identity.view"
+    IDENTITY_MANAGE = "identity.manage"
 
 
 class Trust(StrEnum):

@@ -57,6 +57,24 @@ class InsufficientScope(NotAllowed):
         super().__init__(detail or words, tenant=tenant)
 
 
+class StepUpRequired(NotAllowed):
+    """The role allows it, but whoever asks has not shown recently enough that it is them."""
+
+    code = "step-up-required"
+
+
+class TokenRefused(DomainError):
+    """A token of somebody else's making proves nothing: its form, signature, issuer or times do not hold."""
+
+    code = "token-refused"
+
+
+class ExchangeRefused(DomainError):
+    """A proven token gives nothing here; said alike whatever is lacking, so that nothing is told of accounts."""
+
+    code = "exchange-refused"
+
+
 class Invalid(DomainError):
     """The input cannot be accepted; ``errors`` names each field and its fix."""
 

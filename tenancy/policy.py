@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from tenancy.enums import Permission, PlatformRole, Role
-from tenancy.errors import InsufficientScope, NotAllowed, NotFound
+from tenancy.errors import InsufficientScope, NotAllowed, NotFound, StepUpRequired
 from tenancy.models import Membership
 from tenancy.rules import scopes
 from tenancy.token_enums import Scope
@@ -51,6 +51,7 @@ PLATFORM_ROLES: Final[Mapping[PlatformRole, frozenset[Permission]]] = {
         Permission.HOST_VIEW,
         Permission.AUDIT_VIEW,
         Permission.FINDING_VIEW,
+        Permission.IDENTITY_VIEW,
     },
     PlatformRole.ADMIN: frozenset(Permission),
 }
@@ -69,6 +70,7 @@ WRITES: Final = frozenset(
         Permission.GPU_RETURN,
         Permission.GPU_APPROVE,
         Permission.GPU_MANAGE,
+        Permission.IDENTITY_MANAGE,
     }
 )
 """What members and service accounts of a suspended tenant lose, beside access to clusters."""
@@ -91,6 +93,8 @@ SCOPES: Final[Mapping[Scope, frozenset[Permission]]] = {
     Scope.GPU_USAGE_READ: frozenset({Permission.GPU_VIEW}),
     Scope.HOSTS_READ: frozenset({Permission.HOST_VIEW}),
     Scope.HOSTS_WRITE: frozenset({Permission.HOST_VIEW, Permission.HOST_MANAGE}),
+    Scope.IDENTITIES_READ: frozenset({Permission.IDENTITY_VIEW}),
+    Scope.IDENTITIES_WRITE: frozenset({Permission.IDENTITY_VIEW, Permission.IDENTITY_MANAGE}),
     Scope.KUBECONFIGS_CREATE: frozenset({Permission.CLUSTER_VIEW, Permission.CLUSTER_ACCESS}),
     Scope.MEMBERS_READ: _NOTHING,
     Scope.MEMBERS_WRITE: frozenset({Permission.MEMBER_MANAGE}),
@@ -114,6 +118,19 @@ may do (their own tokens, their inbox, the catalogue) needs no permission, and i
 operation's scope alone: see ``require``.
 """
 
+STEP_UP: Final = frozenset(
+    {
+        Permission.TENANT_MANAGE,
+        Permission.CLUSTER_QUARANTINE,
+        Permission.HOST_MANAGE,
+        Permission.GPU_APPROVE,
+        Permission.GPU_MANAGE,
+        Permission.IDENTITY_MANAGE,
+    }
+)
+"""Decisions over others. The role is not enough for these: somebody has just shown who they are, or made a
+token for decisions (docs/identity.md)."""
+
 
 @dataclass(frozen=True)
 class Actor:
@@ -124,6 +141,9 @@ class Actor:
     """The only tenant the token reaches; ``None`` for all of the user's."""
     read_only: bool = False
     """The token changes nothing, in clusters neither."""
+    decides: bool = True
+    """Whether what is in ``STEP_UP`` may be done. The portal's two doors say so of each request; the
+    machine's own command line is trusted, as whoever has it has the database."""
     scopes: tuple[str, ...] = scopes.EVERYTHING
     """What the token is for, with wildcards."""
     expires_at: datetime | None = None
@@ -168,7 +188,18 @@ def allows(actor: Actor, permission: Permission, tenant: Tenant | None = None) -
 
 
 def check(actor: Actor, permission: Permission, tenant: Tenant | None = None) -> None:
-    """Raises ``NotFound`` where the actor may not even look, ``NotAllowed`` where only that."""
+    """Raises ``NotFound`` where the actor may not even look, ``NotAllowed`` where only that.
+
+    ``StepUpRequired`` where the role allows a decision, but it is not sure enough that it is them.
+    """
+    check_look(actor, permission, tenant)
+    if permission in STEP_UP and not actor.decides:
+        where = tenant.name if tenant is not None else ""
+        raise StepUpRequired(STEP_UP_FIRST, permission=permission.value, tenant=where)
+
+
+def check_look(actor: Actor, permission: Permission, tenant: Tenant | None = None) -> None:
+    """As ``check``, for what is only shown to those who may decide: asks for no step-up."""
     if allows(actor, permission, tenant):
         return
     if tenant is not None and not allows(actor, Permission.TENANT_VIEW, tenant):
@@ -204,6 +235,17 @@ def role_in(actor: Actor, tenant: Tenant) -> Role | None:
 def _permitted(held: frozenset[Scope]) -> frozenset[Permission]:
     """What a token with these scopes may use of its owner's permissions."""
     return _NOTHING.union({Permission.TENANT_VIEW}, *(SCOPES[scope] for scope in held))
+
+
+def may_decide(actor: Actor) -> bool:
+    """Whether the actor's role has any decisions at all; a token bound to a tenant has none."""
+    return bool(PLATFORM_ROLES[actor.platform_role] & STEP_UP)
+
+
+STEP_UP_FIRST: Final = (
+    "this decides over others, so it takes a token made for decisions: sign in to the portal, "
+    "make one under API tokens with “For decisions” ticked, and send it again with that"
+)
 
 
 def _why(permission: Permission, tenant: Tenant | None) -> str:

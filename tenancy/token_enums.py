@@ -28,6 +28,8 @@ class Scope(StrEnum):
     GPU_USAGE_READ = "gpu-usage:read"
     HOSTS_READ = "hosts:read"
     HOSTS_WRITE = "hosts:write"
+    IDENTITIES_READ = "identities:read"
+    IDENTITIES_WRITE = "identities:write"
     KUBECONFIGS_CREATE = "kubeconfigs:create"
     MEMBERS_READ = "members:read"
     MEMBERS_WRITE = "members:write"

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.utils import timezone
 
+from tenancy import policy
 from tenancy.actions import (
     accelerators,
     balances,
@@ -277,5 +278,7 @@ def account_token(by: Actor, name: str = "ci", **options: Any) -> ApiToken:
 
 
 def token(by: Actor, **options: Any) -> str:
-    """The text of a new API token of ``by``."""
+    """The text of a new API token of ``by``; it decides whatever their role decides."""
+    plain = options.get("tenant") or options.get("read_only")
+    options.setdefault("decides", policy.may_decide(by) and not plain)
     return tokens.create(by=by, name="test", **options)[1]

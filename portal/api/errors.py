@@ -31,6 +31,9 @@ STATUS: Final[Mapping[str, int]] = {
     domain.NotFound.code: 404,
     domain.NotAllowed.code: 403,
     domain.InsufficientScope.code: 403,
+    domain.StepUpRequired.code: 403,
+    domain.TokenRefused.code: 400,
+    domain.ExchangeRefused.code: 400,
     domain.Invalid.code: 400,
     domain.Conflict.code: 409,
     domain.BeingDeleted.code: 409,
@@ -154,6 +157,8 @@ def _domain(error: domain.DomainError) -> Response:
             f'Bearer realm="atoll", error="insufficient_scope", scope="{error.scope}"'
         )
         more["scope"] = error.scope
+    if isinstance(error, domain.TokenRefused | domain.ExchangeRefused):  # and as RFC 6749 has it
+        more["error"] = "invalid_request"
     status = STATUS[error.code]
     return problem(status, error.detail, code=error.code, errors=error.errors, headers=headers, **more)
 
@@ -177,7 +182,8 @@ def flatten(details: Any, path: str = "") -> Iterator[domain.FieldError]:  # noq
         yield domain.FieldError(path, details["code"].replace("_", "-"), str(details["message"]))
     elif isinstance(details, dict):
         for key, inner in details.items():
-            here = path if key == "non_field_errors" else f"{path}.{key}".lstrip(".")
+            nested = f"{path}[{key}]" if isinstance(key, int) else f"{path}.{key}".lstrip(".")
+            here = path if key == "non_field_errors" else nested
             yield from flatten(inner, here)
     else:
         for index, inner in enumerate(details):

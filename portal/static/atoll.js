@@ -109,6 +109,7 @@
       form.dataset.sent = "yes";
     }
   });
+  for (const form of all("form[data-go-on]")) form.requestSubmit(); // a form that waited for its sender
   addEventListener("pageshow", () => all("form[data-sent]").forEach((form) => delete form.dataset.sent));
 
   // Live parts ------------------------------------------------------------------------------

@@ -13,9 +13,9 @@ from django.utils.http import urlencode
 from django.views.decorators.cache import never_cache
 
 from portal import denials
+from portal.web import step_up
 from tenancy.actions.unit import is_read_only
-from tenancy.errors import DomainError, NotAllowed, NotFound, ReadOnly
-from tenancy.policy import Actor
+from tenancy.errors import DomainError, NotAllowed, NotFound, ReadOnly, StepUpRequired
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from django.http.response import HttpResponseBase
 
     from portal.web.forms.base import DomainForm
+    from tenancy.policy import Actor
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -41,7 +42,9 @@ def page(
         if not request.user.is_authenticated:
             return to_sign_in(request)
         try:
-            return view(request, Actor(request.user), *args, **kwargs)
+            return view(request, step_up.actor(request), *args, **kwargs)
+        except StepUpRequired:
+            return step_up.ask(request)
         except NotAllowed as error:
             _write_down(error, request, request.user.username)
             return refused(request, error)

@@ -28,11 +28,13 @@ def put(*, by: Actor, tenant: str, username: str, role: Role) -> tuple[Membershi
         )
         raise Invalid(fault.detail, errors=(fault,))
     old = Membership.objects.filter(tenant=found, user=user).first()
-    if old is not None and old.role == role:
+    if old is not None and old.role == role and not old.by_group:
         return old, False
     if old is not None and role is not Role.OWNER:
         _keep_an_owner(found, old, by)
-    changed = {"role": role, "generation": old.generation + 1 if old else 1}
+    # What a person gives stays, whatever groups say later.
+    generation = old.generation + (old.role != role) if old else 1
+    changed = {"role": role, "by_group": False, "generation": generation}
     member, created = Membership.objects.update_or_create(tenant=found, user=user, defaults=changed)
     _note(by, "member.put", found, username, role=role.value, before=old.role if old else None)
     return member, created

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
 from django.db.models import F
 
 from tenancy import policy
@@ -14,29 +16,43 @@ from tenancy.errors import refuse
 from tenancy.models import ServiceAccount, User
 from tenancy.queries import service_accounts, tenants
 from tenancy.rules.names import ACCOUNT_MAX, ACCOUNT_PREFIX, name_errors
+from tenancy.rules.trust import faults
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tenancy.models import Tenant
     from tenancy.policy import Actor
+    from tenancy.rules.trust import TrustPolicy
 
 
 @atomic
 def put(
-    *, by: Actor, tenant: str, name: str, role: Role, description: str = ""
+    *,
+    by: Actor,
+    tenant: str,
+    name: str,
+    role: Role,
+    description: str = "",
+    trust: Sequence[TrustPolicy] | None = None,
 ) -> tuple[ServiceAccount, bool]:
-    """Makes a service account or changes it; True when there was none of this name."""
+    """Makes a service account or changes it; True when there was none of this name.
+
+    Without ``trust`` whom it trusts stays as it is.
+    """
     owner = tenants.get(by, tenant)
     policy.check(by, Permission.SERVICE_ACCOUNT_MANAGE, owner)
     refuse(name_errors("metadata.name", name, longest=ACCOUNT_MAX))
-    wish = {"role": role.value, "description": description}
+    wish: dict[str, Any] = {"role": role.value, "description": description}
+    if trust is not None:
+        refuse(faults(trust, settings.ATOLL_CI_ISSUERS, "spec.trust"))
+        wish["trust"] = [asdict(one) for one in trust]
     old = ServiceAccount.objects.select_for_update().filter(tenant=owner, name=name).first()
     if old is None:
         user = User.objects.create(username=f"{ACCOUNT_PREFIX}{tenant}/{name}", is_active=False)
         user.set_unusable_password()
         user.save(update_fields=["password"])
-        made = ServiceAccount.objects.create(
-            tenant=owner, name=name, user=user, created_by=by.name, role=role, description=description
-        )
+        made = ServiceAccount.objects.create(tenant=owner, name=name, user=user, created_by=by.name, **wish)
         _note(by, "service-account.create", owner, name, uid=made.uid, **wish)
         return service_accounts.get(by, tenant, name), True
     changes = audit.changes({key: getattr(old, key) for key in wish}, wish)

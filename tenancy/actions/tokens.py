@@ -11,9 +11,19 @@ from django.conf import settings
 from django.db import DatabaseError
 from django.utils import timezone
 
+from tenancy import policy
 from tenancy.actions import audit
 from tenancy.actions.unit import atomic, is_read_only
-from tenancy.errors import Conflict, FieldError, InsufficientScope, Invalid, NotAllowed, NotFound
+from tenancy.errors import (
+    Conflict,
+    FieldError,
+    InsufficientScope,
+    Invalid,
+    NotAllowed,
+    NotFound,
+    StepUpRequired,
+    refuse,
+)
 from tenancy.models import ApiToken
 from tenancy.queries import tenants, tokens
 from tenancy.rules import scopes as rules
@@ -28,6 +38,8 @@ if TYPE_CHECKING:
 
 PREFIX: Final = "atoll_"
 _SHOWN: Final = len(PREFIX) + 6
+DECIDES_FOR: Final = timedelta(hours=12)
+"""How long a token for decisions lives at most: a working day, after which somebody signs in again."""
 OVERLAP: Final = 3600
 OVERLAP_MAX: Final = 7 * 24 * 3600
 """Seconds for which both texts of a rotated token are good."""
@@ -42,6 +54,13 @@ class Reach:
     """Patterns of ``rules.scopes``."""
     read_only: bool
     expires_at: datetime | None
+    decides: bool = False
+    """Whether it is for decisions over others (``policy.STEP_UP``)."""
+
+    @property
+    def most(self) -> timedelta | None:
+        """The longest that such a token may live."""
+        return DECIDES_FOR if self.decides else None
 
 
 @atomic
@@ -54,11 +73,12 @@ def create(
     read_only: bool = False,
     expires_at: datetime | None = None,
     account: ServiceAccount | None = None,
+    decides: bool = False,
 ) -> tuple[ApiToken, str]:
     """A token that speaks for ``by``, or for an account, and its text, which is nowhere kept.
 
     Who asks for an account's has been seen to manage it. Without scopes it is for all that ``by`` is
-    for; without an end it lives as long as it may.
+    for; without an end it lives as long as it may, which for one that ``decides`` is not long.
     """
     holder = account or by.account
     meant = tenant or (holder.tenant.name if holder else None)
@@ -67,10 +87,21 @@ def create(
         raise NotAllowed(msg)
     bound = tenants.get(by, meant) if meant else None
     patterns = by.scopes if scopes is None else tuple(scopes)
-    reach = Reach(bound, patterns, read_only, _end(by, expires_at))
+    reach = Reach(bound, patterns, read_only, expires_at, decides)
+    reach = replace(reach, expires_at=_end(by, expires_at, reach.most))
     _refuse_nothing(reach)
+    _refuse_decisions(by, reach)
     _refuse_wider(by, reach)
     made, raw = _make(by, holder, name, reach)
+    _note(by, "token.create", made, name=name, **_told(reach))
+    return made, raw
+
+
+@atomic
+def create_lasting(*, by: Actor, name: str) -> tuple[ApiToken, str]:
+    """A token that decides and does not end: for the machine's own command line, which has the database."""
+    reach = Reach(None, rules.EVERYTHING, read_only=False, expires_at=None, decides=True)
+    made, raw = _make(by, None, name, reach)
     _note(by, "token.create", made, name=name, **_told(reach))
     return made, raw
 
@@ -93,10 +124,12 @@ def rotate(
     now = timezone.now()
     _refuse_rotated(old, now)
     lifetime = old.expires_at - old.created_at if old.expires_at else None
-    reach = Reach(old.tenant, tokens.patterns(old), old.read_only, old.expires_at)
+    reach = Reach(old.tenant, tokens.patterns(old), old.read_only, old.expires_at, old.decides)
     if old.uid != by.token:
         _refuse_wider(by, reach)
-    until = _end(by, expires_at) if expires_at else _sooner(now + lifetime if lifetime else None, _end(by))
+    most = reach.most if lifetime else None  # one made to last goes on to last
+    latest = _end(by, expires_at, most)
+    until = latest if expires_at else _sooner(now + lifetime if lifetime else None, latest)
     reach = replace(reach, expires_at=until)
     made, raw = _make(by, account or by.account, old.name, reach)
     over = _sooner(old.expires_at, now + timedelta(seconds=overlap))
@@ -135,6 +168,7 @@ def _make(by: Actor, account: ServiceAccount | None, name: str, reach: Reach) ->
         # By identity: who wrote "*:*" reads it again.
         scopes=None if reach.scopes is rules.EVERYTHING else list(reach.scopes),
         read_only=reach.read_only,
+        decides=reach.decides,
         expires_at=reach.expires_at,
         created_by=by.name,
     )
@@ -152,18 +186,24 @@ def _own(by: Actor, uid: UUID, account: ServiceAccount | None) -> ApiToken:
     return token
 
 
-def _end(by: Actor, wished: datetime | None = None) -> datetime | None:
+def _end(by: Actor, wished: datetime | None, most: timedelta | None = None) -> datetime | None:
     """When a token ends that ``by`` makes: as wished, or as late as may be; ``Invalid`` when beyond."""
     now, days = timezone.now(), settings.ATOLL_TOKEN_DAYS
-    latest = _sooner(by.expires_at, now + timedelta(days=days) if days else None)
+    longest = min((one for one in (timedelta(days=days) if days else None, most) if one), default=None)
+    latest = _sooner(by.expires_at, now + longest if longest else None)
     if wished is None:
         return latest
     if wished <= now:
         raise _bad_end("in-the-past", "give a time that is still to come, or leave it out")
     if latest is not None and wished > latest:
-        why = "when the token ends that makes it" if latest == by.expires_at else f"{days} days from now"
+        why = "when the token ends that makes it" if latest == by.expires_at else f"{_span(longest)} from now"
         raise _bad_end("too-late", f"it may end at {latest:%Y-%m-%dT%H:%M:%SZ} at the latest, {why}")
     return wished
+
+
+def _span(length: timedelta | None) -> str:
+    hours = int((length or timedelta()).total_seconds() // 3600)
+    return f"{hours // 24} days" if hours >= 24 else f"{hours} hours"  # noqa: PLR2004 - hours of a day
 
 
 def _bad_end(code: str, detail: str) -> Invalid:
@@ -188,6 +228,8 @@ def _refuse_wider(by: Actor, wanted: Reach) -> None:
     if by.bound_to is not None and (wanted.tenant is None or wanted.tenant.uid != by.bound_to):
         msg = "a token bound to a tenant can only make tokens for that tenant: name it"
         raise NotAllowed(msg)
+    if wanted.decides and not by.decides:
+        raise StepUpRequired(policy.STEP_UP_FIRST)
     lacking = rules.uncovered(by.scopes, wanted.scopes)
     if lacking:
         msg = f"this token lacks {', '.join(lacking)}, so it can give it to no other: name scopes that it has"
@@ -195,6 +237,22 @@ def _refuse_wider(by: Actor, wanted: Reach) -> None:
     if by.account is not None and by.account.tenant.suspended:
         msg = f"tenant {by.account.tenant.name!r} is suspended: ask an admin to lift it"
         raise NotAllowed(msg, tenant=by.account.tenant.name)
+
+
+def _refuse_decisions(by: Actor, wanted: Reach) -> None:
+    if not wanted.decides:
+        return
+    wrong = {
+        "contradicts-tenant": (wanted.tenant, "a token bound to a tenant decides nothing for others"),
+        "contradicts-read-only": (wanted.read_only, "a read-only token decides nothing"),
+    }
+    refuse(
+        FieldError("spec.decides", code, f"{words}: leave one of the two out")
+        for code, (found, words) in wrong.items()
+        if found
+    )
+    if not policy.may_decide(by):
+        raise NotAllowed("your role has no decisions over others: leave spec.decides out, or ask an admin")
 
 
 def _refuse_overlap(seconds: int) -> None:
@@ -213,7 +271,12 @@ def _refuse_rotated(token: ApiToken, now: datetime) -> None:
 
 
 def _told(reach: Reach) -> dict[str, object]:
-    return {"scopes": reach.scopes, "read_only": reach.read_only, "expires": reach.expires_at}
+    return {
+        "scopes": reach.scopes,
+        "read_only": reach.read_only,
+        "expires": reach.expires_at,
+        "decides": reach.decides,
+    }
 
 
 def _note(by: Actor, action: str, token: ApiToken, **facts: object) -> None:

@@ -7,9 +7,11 @@ from tenancy.models.access import AccessRequest, ApiToken, IdempotencyRecord
 from tenancy.models.audit import AuditDenial, AuditEvent, AuditHead
 from tenancy.models.cluster import ClusterCondition, VirtualCluster
 from tenancy.models.event import Event, EventHead
+from tenancy.models.exchange import TokenExchange
 from tenancy.models.finding import Finding
 from tenancy.models.grant import Allocation, Grant, GrantRequest
 from tenancy.models.host import HostCluster
+from tenancy.models.identity import Identity
 from tenancy.models.node import Node, NodeMove
 from tenancy.models.notice import Notice
 from tenancy.models.operation import Operation
@@ -39,6 +41,7 @@ __all__ = [
     "GrantRequest",
     "HostCluster",
     "IdempotencyRecord",
+    "Identity",
     "IsolationReport",
     "Membership",
     "Node",
@@ -50,6 +53,7 @@ __all__ = [
     "ServiceAccount",
     "ServiceHeartbeat",
     "Tenant",
+    "TokenExchange",
     "User",
     "VirtualCluster",
     "WorkItem",

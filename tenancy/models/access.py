@@ -29,6 +29,8 @@ class ApiToken(models.Model):
     read_only = models.BooleanField(default=False)
     successor = models.OneToOneField("self", on_delete=models.SET_NULL, null=True, related_name="predecessor")
     """What it was rotated to."""
+    decides = models.BooleanField(default=False)
+    """Made for decisions over others (``policy.STEP_UP``)."""
     created_at = models.DateTimeField(auto_now_add=True)
     created_by = models.CharField(max_length=150, blank=True)
     """Who made it; for a service account's it is somebody else."""

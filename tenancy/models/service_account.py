@@ -24,6 +24,8 @@ class ServiceAccount(Declared):
     name = models.CharField(max_length=40)
     role = choice_field(Role)
     description = models.CharField(max_length=200, blank=True)
+    trust = models.JSONField(default=list)
+    """Policies of ``rules.trust``: which CI jobs may act as it, as the fields of ``TrustPolicy``."""
     user = models.OneToOneField(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="service_account"
     )

@@ -37,6 +37,8 @@ class Membership(Declared):
     tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="memberships")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships")
     role = choice_field(Role)
+    by_group = models.BooleanField(default=False)
+    """A group of the OpenID provider gives it; it goes when the group does."""
 
     class Meta:
         constraints: ClassVar = [

@@ -40,7 +40,7 @@ def preview(
 ) -> WhatIf:
     """What approving a request would come to, with other terms where given; for approvers."""
     request = get_request(actor, uid)
-    policy.check(actor, Permission.GPU_APPROVE)
+    policy.check_look(actor, Permission.GPU_APPROVE)
     terms = asked(request)
     if request.extends is None:
         terms = replace(terms, amount=amount or terms.amount, starts_on=since or terms.starts_on)

@@ -65,6 +65,7 @@ def to_actor(token: ApiToken) -> Actor:
         user=token.user,
         bound_to=token.tenant_id,
         read_only=token.read_only,
+        decides=token.decides,
         scopes=patterns(token),
         expires_at=token.expires_at,
         token=token.uid,

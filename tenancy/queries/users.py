@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def visible_to(actor: Actor) -> QuerySet[User]:
     """All people, by name; for those who manage tenants only."""
-    policy.check(actor, Permission.TENANT_MANAGE)
+    policy.check_look(actor, Permission.TENANT_MANAGE)
     return User.objects.filter(service_account=None).order_by("username")
 
 

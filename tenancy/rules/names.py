@@ -27,7 +27,7 @@ RESERVED: Final = frozenset({"admin", "api", "atoll", "default", "system", "new"
 ACCOUNT_MAX: Final = 40
 ACCOUNT_PREFIX: Final = "sa:"
 """With which the name of a service account begins where people's names may stand, too; no person's does."""
-PROCESSES: Final = frozenset({"policy", "clock", "provisioner", "command-line"})
+PROCESSES: Final = frozenset({"policy", "clock", "provisioner", "command-line", "sign-in", "token-exchange"})
 """Who acts in the audit log where no person does: no user has such a name."""
 
 

@@ -25,5 +25,6 @@ class Problem(CamelSerializer):
     code = serializers.CharField()
     errors = FieldProblem(many=True, required=False)  # type: ignore[assignment] # DRF takes fields off the class
     scope = serializers.CharField(required=False, help_text="What the token lacks.")
+    error = serializers.CharField(required=False, help_text="Of the token exchange, as OAuth spells it.")
     phase = serializers.CharField(required=False, help_text="Of the cluster that is not ready.")
     request_id = serializers.CharField(required=False, help_text="Tell it to the operators.")

@@ -53,6 +53,10 @@ class TokenSpec(StrictSerializer):
     expires_at = serializers.DateTimeField(
         default=None, allow_null=True, help_text="Null for as long as is allowed here."
     )
+    decides = Flag(
+        default=False,
+        help_text="Made for decisions over others: 12 hours at most, and only soon after signing in.",
+    )
 
 
 class TokenStatus(CamelSerializer):
@@ -131,6 +135,7 @@ class Me(CamelSerializer):
         help_text="Null for most people, and for tokens bound to a tenant.",
     )
     read_only = serializers.BooleanField()  # type: ignore[assignment] # DRF takes fields off the class
+    decides = serializers.BooleanField(help_text="Whether it was made for decisions over others.")
     bound_to = serializers.CharField(allow_null=True, help_text="The only tenant the token reaches.")
     scopes = serializers.ListField(
         child=serializers.ChoiceField(choices(Scope)), help_text="What the token may be used for."

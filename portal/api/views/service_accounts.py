@@ -15,6 +15,7 @@ from tenancy.actions import service_accounts as verbs
 from tenancy.actions import tokens as token_verbs
 from tenancy.enums import Role
 from tenancy.queries import service_accounts, tenants, tokens
+from tenancy.rules.trust import TrustPolicy
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -64,7 +65,8 @@ class OneServiceAccount(DeclaredResource[models.ServiceAccount]):
     def write(self, tenant: str, name: str) -> None:
         """Makes or changes it."""
         role, words = Role(self.body["role"]), self.body["description"]
-        verbs.put(by=self.actor, tenant=tenant, name=name, role=role, description=words)
+        trust = [TrustPolicy(**one) for one in self.body["trust"]]
+        verbs.put(by=self.actor, tenant=tenant, name=name, role=role, description=words, trust=trust)
 
     def remove(self, tenant: str, name: str) -> None:
         """Removes it."""

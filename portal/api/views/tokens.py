@@ -49,6 +49,7 @@ class TokenResource(Resource):
             "scopes": asked("scopes"),
             "read_only": asked("read_only", False),
             "expires_at": asked("expires_at"),
+            "decides": asked("decides", False),
         }
 
 
@@ -114,6 +115,7 @@ class WhoAmI(Resource):
             "username": self.actor.name,
             "platform_role": self.actor.platform_role or None,
             "read_only": self.actor.read_only,
+            "decides": self.actor.decides,
             "bound_to": bound,
             "scopes": sorted(self.actor.held),
             "expires_at": self.actor.expires_at,

@@ -40,5 +40,23 @@ class SignInForm(AuthenticationForm):
         return cleaned
 
 
+class ConfirmForm(SignInForm):
+    """The password once more, of whoever is signed in."""
+
+    error_messages = SignInForm.error_messages | {
+        "invalid_login": "This is not your password. Capitals count."
+    }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - Django's signature
+        super().__init__(*args, **kwargs)
+        del self.fields["username"]
+
+    def clean(self) -> dict[str, Any]:
+        """As when signing in."""
+        assert self.request is not None  # noqa: S101 - for the types
+        self.cleaned_data["username"] = self.request.user.get_username()
+        return super().clean()
+
+
 def _address(request: HttpRequest | None) -> str:
     return str(request.META["REMOTE_ADDR"]) if request else ""

@@ -32,7 +32,12 @@ SCOPES = ((LOOKS, "Look: at everything"), *((scope.value, _words(scope)) for sco
 class TokenForm(DomainForm):
     """What it is for, how far it reaches, how long it lives."""
 
-    PATHS: ClassVar = {"tenant": "tenant", "spec.expiresAt": "days", "spec.scopes": "scopes"}
+    PATHS: ClassVar = {
+        "tenant": "tenant",
+        "spec.expiresAt": "days",
+        "spec.scopes": "scopes",
+        "spec.decides": "decides",
+    }
 
     name = forms.CharField(
         label="What it is for", max_length=60, widget=forms.TextInput(attrs={"placeholder": "CI of the shop"})
@@ -45,12 +50,18 @@ class TokenForm(DomainForm):
     scopes = forms.MultipleChoiceField(
         label="For these only", required=False, choices=SCOPES, widget=forms.CheckboxSelectMultiple
     )
+    decides = forms.BooleanField(
+        label="For decisions",
+        required=False,
+        help_text="It can approve, quarantine, and change tenants and hosts; it ends after 12 hours.",
+    )
 
     def __init__(
         self,
         data: Any = None,  # noqa: ANN401 - Django's signature
         *,
         tenants: Iterable[Tenant] | None,
+        may_decide: bool = False,
         **kwargs: Any,  # noqa: ANN401
     ) -> None:
         """``tenants`` are those it may be bound to; ``None`` where that is no question."""
@@ -60,6 +71,8 @@ class TokenForm(DomainForm):
         else:
             choices = [("", "All my tenants"), *((t.name, f"Only {t.name}") for t in tenants)]
             self.fields["tenant"].choices = choices  # type: ignore[attr-defined]
+        if not may_decide:
+            del self.fields["decides"]
         most = settings.ATOLL_TOKEN_DAYS
         if most:
             offered = [(days, words) for days, words in LIFETIMES if 0 < days <= most]
@@ -74,9 +87,10 @@ class TokenForm(DomainForm):
             "tenant": given.get("tenant") or None,
             "scopes": given["scopes"] or None,
             "read_only": given["read_only"],
+            "decides": given.get("decides", False),
         }
 
     def expires_at(self, now: datetime) -> datetime | None:
-        """When it ends; ``None`` for a token that lives until it is revoked."""
-        days = self.cleaned_data["days"]
+        """When it ends; ``None`` for a token that lives as long as it may."""
+        days = 0 if self.cleaned_data.get("decides") else self.cleaned_data["days"]
         return now + timedelta(days=days) if days else None

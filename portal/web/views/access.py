@@ -37,7 +37,7 @@ async def download(request: HttpRequest, tenant: str, name: str) -> HttpResponse
     user = await request.auser()
     if not user.is_authenticated:
         return to_sign_in(request)
-    actor = Actor(user)
+    actor = Actor(user, decides=False)
     try:
         uid = await sync_to_async(_ask)(actor, tenant, name, request.POST)
         found = await _collected(actor, uid)

@@ -80,7 +80,7 @@ def show(request: HttpRequest, actor: Actor, uid: UUID) -> HttpResponseBase:
 def what_if(request: HttpRequest, actor: Actor, uid: UUID) -> HttpResponseBase:
     """What approving the terms that are typed so far would come to."""
     row = grants.get_request(actor, uid)
-    policy.check(actor, Permission.GPU_APPROVE)
+    policy.check_look(actor, Permission.GPU_APPROVE)
     form = DecisionForm({**request.GET.dict(), "reason": "-"}, pools=grants.candidates(row))
     form.is_valid()
     return render(request, "gpu/_what_if.html", _what_if(actor, row, form.cleaned_data))
@@ -106,7 +106,7 @@ def act(request: HttpRequest, actor: Actor, uid: UUID, verb: str) -> HttpRespons
 
 
 def _queue(actor: Actor) -> dict[str, Any]:
-    policy.check(actor, Permission.GPU_APPROVE)
+    policy.check_look(actor, Permission.GPU_APPROVE)
     rows = gpu.request_rows(grants.to_decide(actor))
     seen = [(row.request.uid, row.request.changed_at) for row in rows]
     return {"requests": rows, "version": presenters.version(seen)}

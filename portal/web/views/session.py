@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from django.conf import settings
 from django.contrib.auth.views import LoginView
 
 from portal.web.forms.session import SignInForm
 
 if TYPE_CHECKING:
     from django.http import HttpResponse
+
+    from portal.identity.config import Oidc
+
+
+def _oidc() -> Oidc | None:
+    """For the button; asked anew for each page."""
+    found: Oidc | None = settings.ATOLL_OIDC
+    return found
 
 
 class SignIn(LoginView):
@@ -18,6 +27,8 @@ class SignIn(LoginView):
     template_name = "sign_in.html"
     authentication_form = SignInForm
     redirect_authenticated_user = True
+
+    extra_context = {"oidc": _oidc}
 
     def form_invalid(self, form: SignInForm) -> HttpResponse:  # type: ignore[override]
         """The form again, with what was typed but the password."""

@@ -44,7 +44,7 @@ def index(request: HttpRequest, actor: Actor) -> HttpResponseBase:
 @page
 def create(request: HttpRequest, actor: Actor) -> HttpResponseBase:
     """A new tenant, for admins."""
-    policy.check(actor, Permission.TENANT_MANAGE)
+    policy.check_look(actor, Permission.TENANT_MANAGE)
     form = TenantForm(request.POST or None)
     made = attempt(form, partial(_create, actor, form)) if request.method == "POST" else None
     if made is not None:

@@ -14,13 +14,14 @@ from django.views.decorators.http import require_POST
 from portal.web.forms.tokens import TokenForm
 from portal.web.pages import attempt, page, status_of
 from portal.web.views.clusters import EDITABLE
+from tenancy import policy
 from tenancy.actions import tokens as actions
 from tenancy.queries import tenants, tokens
 
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from django.http import HttpRequest, HttpResponse
+    from django.http import HttpRequest, HttpResponse, QueryDict
     from django.http.response import HttpResponseBase
 
     from tenancy.models import ApiToken, ServiceAccount
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 @page
 def index(request: HttpRequest, actor: Actor) -> HttpResponseBase:
     """The actor's tokens and a form for a new one, whose text is in this answer and nowhere else."""
-    form = TokenForm(request.POST or None, tenants=tenants.visible_to(actor))
+    form = _form(actor, request.POST or None)
     made = attempt(form, partial(create, actor, form)) if request.method == "POST" else None
     return _shown(request, actor, form, made)
 
@@ -41,7 +42,7 @@ def index(request: HttpRequest, actor: Actor) -> HttpResponseBase:
 def rotate(request: HttpRequest, actor: Actor, uid: UUID) -> HttpResponseBase:
     """A new text in place of a token's, in this answer and nowhere else; the old one is good for an hour."""
     made = actions.rotate(by=actor, uid=uid)
-    return _shown(request, actor, TokenForm(tenants=tenants.visible_to(actor)), made)
+    return _shown(request, actor, _form(actor), made)
 
 
 @require_POST
@@ -66,9 +67,13 @@ def shared(form: TokenForm, made: tuple[ApiToken, str] | None) -> dict[str, Any]
     return {"made": made, "form": form, "now": timezone.now(), "public_url": settings.PUBLIC_URL}
 
 
+def _form(actor: Actor, data: QueryDict | None = None) -> TokenForm:
+    return TokenForm(data, tenants=tenants.visible_to(actor), may_decide=policy.may_decide(actor))
+
+
 def _shown(
     request: HttpRequest, actor: Actor, form: TokenForm, made: tuple[ApiToken, str] | None
 ) -> HttpResponse:
-    form = TokenForm(tenants=tenants.visible_to(actor)) if made else form
+    form = _form(actor) if made else form
     context = {"tokens": tokens.visible_to(actor), **shared(form, made)}
     return render(request, "tokens/list.html", context, status=201 if made else status_of(form))

@@ -88,6 +88,24 @@ MATRIX: Final[dict[str, Line]] = {
     "POST /api/v1/tenants/{tenant}/service-accounts/{name}/tokens/{uid}/rotate": Line(
         f"{_ACCOUNT}/tokens/{{account_token}}/rotate", _OWNERS, {}
     ),
+    "POST /api/v1/token-exchange": Line(
+        "/api/v1/token-exchange",
+        (400,) * 9,  # nobody is known here, and no CI system is allowed
+        {
+            "grant_type": "urn:ietf:params:oauth:grant-type:token-exchange",
+            "subject_token": "e30.e30.e30",
+            "subject_token_type": "urn:ietf:params:oauth:token-type:jwt",
+            "service_account": "team/ci",
+        },
+    ),
+    "GET /api/v1/identities": Line("/api/v1/identities", _PLATFORM_LOOK),
+    "POST /api/v1/identities": Line(
+        "/api/v1/identities",
+        _PLATFORM,
+        {"spec": {"username": "vera", "issuer": "https://id.example", "subject": "s-1"}},
+    ),
+    "GET /api/v1/identities/{uid}": Line("/api/v1/identities/{identity}", _PLATFORM_LOOK),
+    "DELETE /api/v1/identities/{uid}": Line("/api/v1/identities/{identity}", _PLATFORM),
     "GET /api/v1/tenants": Line("/api/v1/tenants", _EVERYBODY),
     "GET /api/v1/tenants/{tenant}": Line("/api/v1/tenants/team", _LOOK),
     "PUT /api/v1/tenants/{tenant}": Line("/api/v1/tenants/team", _PLATFORM, _SPEC),

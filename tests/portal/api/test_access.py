@@ -4,7 +4,7 @@ import pytest
 
 from portal.api import schema
 from portal.api.views import kubeconfigs
-from tenancy.actions import accelerators, access, decisions, grants, inspection, tenants
+from tenancy.actions import accelerators, access, decisions, grants, identities, inspection, tenants
 from tenancy.enums import PlatformRole
 from tenancy.models import ApiToken, Operation, VirtualCluster
 from tenancy.queries import grants as grant_queries
@@ -102,7 +102,7 @@ def addressed(path, owner):
         return path.format(account_token=factories.account_token(owner).uid)
     if "{report}" in path:
         return path.format(report=factories.report(VirtualCluster.objects.get()).uid)
-    for name, made in _GPU.items():
+    for name, made in _MADE.items():
         if f"{{{name}}}" in path:
             return path.format(**{name: made(owner)})
     target = VirtualCluster.objects.get().uid
@@ -122,7 +122,13 @@ def _closed(owner):
     return grant.uid
 
 
-_GPU = {
+def _linked(_):
+    issuer = "https://id.example"
+    return identities.link(by=factories.admin(), username="root", issuer=issuer, subject="r").uid
+
+
+_MADE = {
+    "identity": _linked,
     "request": lambda owner: factories.gpu_request(owner).uid,
     "offer": _offer,
     "grant": lambda owner: factories.gpu_grant(owner).uid,

@@ -34,7 +34,7 @@ def test_what_is_told_of_one(api):
 
     assert made["status"] == {
         "observedGeneration": 1,
-        "effective": {"role": "member", "description": ""},
+        "effective": {"role": "member", "description": "", "trust": []},
         "actor": "sa:team/ci",
         "tokens": 0,
         "lastUsedAt": None,

@@ -24,7 +24,13 @@ def test_a_token_is_shown_once_works_and_is_revoked_at_once(api):
     assert made.status_code == 201
     body = made.json()
     assert made["Location"] == f"/api/v1/tokens/{body['metadata']['uid']}"
-    assert body["spec"] == {"tenant": "team", "scopes": None, "readOnly": False, "expiresAt": None}
+    assert body["spec"] == {
+        "tenant": "team",
+        "scopes": None,
+        "readOnly": False,
+        "expiresAt": None,
+        "decides": False,
+    }
     text = body.pop("token")
     assert text.startswith(body["status"]["prefix"])
     assert text not in api.get(made["Location"]).content.decode() + api.get("/tokens").content.decode()
@@ -74,7 +80,7 @@ def test_a_bound_token_reaches_one_tenant(api, alice):
         ({"metadata": {"name": "x"}, "spec": {"expiresAt": "soon"}}, "spec.expiresAt"),
         ({"metadata": {"name": "x"}, "spec": {"scopes": []}}, "spec.scopes"),
         ({"metadata": {"name": "x"}, "spec": {"scopes": "*:read"}}, "spec.scopes"),
-        ({"metadata": {"name": "x"}, "spec": {"scopes": ["clusters:fly"]}}, "spec.scopes.0"),
+        ({"metadata": {"name": "x"}, "spec": {"scopes": ["clusters:fly"]}}, "spec.scopes[0]"),
         (
             {"metadata": {"name": "x"}, "spec": {"scopes": ["clusters:write"], "readOnly": True}},
             "spec.scopes",
@@ -108,6 +114,7 @@ def test_me(api, admin):
         "username": "alice",
         "platformRole": None,
         "readOnly": False,
+        "decides": False,
         "boundTo": None,
         "expiresAt": None,
         "tenants": [{"tenant": "team", "role": "owner"}],
