@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 
 import pytest
 import yaml
 
+from lab import build
 from tests.iac.stage import EXAMPLES, run
 
 pytestmark = pytest.mark.timeout(180)
@@ -71,3 +73,54 @@ def test_ansible_tells_what_it_would_do_and_changes(atoll):
     assert len(atoll.clusters()) == 1
     assert _play(atoll, "-e", "atoll_state=absent") == 1
     assert _play(atoll, "-e", "atoll_state=absent") == 0
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """A repository as the CI examples want it."""
+    (tmp_path / "ci").mkdir()
+    for name in ("cluster.sh", "spec.json"):
+        shutil.copy(EXAMPLES / "curl" / name, tmp_path / "ci" / name)
+    return tmp_path
+
+
+def _steps(script, checkout, environment):
+    """As a runner does: each in a shell that ends at the first fault."""
+    path = f"{build.ensure(['kubernetes'], print)}:{environment['PATH']}"  # kubectl is the lab's
+    return run(["bash", "-e", "-o", "pipefail", "-c", script], {**environment, "PATH": path}, checkout)
+
+
+def test_github_actions(atoll, checkout):
+    """Every `run` of the workflow in its order, with what the steps before it left in GITHUB_ENV."""
+    text = (EXAMPLES / "github-actions" / "cluster.yml").read_text()
+    given = {"vars.ATOLL_URL": atoll.url, "secrets.ATOLL_TOKEN": atoll.tokens["ada"]}
+    given |= {"vars.ATOLL_TENANT": "demo", "github.event.number": "7"}
+    workflow = yaml.safe_load(re.sub(r"\$\{\{ (\S+) \}\}", lambda found: given[found[1]], text))
+    left = checkout / "env"
+    left.touch()
+    own = {"GITHUB_ENV": str(left), "RUNNER_TEMP": str(checkout), **workflow["env"]}
+    said = {}
+    for step in workflow["jobs"]["try"]["steps"]:
+        if "run" in step:
+            environment = (
+                atoll.environment() | own | dict(line.split("=", 1) for line in left.read_text().split())
+            )
+            said[step["name"]] = _steps(step["run"], checkout, environment)
+    assert said["Tests"] == "pr-7\n"
+    assert [kind for kind, name in atoll.operations() if name == "pr-7"] == ["create", "delete"]
+    assert atoll.clusters() == []
+
+
+def test_gitlab_ci(atoll, checkout):
+    """Script and after_script of the job."""
+    job = yaml.safe_load((EXAMPLES / "gitlab-ci" / ".gitlab-ci.yml").read_text())["cluster"]
+    own = {"ATOLL_TENANT": "demo", "CI_MERGE_REQUEST_IID": "9", "CI_PROJECT_DIR": str(checkout)}
+    environment = atoll.environment() | own | _expanded(job["variables"], own)
+    assert _steps("\n".join(job["script"]), checkout, environment).endswith("mr-9\n")
+    _steps("\n".join(job["after_script"]), checkout, environment)
+    assert [kind for kind, name in atoll.operations() if name == "mr-9"] == ["create", "delete"]
+
+
+def _expanded(variables, known):
+    """GitLab puts variables into variables."""
+    return {name: re.sub(r"\$(\w+)", lambda found: known[found[1]], text) for name, text in variables.items()}
