@@ -84,16 +84,27 @@ def checkout(tmp_path):
     return tmp_path
 
 
+@pytest.fixture(scope="module")
+def ci(atoll):
+    """The token of a service account, made as the page says."""
+    account = "/tenants/demo/service-accounts/ci"
+    with atoll.api() as api:
+        assert api.put(account, json={"spec": {"role": "member"}}).status_code == 201
+        made = api.post(f"{account}/tokens", json={"metadata": {"name": "pipelines"}})
+        assert made.status_code == 201, made.text
+        return made.json()["token"]
+
+
 def _steps(script, checkout, environment):
     """As a runner does: each in a shell that ends at the first fault."""
     path = f"{build.ensure(['kubernetes'], print)}:{environment['PATH']}"  # kubectl is the lab's
     return run(["bash", "-e", "-o", "pipefail", "-c", script], {**environment, "PATH": path}, checkout)
 
 
-def test_github_actions(atoll, checkout):
+def test_github_actions(atoll, checkout, ci):
     """Every `run` of the workflow in its order, with what the steps before it left in GITHUB_ENV."""
     text = (EXAMPLES / "github-actions" / "cluster.yml").read_text()
-    given = {"vars.ATOLL_URL": atoll.url, "secrets.ATOLL_TOKEN": atoll.tokens["ada"]}
+    given = {"vars.ATOLL_URL": atoll.url, "secrets.ATOLL_TOKEN": ci}
     given |= {"vars.ATOLL_TENANT": "demo", "github.event.number": "7"}
     workflow = yaml.safe_load(re.sub(r"\$\{\{ (\S+) \}\}", lambda found: given[found[1]], text))
     left = checkout / "env"
@@ -111,10 +122,15 @@ def test_github_actions(atoll, checkout):
     assert atoll.clusters() == []
 
 
-def test_gitlab_ci(atoll, checkout):
+def test_gitlab_ci(atoll, checkout, ci):
     """Script and after_script of the job."""
     job = yaml.safe_load((EXAMPLES / "gitlab-ci" / ".gitlab-ci.yml").read_text())["cluster"]
-    own = {"ATOLL_TENANT": "demo", "CI_MERGE_REQUEST_IID": "9", "CI_PROJECT_DIR": str(checkout)}
+    own = {
+        "ATOLL_TOKEN": ci,
+        "ATOLL_TENANT": "demo",
+        "CI_MERGE_REQUEST_IID": "9",
+        "CI_PROJECT_DIR": str(checkout),
+    }
     environment = atoll.environment() | own | _expanded(job["variables"], own)
     assert _steps("\n".join(job["script"]), checkout, environment).endswith("mr-9\n")
     _steps("\n".join(job["after_script"]), checkout, environment)
