@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 CREATED: Final = 201
 ACCEPTED: Final = 202
 GONE: Final = 404
+SHOWN_ONCE: Final = ("token", "secret")
+"""Members of answers that no later one has: they are the result."""
 WAITED_FOR: Final = frozenset({"create", "apply", "delete"})
 """Verbs whose effect comes later, where a noun can be waited for."""
 
@@ -130,9 +132,9 @@ class Act:
             tell_plan(named, answer.body)
         elif how is not None:
             show([(named, answer.body)], how, verb.noun, one=True)
-        elif "token" in answer.body and verb.name in {"create", "rotate"}:
-            write(str(answer.body["token"]))
-            note(f"{verb.noun} {named}: its text is shown this once")
+        elif shown := next((one for one in SHOWN_ONCE if one in answer.body), ""):
+            write(str(answer.body[shown]))
+            note(f"{verb.noun} {named}: its {shown} is shown this once")
         elif verb.named or verb.method in {"PUT", "DELETE"}:
             write(f"{verb.noun} {named} {_word(verb, answer, before)}")
         else:
@@ -148,7 +150,7 @@ class Act:
     def _wait(self, atoll: Atoll, values: Sequence[str], answer: Answer, wish: Wish) -> Answer:
         """The answer with what came in the end."""
         noun, name = self.verbs[0].noun, self.verbs[0].name
-        (item,) = self.api.verbs[noun, "get"]
+        (item, *_) = self.api.verbs[noun, "get"]
         path, what = wishes.address(item, values), f"{noun} {'/'.join(values)}"
         self.shell.resume = f"it goes on; look again: {self._waiting(noun, values, name)}"
         with told(what) as seen:
@@ -209,13 +211,15 @@ def confirm(what: str, *, yes: bool) -> None:
 def reference(api: Api, verb: Verb, values: Sequence[str], body: Object) -> str:
     """How the object is named: by the parameters of its address, from itself or as it was addressed."""
     known = dict(zip(verb.parameters, values, strict=False))
-    (item, *_) = api.verbs.get((verb.noun, "get")) or [verb]
+    found = api.verbs.get((verb.noun, "get")) or [verb]
+    related = (one for one in found if one.path.startswith(verb.path) or verb.path.startswith(one.path))
+    item = next(related, found[0])
     *owners, last = item.parameters or ("uid",)
     metadata = body.get("metadata") or {}
-    found = [str(known.get(one) or metadata.get(one, "")) for one in owners]
+    owned = [str(known.get(one) or metadata.get(one, "")) for one in owners]
     places = [metadata.get(last), body.get(last), metadata.get("name"), metadata.get("uid"), body.get("id")]
     places += [body.get("uid"), body.get("name"), known.get(last), "/".join(values)]
-    return "/".join([*found, str(next(one for one in [*places, ""] if one is not None))])
+    return "/".join([*owned, str(next(one for one in [*places, ""] if one is not None))])
 
 
 def _etag(atoll: Atoll, path: str) -> str:

@@ -93,13 +93,14 @@ def _addressed(api: Api, one: Object, where: str) -> tuple[Sequence[Verb], str]:
     if not noun:
         raise Misconfigured(f"{where}: kind {kind!r} is unknown; give one of {', '.join(_kinds(api))}")
     verbs = _verb(api, noun, "apply")
-    names = [str(metadata.get(one) or "") for one in verbs[0].parameters[:-1]]
-    last = verbs[0].parameters[-1]
-    names.append(str(metadata.get(last) or metadata.get("name") or ""))
-    if not all(names):
-        wanted = ", ".join(f"metadata.{one}" for one in verbs[0].parameters)
-        raise Misconfigured(f"{where}: a {noun} is named by {wanted}: give them")
-    return verbs, "/".join(names)
+    for verb in sorted(verbs, key=lambda verb: -len(verb.parameters)):  # a team's before the platform's
+        *owners, last = verb.parameters
+        names = [str(metadata.get(one) or "") for one in owners]
+        names.append(str(metadata.get(last) or metadata.get("name") or ""))
+        if all(names):
+            return verbs, "/".join(names)
+    wanted = ", ".join(f"metadata.{one}" for one in verbs[0].parameters)
+    raise Misconfigured(f"{where}: a {noun} is named by {wanted}: give them")
 
 
 def _readers(api: Api, noun: str, reference: str) -> Sequence[Verb]:

@@ -45,7 +45,7 @@ def api(shell: Shell, words: Sequence[str], has: Callable[[Api], bool]) -> Api:
 
 def _context(words: Sequence[str]) -> str:
     """What ``--context`` says, before anything can be parsed: the verbs come from that Atoll."""
-    for word, following in zip(words, [*words[1:], ""], strict=True):
+    for word, following in zip(words, [*words[1:], ""], strict=False):
         if word == "--context":
             return following
         if word.startswith("--context="):

@@ -15,8 +15,7 @@ import atoll_client
 from atoll_client import document
 from atoll_client.cli import anything, clusters, learning, sessions
 from atoll_client.cli.making import command, watching
-from atoll_client.cli.shell import Shell, Status, complain, status
-from atoll_client.errors import AtollError
+from atoll_client.cli.shell import Shell, Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -61,14 +60,12 @@ def main(argv: Sequence[str], transport: httpx.BaseTransport | None = None) -> i
     shell = Shell(program(), transport)
     words = list(argv)
     try:
-        build(shell, _learnt(shell, words), words)(args=words, prog_name="atoll")
+        with shell.ending():  # what happens before a command is found is told as what happens in one
+            build(shell, _learnt(shell, words), words)(args=words, prog_name="atoll")
     except SystemExit as ended:
         return int(ended.code or 0) if not isinstance(ended.code, str) else Status.REFUSED
-    except AtollError as error:
-        complain(str(error))
-        return status(error)
-    except KeyboardInterrupt:
-        return Status.INTERRUPTED
+    except typer.Exit as ended:
+        return int(ended.exit_code)
     return Status.OK
 
 

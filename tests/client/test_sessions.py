@@ -124,3 +124,21 @@ def test_a_broken_file_is_told_and_left(text):
     with pytest.raises(Misconfigured, match="mend or remove it"):
         contexts.find()
     assert where.read_text() == text
+
+
+@pytest.mark.parametrize("words", [(), ("--help",), ("-h",)])
+def test_help_comes_without_an_atoll(atoll_command, words):
+    status, out, told = atoll_command(*words)
+
+    assert (status, "login" in out + told, "left out" in told) == (0 if words else 2, True, True)
+
+
+def test_shells_complete_without_an_atoll(atoll_command, monkeypatch):
+    for name, value in {
+        "_ATOLL_COMPLETE": "complete_bash",
+        "COMP_WORDS": "atoll log",
+        "COMP_CWORD": "1",
+    }.items():
+        monkeypatch.setenv(name, value)
+
+    assert atoll_command()[1].split() == ["login", "logout"]
