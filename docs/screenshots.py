@@ -42,6 +42,7 @@ PAGES = {
     "gpu": "/gpu?tenant=demo",
     "gpu-waiting": "/clusters/demo/training",
     "inbox": "/inbox",
+    "service-accounts": "/tenants/demo/service-accounts",
     "tokens": "/tokens",
     "not-found": "/clusters/demo/nothing",
 }

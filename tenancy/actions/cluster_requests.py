@@ -36,13 +36,23 @@ def for_clusters(by: Actor, books: allocations.Books, changed: VirtualCluster) -
     withdrawn = set()
     for row in list(waiting.values()):
         if row.for_clusters and row.pool_id is not None:
-            _follow(row, books.lacking.get(Account(row.pool_id, row.accelerator_id), 0), by)
+            lacking = books.lacking.get(Account(row.pool_id, row.accelerator_id), 0)
+            if lacking > row.amount:
+                _check_asking(by, changed)
+            _follow(row, lacking, by)
             if row.state == RequestState.WITHDRAWN:
                 withdrawn.add(waiting.pop(row.accelerator_id).accelerator_id)
     for account, lacking in sorted(books.lacking.items(), key=lambda item: str(item[0])):
         asks = account.accelerator in withdrawn or changed.name in set(_lacking(books, account))
         if lacking and asks and account.accelerator not in waiting:
+            _check_asking(by, changed)
             waiting[account.accelerator] = _ask(by, books, account, lacking)
+
+
+def _check_asking(by: Actor, changed: VirtualCluster) -> None:
+    """Asking for more is a right of its own; what follows from a deletion is asked by nobody."""
+    if not changed.deleting:
+        policy.check(by, Permission.GPU_REQUEST, changed.tenant)
 
 
 def _open(books: allocations.Books) -> QuerySet[GrantRequest]:
@@ -51,7 +61,6 @@ def _open(books: allocations.Books) -> QuerySet[GrantRequest]:
 
 
 def _ask(by: Actor, books: allocations.Books, account: Account, lacking: int) -> GrantRequest:
-    policy.check(by, Permission.GPU_REQUEST, books.tenant)
     accelerator, today = books.classes[account.accelerator], calendar.today()
     made = rows.make(
         books.tenant,

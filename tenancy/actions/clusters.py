@@ -104,10 +104,12 @@ def plan(*, by: Actor, tenant_name: str, name: str, spec_text: str, expect: Expe
     host = cluster.host if cluster else _pick_host(spec, tenant)
     pool = _refuse_refused(spec, host, tenant, cluster)
     quota = foresight.foresee(spec, pool, tenant, cluster)
-    if cluster is None:
-        return Plan("create", host.name, differences({}, json.loads(spec_text)), quota)
-    before, after = json.loads(cluster.spec_text), json.loads(spec_text)
-    return Plan("none" if before == after else "update", host.name, differences(before, after), quota)
+    before, after = json.loads(cluster.spec_text) if cluster else None, json.loads(spec_text)
+    if before == after:
+        return Plan("none", host.name, (), quota)
+    foresight.check_asking(by, tenant, quota)
+    action = "create" if before is None else "update"
+    return Plan(action, host.name, differences(before or {}, after), quota)
 
 
 @atomic

@@ -6,16 +6,19 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
+from tenancy import policy
 from tenancy.actions import allocations
+from tenancy.enums import Permission
 from tenancy.grant_enums import Approval
-from tenancy.queries import accelerators, calendar, weighing
+from tenancy.queries import accelerators, calendar, grants, weighing
 from tenancy.rules import requests as rules
 from tenancy.rules.requests import Terms
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from tenancy.models import AcceleratorClass, NodePool, Tenant, VirtualCluster
+    from tenancy.policy import Actor
     from tenancy.rules.specs import ClusterSpec
 
 _WHO: Final = {
@@ -46,6 +49,13 @@ def foresee(
     if pool is None or not spec.accelerators:
         return ()
     return tuple(_plans(spec, pool, tenant, cluster))
+
+
+def check_asking(by: Actor, tenant: Tenant, plans: Iterable[DevicePlan]) -> None:
+    """Raises as the write would where more would be asked for than is: that needs a right of its own."""
+    asked = {row.accelerator.key: row.amount for row in grants.open_requests([tenant.pk])}
+    if any(plan.lacking > asked.get(plan.key, 0) for plan in plans):
+        policy.check(by, Permission.GPU_REQUEST, tenant)
 
 
 def _plans(

@@ -32,6 +32,7 @@ SMALL = (
     "/clusters/demo/small/delete",
     "/tenants",
     "/tenants/demo",
+    "/tenants/demo/service-accounts",
     "/tokens",
 )
 
