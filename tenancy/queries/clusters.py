@@ -51,7 +51,8 @@ def visible_to(actor: Actor, tenant: Tenant | None = None) -> QuerySet[VirtualCl
     rows = VirtualCluster.objects.filter(tenant__in=tenants.visible_to(actor))
     if tenant is not None:
         rows = rows.filter(tenant=tenant)
-    related = rows.select_related("tenant", "host").prefetch_related("conditions", *pools.FOR_PLACEMENT)
+    # The host is prefetched: joined, its facts would come, and be read, once for each cluster.
+    related = rows.select_related("tenant").prefetch_related("conditions", "host", *pools.FOR_PLACEMENT)
     return related.order_by("created_at", "uid")
 
 

@@ -16,6 +16,7 @@ from portal.api.serializers.base import (
     StrictSerializer,
     Text,
     choices,
+    shown,
 )
 from portal.api.serializers.declared import Plan
 from tenancy.actions.access import DEFAULT as DEFAULT_LIFETIME
@@ -238,7 +239,7 @@ class ClusterStatus(CamelSerializer):
     @extend_schema_field(ClusterDevices(many=True))
     def get_accelerators(self, cluster: VirtualCluster) -> list[dict[str, Any]]:
         """From the view, which read those of all its clusters at once."""
-        return list(ClusterDevices(self.context["devices"].get(cluster.uid, ()), many=True).data)
+        return [shown(ClusterDevices, found) for found in self.context["devices"].get(cluster.uid, ())]
 
     @extend_schema_field({"type": ["string", "null"], "format": "uri-reference"})
     def get_request(self, cluster: VirtualCluster) -> str | None:
@@ -250,7 +251,7 @@ class ClusterStatus(CamelSerializer):
     @extend_schema_field(Quarantine(allow_null=True))
     def get_quarantine(self, cluster: VirtualCluster) -> dict[str, Any] | None:
         """None when it is in use."""
-        return dict(Quarantine(cluster).data) if cluster.quarantined else None
+        return shown(Quarantine, cluster) if cluster.quarantined else None
 
     @extend_schema_field(str)
     def get_message(self, cluster: VirtualCluster) -> str:
@@ -263,13 +264,13 @@ class ClusterStatus(CamelSerializer):
         """In the vocabulary's order, which is the order in which they come true."""
         order = {kind.value: place for place, kind in enumerate(ConditionType)}
         rows = sorted(cluster.conditions.all(), key=lambda row: order[row.type])
-        return list(Condition(rows, many=True).data)
+        return [shown(Condition, row) for row in rows]
 
     @extend_schema_field(Effective(allow_null=True))
     def effective_spec(self, cluster: VirtualCluster) -> dict[str, Any] | None:
         """None while the host's facts are not known."""
         found: EffectiveSpec | None = clusters.effective(cluster)
-        return dict(Effective(found).data) if found else None
+        return shown(Effective, found) if found else None
 
     @extend_schema_field({"type": ["string", "null"], "format": "uri-reference"})
     def running_operation(self, cluster: VirtualCluster) -> str | None:
