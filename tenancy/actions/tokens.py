@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from django.conf import settings
-from django.db import DatabaseError
+from django.db import DatabaseError, OperationalError
 from django.utils import timezone
 
 from tenancy import policy
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 
     from tenancy.models import ServiceAccount, Tenant
     from tenancy.policy import Actor
+
+log = logging.getLogger(__name__)
 
 PREFIX: Final = "atoll_"
 _SHOWN: Final = len(PREFIX) + 6
@@ -147,14 +150,16 @@ def revoke(*, by: Actor, uid: UUID, account: ServiceAccount | None = None) -> No
 
 
 def note_use(token: ApiToken) -> None:
-    """Keeps "last used" exact to a minute, where the database takes writes; reading goes on where it does not."""
+    """Keeps "last used" exact to a minute, where the database takes the write; who reads reads on where it does not."""
     if not tokens.use_is_stale(token):
         return
     try:
-        ApiToken.objects.filter(pk=token.pk).update(last_used_at=timezone.now())
+        with atomic():
+            ApiToken.objects.filter(pk=token.pk).update(last_used_at=timezone.now())
     except DatabaseError as error:
-        if not is_read_only(error):
+        if not is_read_only(error) and not isinstance(error, OperationalError):
             raise
+        log.info("the use of token %s was not noted: %s", token.prefix, error)
 
 
 def _make(by: Actor, account: ServiceAccount | None, name: str, reach: Reach) -> tuple[ApiToken, str]:

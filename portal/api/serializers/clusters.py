@@ -34,7 +34,7 @@ from tenancy.queries import clusters
 from tenancy.rules.quantities import mebibytes, millis
 
 if TYPE_CHECKING:
-    from tenancy.models import VirtualCluster
+    from tenancy.models import ClusterCondition, VirtualCluster
     from tenancy.queries.cluster_devices import Devices
     from tenancy.rules.specs import EffectiveSpec, Resources
 
@@ -130,6 +130,18 @@ class Condition(CamelSerializer):
     message = serializers.CharField(allow_blank=True)
     observed_generation = serializers.IntegerField()
     changed_at = serializers.DateTimeField(help_text="When the status last flipped.")
+
+
+def _told(row: ClusterCondition) -> dict[str, Any]:
+    """What ``Condition`` makes of it, by hand: a page of 100 clusters has 2,000, a third of its time."""
+    return {
+        "type": row.type,
+        "status": row.status,
+        "reason": row.reason,
+        "message": row.message,
+        "observedGeneration": row.observed_generation,
+        "changedAt": row.changed_at,
+    }
 
 
 class EffectiveIsolation(CamelSerializer):
@@ -264,7 +276,7 @@ class ClusterStatus(CamelSerializer):
         """In the vocabulary's order, which is the order in which they come true."""
         order = {kind.value: place for place, kind in enumerate(ConditionType)}
         rows = sorted(cluster.conditions.all(), key=lambda row: order[row.type])
-        return [shown(Condition, row) for row in rows]
+        return [_told(row) for row in rows]
 
     @extend_schema_field(Effective(allow_null=True))
     def effective_spec(self, cluster: VirtualCluster) -> dict[str, Any] | None:

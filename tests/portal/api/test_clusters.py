@@ -1,7 +1,11 @@
 from __future__ import annotations
 
-import pytest
+import json
 
+import pytest
+from rest_framework.renderers import JSONRenderer
+
+from portal.api.serializers.clusters import Condition
 from tenancy.models import Operation, VirtualCluster
 from tests import factories
 from tests.portal.api.client import assert_problem
@@ -51,6 +55,13 @@ def test_status_tells_phase_conditions_effective_and_operation(api):
     }
     assert status["operation"] == f"/api/v1/operations/{Operation.objects.get().uid}"
     assert api.get(FIRST).json() == body
+
+
+def test_conditions_are_told_as_the_document_says(api):
+    told = api.put(FIRST, {"spec": SPEC}).json()["status"]["conditions"]
+
+    rows = {row.type: row for row in VirtualCluster.objects.get().conditions.all()}
+    assert told == json.loads(JSONRenderer().render([Condition(rows[c["type"]]).data for c in told]))
 
 
 def test_put_of_the_same_spec_changes_nothing(api):
