@@ -30,6 +30,7 @@ def _home(monkeypatch, tmp_path):
 def _quick(monkeypatch):
     monkeypatch.setattr(sending, "FIRST_PAUSE", 0.001)
     monkeypatch.setattr(waiting, "PAUSE", 0.01)
+    monkeypatch.setattr(waiting, "SHORT_POLL", 0)
 
 
 @pytest.fixture

@@ -139,7 +139,8 @@ def test_a_plan_tells_what_would_change_and_changes_nothing(cli, cluster):
     assert json.loads(cli("cluster", "plan", "team/first", "-o", "json")[1])["action"] == "update"
 
 
-def test_a_wait_tells_how_far_it_is_and_ends_with_the_object(cli, cluster, portal):
+def test_a_wait_tells_how_far_it_is_and_ends_with_the_object(cli, cluster, portal, monkeypatch):
+    monkeypatch.setattr("atoll_client.waiting.time.sleep", lambda _: None)
     cli("cluster", "list")
     portal.after = [lambda: None] * 3 + [lambda: factories.ready(cluster)]
 
