@@ -76,11 +76,16 @@ def run(
 
 
 @contextmanager
-def opened(home: Path) -> Iterator[Atoll]:
+def opened(home: Path, **settings: str) -> Iterator[Atoll]:
     """Starts one and ends it."""
     command = [sys.executable, "-m", "tests.iac.stage", str(home)]
     process = subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=REPOSITORY
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=REPOSITORY,
+        env={**os.environ, **settings},
     )
     assert process.stdin is not None
     assert process.stdout is not None

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from lab import build
+from tests.iac.jobs import REPOSITORY
 from tests.iac.stage import EXAMPLES, run
 
 pytestmark = pytest.mark.timeout(180)
@@ -85,11 +86,13 @@ def checkout(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def ci(atoll):
-    """The token of a service account, made as the page says."""
+def ci(atoll, jobs):
+    """The token of a service account, made as the page says; jobs of one repository may act as it, too."""
     account = "/tenants/demo/service-accounts/ci"
+    trusted = {"issuer": jobs.issuer, "claims": {"repository": REPOSITORY}, "lifetime": "1h"}
     with atoll.api() as api:
-        assert api.put(account, json={"spec": {"role": "member"}}).status_code == 201
+        made = api.put(account, json={"spec": {"role": "member", "trust": [trusted]}})
+        assert made.status_code == 201, made.text
         made = api.post(f"{account}/tokens", json={"metadata": {"name": "pipelines"}})
         assert made.status_code == 201, made.text
         return made.json()["token"]
@@ -101,15 +104,16 @@ def _steps(script, checkout, environment):
     return run(["bash", "-e", "-o", "pipefail", "-c", script], {**environment, "PATH": path}, checkout)
 
 
-def test_github_actions(atoll, checkout, ci):
+@pytest.mark.usefixtures("ci")
+def test_github_actions(atoll, checkout, jobs):
     """Every `run` of the workflow in its order, with what the steps before it left in GITHUB_ENV."""
     text = (EXAMPLES / "github-actions" / "cluster.yml").read_text()
-    given = {"vars.ATOLL_URL": atoll.url, "secrets.ATOLL_TOKEN": ci}
-    given |= {"vars.ATOLL_TENANT": "demo", "github.event.number": "7"}
+    given = {"vars.ATOLL_URL": atoll.url, "vars.ATOLL_TENANT": "demo", "github.event.number": "7"}
     workflow = yaml.safe_load(re.sub(r"\$\{\{ (\S+) \}\}", lambda found: given[found[1]], text))
     left = checkout / "env"
     left.touch()
-    own = {"GITHUB_ENV": str(left), "RUNNER_TEMP": str(checkout), **workflow["env"]}
+    own = {"GITHUB_ENV": str(left), "RUNNER_TEMP": str(checkout), "ATOLL_TOKEN": ""}
+    own |= jobs.environment | workflow["env"]
     said = {}
     for step in workflow["jobs"]["try"]["steps"]:
         if "run" in step:
@@ -118,6 +122,11 @@ def test_github_actions(atoll, checkout, ci):
             )
             said[step["name"]] = _steps(step["run"], checkout, environment)
     assert said["Tests"] == "pr-7\n"
+    with atoll.api() as api:
+        [made] = api.get("/tenants/demo/audit", params={"action": "cluster.create", "limit": 1}).json()[
+            "items"
+        ]
+    assert made["actor"] == "sa:demo/ci"
     assert [kind for kind, name in atoll.operations() if name == "pr-7"] == ["create", "delete"]
     assert atoll.clusters() == []
 
