@@ -172,7 +172,8 @@ SPECTACULAR_SETTINGS = {
         )
     }
     | {"EventType": "tenancy.event_enums.EventType"}
-    | {"Scope": "tenancy.token_enums.Scope", "ScopePattern": "tenancy.rules.scopes.PATTERNS"},
+    | {"Scope": "tenancy.token_enums.Scope", "ScopePattern": "tenancy.rules.scopes.PATTERNS"}
+    | {name: f"tenancy.template_enums.{name}" for name in ("TemplateVerdict", "VersionState")},
     "PREPROCESSING_HOOKS": ["portal.api.schema.without_twins"],
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",

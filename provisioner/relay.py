@@ -159,6 +159,7 @@ class Relay:
             (RESYNC, lambda: work.resync(WorkKind.HOST)),
             (30, reports.schedule),
             (RESYNC, lambda: work.resync(WorkKind.NODE)),
+            (RESYNC, lambda: work.resync(WorkKind.TEMPLATE)),
             (10, self._custody.keep),
             (1, self._custody.inspect),
             (15, audit.tell_denials),

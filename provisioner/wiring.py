@@ -47,7 +47,7 @@ from provisioner.reconcile.reclaim import ladder
 from provisioner.reconcile.scope import Scope
 from provisioner.reconcile.watch import Watch
 from tenancy.actions import access as kubeconfigs
-from tenancy.actions import allocations, findings, notices, observations, reports, work
+from tenancy.actions import allocations, findings, notices, observations, reports, templates, work
 from tenancy.actions import nodes as node_records
 from tenancy.enums import ConditionType, Reason, WorkKind
 from tenancy.queries import access as wishes
@@ -377,6 +377,11 @@ def _notice(lease: Lease, held: Holding) -> Outcome:
     return Done()
 
 
+def _template(lease: Lease, _: Holding) -> Outcome:
+    more = templates.follow(lease, lease.object_id)
+    return Wait(0, Reason.WAITING, "more clusters follow their template") if more else Done()
+
+
 PASSES: Final[dict[WorkKind, Callable[[Lease, Holding], Outcome]]] = {
     WorkKind.CLUSTER: _cluster,
     WorkKind.HOST: _host,
@@ -384,4 +389,5 @@ PASSES: Final[dict[WorkKind, Callable[[Lease, Holding], Outcome]]] = {
     WorkKind.REPORT: _report,
     WorkKind.NODE: _node,
     WorkKind.NOTICE: _notice,
+    WorkKind.TEMPLATE: _template,
 }

@@ -45,6 +45,7 @@ class Permission(StrEnum):
     GPU_MANAGE = "gpu.manage"
     IDENTITY_VIEW = "identity.view"
     IDENTITY_MANAGE = "identity.manage"
+    TEMPLATE_MANAGE = "template.manage"
 
 
 class Trust(StrEnum):
@@ -171,6 +172,8 @@ class ConditionType(StrEnum):
     DEVICES_SETTLED = "DevicesSettled"
     # Owned by the pass that makes isolation reports; False degrades, Unknown does not.
     ISOLATION_ATTESTED = "IsolationAttested"
+    # Owned by actions.templates: False while a newer version of its template cannot be had; no part of the summary.
+    TEMPLATE_FOLLOWED = "TemplateFollowed"
     # Negative polarity: True is bad or final.
     QUARANTINED = "Quarantined"
     DELETING = "Deleting"
@@ -232,6 +235,8 @@ class Reason(StrEnum):
     """An error nobody foresaw; it is logged and tried again."""
     DELETION_REQUESTED = "DeletionRequested"
     """Somebody asked for the end of this cluster."""
+    TEMPLATE_REFUSED = "TemplateRefused"
+    """A newer version of the template is there, and would be refused; the message says why. It is tried each minute."""
     RELEASING = "Releasing"
     """Teardown waits for something on the host to be gone."""
 
@@ -271,6 +276,7 @@ class WorkKind(StrEnum):
     REPORT = "report"
     NODE = "node"
     NOTICE = "notice"
+    TEMPLATE = "template"
 
 
 class AccessState(StrEnum):

@@ -124,6 +124,12 @@ class InvalidTransition(Conflict):
     code = "invalid-transition"
 
 
+class Immutable(Conflict):
+    """A change to something that stays as it was first written."""
+
+    code = "immutable"
+
+
 class DoesNotFit(Conflict):
     """More devices than there are, or than a limit leaves; the message names the nearest amount that fits."""
 

@@ -71,6 +71,7 @@ WRITES: Final = frozenset(
         Permission.GPU_APPROVE,
         Permission.GPU_MANAGE,
         Permission.IDENTITY_MANAGE,
+        Permission.TEMPLATE_MANAGE,
     }
 )
 """What members and service accounts of a suspended tenant lose, beside access to clusters."""
@@ -105,6 +106,8 @@ SCOPES: Final[Mapping[Scope, frozenset[Permission]]] = {
     Scope.REPORTS_WRITE: frozenset({Permission.CLUSTER_VIEW, Permission.REPORT_REQUEST}),
     Scope.SERVICE_ACCOUNTS_READ: frozenset({Permission.CREDENTIAL_VIEW}),
     Scope.SERVICE_ACCOUNTS_WRITE: frozenset({Permission.SERVICE_ACCOUNT_MANAGE}),
+    Scope.TEMPLATES_READ: _NOTHING,
+    Scope.TEMPLATES_WRITE: frozenset({Permission.TEMPLATE_MANAGE}),
     Scope.TENANTS_READ: _NOTHING,
     Scope.TENANTS_WRITE: frozenset({Permission.TENANT_MANAGE}),
     Scope.TOKENS_READ: _NOTHING,

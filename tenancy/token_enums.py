@@ -40,6 +40,8 @@ class Scope(StrEnum):
     REPORTS_WRITE = "reports:write"
     SERVICE_ACCOUNTS_READ = "service-accounts:read"
     SERVICE_ACCOUNTS_WRITE = "service-accounts:write"
+    TEMPLATES_READ = "templates:read"
+    TEMPLATES_WRITE = "templates:write"
     TENANTS_READ = "tenants:read"
     TENANTS_WRITE = "tenants:write"
     TOKENS_READ = "tokens:read"

@@ -23,6 +23,7 @@ from tenancy.actions import (
     reports,
     requests,
     service_accounts,
+    templates,
     tenants,
     tokens,
     users,
@@ -43,6 +44,7 @@ from tenancy.enums import (
 from tenancy.models import (
     AcceleratorClass,
     ApiToken,
+    ClusterTemplate,
     Grant,
     GrantRequest,
     HostCluster,
@@ -50,6 +52,7 @@ from tenancy.models import (
     Node,
     NodePool,
     ServiceAccount,
+    TemplateVersion,
     Tenant,
     User,
     VirtualCluster,
@@ -219,6 +222,34 @@ def cluster(
         host()
     text = json.dumps(spec or {})
     return clusters.put(by=by, tenant_name=tenant_name, name=name, spec_text=text).cluster
+
+
+def template(name: str = "web", *only: str, **spec: Any) -> ClusterTemplate:
+    """A template for everybody, or only for some tenants."""
+    wish = templates.TemplateWish(tenants=only or None, **spec)
+    return templates.put(by=admin(), name=name, wish=wish)[0]
+
+
+def published(
+    version: str, cluster: dict[str, Any] | None = None, name: str = "web", **content: Any
+) -> TemplateVersion:
+    """A version of a template, which is made when there is none."""
+    if not ClusterTemplate.objects.filter(name=name).exists():
+        template(name)
+    text = json.dumps({"cluster": cluster or {}, **content})
+    return templates.publish(by=admin(), name=name, version=version, text=text)[0]
+
+
+def follow(name: str = "web") -> bool:
+    """One pass of the provisioner over a template; whether there may be more to move."""
+    found = ClusterTemplate.objects.get(name=name)
+    with atomic():
+        work.request(WorkKind.TEMPLATE, found.uid)
+    lease = work.claim(WorkKind.TEMPLATE, found.uid)
+    assert lease is not None
+    more = templates.follow(lease, found.uid)
+    work.finish(lease)
+    return more
 
 
 def observe(made: VirtualCluster, *seen: Condition, clean: bool = False, **more: Any) -> VirtualCluster:

@@ -93,23 +93,17 @@ class DeclaredResource(Resource, Generic[T]):
         """The answer to PUT: 201 for a new object, 200 for a changed or equal one, or a plan."""
         sent: dict[str, Any] = request.data  # type: ignore[assignment] # the serializer has seen an object
         self._agree(sent.get("metadata") or {}, named)
-        wish = declared.Wish(
-            by=self.actor,
-            target=request.path.strip("/").removeprefix("api/v1/"),
-            tenant=named.get("tenant", ""),
-            text=json.dumps(sent["spec"], ensure_ascii=False),
-            rows=partial(self.rows, **named),
-            write=partial(self.write, **named),
-            meaning=self.kind.meaning,
-            expect=expectation(request),
-        )
         if self.query["dry_run"]:
-            return self.answer(Plan, declared.plan(wish))
-        done = declared.put(wish)
+            return self.planned(request, **named)
+        done = declared.put(self._wish(request, named))
         headers = {"Retry-After": RETRY_AFTER} if self.lasting and done.changed else {}
         if done.created:
             headers["Location"] = escape_uri_path(request.path.rstrip("/"))
         return self.answer(self.kind, done.row, status=201 if done.created else 200, headers=headers)
+
+    def planned(self, request: Request, *_: Any, **named: Any) -> Response:  # noqa: ANN401
+        """The answer to PUT with ``dry_run``; for those whose plan tells of more than the spec."""
+        return self.answer(Plan, declared.plan(self._wish(request, named)))
 
     def removed(self, request: Request, **named: str) -> Response:
         """The answer to DELETE: what it was; asked again, 404."""
@@ -118,6 +112,19 @@ class DeclaredResource(Resource, Generic[T]):
             partial(self.remove, **named),
             partial(self.answer, self.kind),
             expectation(request),
+        )
+
+    def _wish(self, request: Request, named: dict[str, str]) -> declared.Wish[T]:
+        sent: dict[str, Any] = request.data  # type: ignore[assignment] # the serializer has seen an object
+        return declared.Wish(
+            by=self.actor,
+            target=request.path.strip("/").removeprefix("api/v1/"),
+            tenant=named.get("tenant", ""),
+            text=json.dumps(sent["spec"], ensure_ascii=False),
+            rows=partial(self.rows, **named),
+            write=partial(self.write, **named),
+            meaning=self.kind.meaning,
+            expect=expectation(request),
         )
 
     def _agree(self, metadata: Mapping[str, Any], named: Mapping[str, str]) -> None:

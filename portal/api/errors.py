@@ -42,6 +42,7 @@ STATUS: Final[Mapping[str, int]] = {
     domain.AlreadyExists.code: 409,
     domain.InvalidTransition.code: 409,
     domain.DoesNotFit.code: 409,
+    domain.Immutable.code: 409,
     domain.PreconditionFailed.code: 412,
     domain.Lapsed.code: 410,
     domain.KeyReused.code: 422,

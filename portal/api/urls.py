@@ -29,6 +29,7 @@ from portal.api.views import (
     ready,
     reports,
     service_accounts,
+    templates,
     tenants,
     tokens,
 )
@@ -42,6 +43,7 @@ _TENANT = "tenants/<str:tenant>"
 _HOST = "hosts/<str:host>"
 _ACCOUNT = f"{_TENANT}/service-accounts/<str:name>"
 _CLUSTER = f"{_TENANT}/clusters/<str:name>"
+_TEMPLATE = "cluster-templates/<str:name>"
 _RESOURCES: dict[str, type[Resource]] = {
     "me": tokens.WhoAmI,
     "tokens": tokens.Tokens,
@@ -114,6 +116,11 @@ _RESOURCES: dict[str, type[Resource]] = {
     "gpu-grants/<uuid:uid>/return": gpu_grants.Return,
     "gpu-grants/<uuid:uid>/receipt": gpu_grants.Receipt,
     "gpu-usage": gpu_usage.PlatformUsage,
+    "cluster-templates": templates.Templates,
+    _TEMPLATE: templates.OneTemplate,
+    f"{_TEMPLATE}/versions": templates.Versions,
+    f"{_TEMPLATE}/versions/<str:version>": templates.OneVersion,
+    f"{_TEMPLATE}/versions/<str:version>/impact": templates.VersionImpact,
     "notices": notices.Notices,
     "notices/read": notices.ReadNotices,
     "openapi.json": health.OpenApi,

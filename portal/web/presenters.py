@@ -102,6 +102,7 @@ def spec_rows(cluster: VirtualCluster) -> tuple[Row, ...]:
     resources = asked.get("resources") or {}
     isolation = asked.get("isolation") or {}
     return (
+        *_template(asked, cluster),
         Row("Kubernetes", _asked(asked.get("kubernetesVersion")), built.kubernetes_version if built else ""),
         Row("Sandbox", _asked(isolation.get("sandbox")), _sandbox(built)),
         Row("Isolation", _asked(isolation.get("model")), built.model.value if built else ""),
@@ -109,6 +110,15 @@ def spec_rows(cluster: VirtualCluster) -> tuple[Row, ...]:
         Row("Persistence", _asked(asked.get("persistence")), built.persistence.value if built else ""),
         Row("Deletion protection", _asked(asked.get("deletionProtection")), _flag(asked)),
     )
+
+
+def _template(asked: dict[str, Any], cluster: VirtualCluster) -> Iterator[Row]:
+    """The template that it stands on, where it does."""
+    if cluster.template_version is not None:
+        wish = asked.get("template") or {}
+        parameters = (f"{name}: {_short(value)}" for name, value in (wish.get("parameters") or {}).items())
+        words_ = ", ".join([f"{wish.get('name')} {wish.get('version')}", *parameters])
+        yield Row("Template", words_, str(cluster.template_version))
 
 
 def device_rows(devices: Iterable[Devices]) -> Iterator[Row]:

@@ -8,6 +8,7 @@ from django.urls import path
 from portal.web.views import (
     access,
     audit,
+    cluster_edit,
     clusters,
     findings,
     gpu,
@@ -41,6 +42,8 @@ urlpatterns = [
     path("clusters/new/quota", clusters.quota, name="cluster-quota"),
     path("clusters/<str:tenant>/<str:name>", clusters.show, name="cluster"),
     path("clusters/<str:tenant>/<str:name>/live", clusters.live, name="cluster-live"),
+    path("clusters/<str:tenant>/<str:name>/edit", cluster_edit.edit, name="cluster-edit"),
+    path("clusters/<str:tenant>/<str:name>/plan", cluster_edit.plan, name="cluster-plan"),
     path("clusters/<str:tenant>/<str:name>/kubeconfig", access.download, name="cluster-kubeconfig"),
     path("clusters/<str:tenant>/<str:name>/retry", clusters.retry, name="cluster-retry"),
     path("clusters/<str:tenant>/<str:name>/delete", clusters.delete, name="cluster-delete"),

@@ -59,6 +59,7 @@ CONDITIONS: Final[Mapping[ConditionType, str]] = {
     ConditionType.ACCESS_ISSUED: "Access",
     ConditionType.DEVICES_SETTLED: "Devices given back",
     ConditionType.ISOLATION_ATTESTED: "Isolation report",
+    ConditionType.TEMPLATE_FOLLOWED: "Template",
     ConditionType.QUARANTINED: "Quarantine",
     ConditionType.DELETING: "Deletion",
     ConditionType.STALLED: "Stopped until somebody acts",
@@ -147,6 +148,7 @@ REASONS: Final[Mapping[Reason, str]] = {
     Reason.QUARANTINED: "An admin took it out of use. Nothing of it runs until an admin lifts the quarantine.",
     Reason.UNEXPECTED: "Something nobody foresaw. It is logged and tried again.",
     Reason.DELETION_REQUESTED: "Somebody asked for its end.",
+    Reason.TEMPLATE_REFUSED: "A newer version of its template cannot be had. It is tried each minute; the message says what is in the way.",
     Reason.RELEASING: "Something on the host is still going away. It is looked at again within seconds.",
 }
 """What a reason means and what happens next."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from tenancy import policy
 from tenancy.actions import decisions
@@ -26,25 +26,31 @@ if TYPE_CHECKING:
     from tenancy.policy import Actor
 
 
-def for_clusters(by: Actor, books: allocations.Books, changed: VirtualCluster) -> None:
+TEMPLATE: Final = "template"
+"""Who changes a cluster that follows its template, as audit rows name it."""
+
+
+def for_clusters(by: Actor | None, books: allocations.Books, changed: VirtualCluster) -> None:
     """One request for all that a tenant's clusters lack of a class; it follows what they lack. Locked by the caller.
 
     Only a cluster that was just changed, or one that had to let another pool's request go first,
-    makes a new one: what was denied is not asked for again by itself.
+    makes a new one: what was denied is not asked for again by itself. ``by`` is None for a cluster that
+    follows its template, which asks nobody.
     """
+    who = by.name if by else TEMPLATE
     waiting = {row.accelerator_id: row for row in _open(books)}
     withdrawn = set()
     for row in list(waiting.values()):
         if row.for_clusters and row.pool_id is not None:
             lacking = books.lacking.get(Account(row.pool_id, row.accelerator_id), 0)
-            if lacking > row.amount:
+            if by and lacking > row.amount:
                 _check_asking(by, changed)
-            _follow(row, lacking, by)
+            _follow(row, lacking, who)
             if row.state == RequestState.WITHDRAWN:
                 withdrawn.add(waiting.pop(row.accelerator_id).accelerator_id)
     for account, lacking in sorted(books.lacking.items(), key=lambda item: str(item[0])):
         asks = account.accelerator in withdrawn or changed.name in set(_lacking(books, account))
-        if lacking and asks and account.accelerator not in waiting:
+        if by and lacking and asks and account.accelerator not in waiting:
             _check_asking(by, changed)
             waiting[account.accelerator] = _ask(by, books, account, lacking)
 
@@ -77,12 +83,12 @@ def _ask(by: Actor, books: allocations.Books, account: Account, lacking: int) ->
     return made
 
 
-def _follow(request: GrantRequest, lacking: int, by: Actor) -> None:
+def _follow(request: GrantRequest, lacking: int, by: str) -> None:
     if not lacking:
-        rows.move(request, RequestVerb.WITHDRAW, by.name, "no cluster lacks devices any more")
+        rows.move(request, RequestVerb.WITHDRAW, by, "no cluster lacks devices any more")
     elif lacking != request.amount:
         changes = {"amount": lacking, "endorsed_by": ""}
-        rows.move(request, RequestVerb.AMEND, by.name, "", **changes)
+        rows.move(request, RequestVerb.AMEND, by, "", **changes)
         decisions.at_once(request)
 
 

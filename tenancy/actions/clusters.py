@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import json
 import uuid
+from copy import copy
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from django.utils import timezone
 
 from tenancy import policy
-from tenancy.actions import audit, devices, events, foresight, operations, work
+from tenancy.actions import audit, conditions, devices, events, foresight, operations, placement, work
 from tenancy.actions.unit import atomic
 from tenancy.enums import (
     ConditionStatus,
     ConditionType,
-    IsolationModel,
     OperationKind,
     Permission,
     Phase,
     Reason,
-    Trust,
     WorkKind,
 )
 from tenancy.errors import (
@@ -29,23 +28,24 @@ from tenancy.errors import (
     InQuarantine,
     Invalid,
     Protected,
-    refuse,
 )
 from tenancy.models import ClusterCondition, VirtualCluster
-from tenancy.queries import clusters, hosts, pools, tenants
-from tenancy.rules import offers, preconditions
+from tenancy.queries import clusters, templates, tenants
 from tenancy.rules import pools as pool_rules
+from tenancy.rules import preconditions
+from tenancy.rules.conditions import Condition
 from tenancy.rules.names import CLUSTER_MAX, host_namespace, name_errors
 from tenancy.rules.preconditions import ANYTHING, Expectation, meet
 from tenancy.rules.spec_parsing import parse_spec
-from tenancy.rules.specs import facts_from_json
 from tenancy.rules.wishes import differences
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from tenancy.actions.foresight import DevicePlan
-    from tenancy.models import HostCluster, NodePool, Operation, Tenant
+    from tenancy.models import NodePool, Operation, Tenant
     from tenancy.policy import Actor
-    from tenancy.rules.specs import ClusterSpec, HostFacts
+    from tenancy.queries.templates import Filled
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,21 @@ class Plan:
     """Path, old value, new value of each spec field that differs."""
     accelerators: tuple[DevicePlan, ...] = ()
     """Of each class: within the grant or not, who has to agree, and whether there are as many."""
+    effective: tuple[tuple[str, Any, Any], ...] = ()
+    """Path, old value, new value of each effective value that would differ."""
+    template: Filled | None = None
+    """What the spec came to, with the version of its template."""
+
+
+@dataclass(frozen=True)
+class _Wish:
+    """A write that may be, with what it is decided under locked."""
+
+    tenant: Tenant
+    cluster: VirtualCluster | None
+    filled: Filled
+    concerned: bool
+    """Whether accelerators are in question."""
 
 
 def etag(cluster: VirtualCluster) -> str:
@@ -81,35 +96,39 @@ def put(
     *, by: Actor, tenant_name: str, name: str, spec_text: str, expect: Expectation = ANYTHING
 ) -> PutResult:
     """Creates or replaces; an equal spec changes nothing and opens no operation."""
-    tenant, cluster, spec, concerned = _prepare(by, tenant_name, name, spec_text)
+    wish = _prepare(by, tenant_name, name, spec_text)
+    cluster, spec = wish.cluster, wish.filled.spec
     meet(expect, etag(cluster) if cluster else None)
     if cluster is None:
-        done = _create(by, tenant, name, spec_text, spec)
+        done = _create(by, wish.tenant, name, spec_text, wish.filled)
     else:
-        pool = _refuse_refused(spec, cluster.host, tenant, cluster)
+        pool = placement.pool_for(spec, cluster.host, wish.tenant, cluster)
         if json.loads(cluster.spec_text) == json.loads(spec_text):
             return PutResult(cluster, clusters.running_operation(cluster))
-        if spec.accelerators and cluster.pool is None:
-            cluster.pool = pool  # its devices are there, so it stays there
-        done = _change(by, cluster, spec_text)
-    devices.settled(by, tenant, done.cluster, concerned=concerned)
+        done = change(by.name, cluster, spec_text, wish.filled, pool)
+    devices.settled(by, wish.tenant, done.cluster, concerned=wish.concerned)
     return done
 
 
 @atomic
 def plan(*, by: Actor, tenant_name: str, name: str, spec_text: str, expect: Expectation = ANYTHING) -> Plan:
     """What ``put`` would do, with the same checks and no effect."""
-    tenant, cluster, spec, _ = _prepare(by, tenant_name, name, spec_text)
+    wish = _prepare(by, tenant_name, name, spec_text)
+    cluster, filled = wish.cluster, wish.filled
     meet(expect, etag(cluster) if cluster else None)
-    host = cluster.host if cluster else _pick_host(spec, tenant)
-    pool = _refuse_refused(spec, host, tenant, cluster)
-    quota = foresight.foresee(spec, pool, tenant, cluster)
+    host = cluster.host if cluster else placement.pick_host(filled.spec, wish.tenant)
+    pool = placement.pool_for(filled.spec, host, wish.tenant, cluster)
+    quota = foresight.foresee(filled.spec, pool, wish.tenant, cluster)
     before, after = json.loads(cluster.spec_text) if cluster else None, json.loads(spec_text)
+    told = filled if filled.version else None
     if before == after:
-        return Plan("none", host.name, (), quota)
-    foresight.check_asking(by, tenant, quota)
+        return Plan("none", host.name, (), quota, template=told)
+    foresight.check_asking(by, wish.tenant, quota)
     action = "create" if before is None else "update"
-    return Plan(action, host.name, differences(before or {}, after), quota)
+    planned = copy(cluster) if cluster else VirtualCluster(tenant=wish.tenant, host=host, name=name)
+    _take(planned, spec_text, filled, pool if cluster is None or filled.spec.accelerators else None)
+    effective = differences(clusters.effective_values(cluster), clusters.effective_values(planned), "")
+    return Plan(action, host.name, differences(before or {}, after), quota, effective, told)
 
 
 @atomic
@@ -118,7 +137,7 @@ def delete(*, by: Actor, tenant_name: str, name: str, expect: Expectation = ANYT
     cluster = clusters.get(by, tenant_name, name)
     policy.check(by, Permission.CLUSTER_WRITE, cluster.tenant)
     devices.lock(cluster.tenant)
-    cluster = _locked(cluster)
+    cluster = locked(cluster.pk)
     concerned = devices.concern(None, cluster)
     meet(expect, etag(cluster))
     if cluster.deleting:
@@ -134,7 +153,7 @@ def delete(*, by: Actor, tenant_name: str, name: str, expect: Expectation = ANYT
     events.phase_changed(cluster, before)
     _clear_stall(cluster)
     operation = operations.open_(cluster, OperationKind.DELETE, by.name)
-    done = _wished(by, "cluster.delete", cluster, operation)
+    done = _wished(by.name, "cluster.delete", cluster, operation)
     if concerned:
         devices.settled(by, cluster.tenant, cluster, concerned=True)
     return done
@@ -145,7 +164,7 @@ def retry(*, by: Actor, tenant_name: str, name: str) -> PutResult:
     """Lets a stalled cluster try again at once."""
     cluster = clusters.get(by, tenant_name, name)
     policy.check(by, Permission.CLUSTER_WRITE, cluster.tenant)
-    cluster = _locked(cluster)
+    cluster = locked(cluster.pk)
     _refuse_quarantined(cluster)
     if not _clear_stall(cluster):
         work.request(WorkKind.CLUSTER, cluster.uid)
@@ -156,74 +175,101 @@ def retry(*, by: Actor, tenant_name: str, name: str) -> PutResult:
     before, cluster.phase = cluster.phase, clusters.phase(cluster)
     cluster.save(update_fields=["phase"])
     events.phase_changed(cluster, before)
-    return _wished(by, "cluster.retry", cluster, operations.open_(cluster, kind, by.name))
+    return _wished(by.name, "cluster.retry", cluster, operations.open_(cluster, kind, by.name))
 
 
-def _prepare(
-    by: Actor, tenant_name: str, name: str, spec_text: str
-) -> tuple[Tenant, VirtualCluster | None, ClusterSpec, bool]:
-    """Also whether accelerators are in question: then what they are decided under is locked."""
+def change(
+    by: str, cluster: VirtualCluster, spec_text: str, filled: Filled, pool: NodePool | None, **facts: object
+) -> PutResult:
+    """Gives a locked cluster another wish: its own, or its template's."""
+    before, theirs, phase = json.loads(cluster.spec_text), _filled(cluster), cluster.phase
+    # Its devices are there, so it stays there.
+    _take(cluster, spec_text, filled, pool if filled.spec.accelerators else None)
+    cluster.generation += 1
+    _clear_stall(cluster)
+    cluster.phase = clusters.phase(cluster)
+    # Whether its template has something newer for it is asked anew.
+    followed = Condition(
+        ConditionType.TEMPLATE_FOLLOWED, ConditionStatus.TRUE, Reason.AS_WANTED, "", cluster.generation
+    )
+    conditions.merge(cluster, followed, timezone.now())
+    written = ["spec_text", "filled_text", "template_version", "generation", "phase", "pool"]
+    cluster.save(update_fields=written)
+    events.phase_changed(cluster, phase)
+    kind = OperationKind.UPDATE if cluster.first_ready_at else OperationKind.CREATE
+    operation = operations.open_(cluster, kind, by)
+    found = differences(before, json.loads(spec_text)) or differences(theirs, _filled(cluster))
+    changes = {path: {"from": old, "to": new} for path, old, new in found}
+    return _wished(by, "cluster.update", cluster, operation, changes=changes, **facts)
+
+
+def locked(uid: UUID) -> VirtualCluster:
+    """The row under lock: two editors at once are decided one after the other."""
+    rows = VirtualCluster.objects.select_for_update(of=("self",))
+    return rows.select_related("tenant", "host", "template_version__template").get(pk=uid)
+
+
+def _prepare(by: Actor, tenant_name: str, name: str, spec_text: str) -> _Wish:
     tenant = tenants.get(by, tenant_name)
     policy.check(by, Permission.CLUSTER_WRITE, tenant)
     faults = name_errors("metadata.name", name, longest=CLUSTER_MAX)
     if faults:
         raise Invalid(faults[0].detail, errors=faults)
-    spec = parse_spec(json.loads(spec_text))
+    parse_spec(json.loads(spec_text))
     devices.lock(tenant)
     found = VirtualCluster.objects.filter(tenant=tenant, name=name).first()
-    cluster = _locked(found) if found else None
+    cluster = locked(found.pk) if found else None
     if cluster is not None and cluster.deleting:
         msg = f"{cluster} is being deleted: wait until it is gone (404), then create it anew"
         raise BeingDeleted(msg)
     if cluster is not None:
         _refuse_quarantined(cluster)
-    return tenant, cluster, spec, devices.concern(spec, cluster)
+    filled = templates.fill(tenant, spec_text, cluster)
+    return _Wish(tenant, cluster, filled, devices.concern(filled.spec, cluster))
 
 
-def _create(by: Actor, tenant: Tenant, name: str, spec_text: str, spec: ClusterSpec) -> PutResult:
-    host = _pick_host(spec, tenant)
-    pool = _refuse_refused(spec, host, tenant)
-    if pool is None and pool_rules.is_dedicated(spec):
+def _create(by: Actor, tenant: Tenant, name: str, spec_text: str, filled: Filled) -> PutResult:
+    host = placement.pick_host(filled.spec, tenant)
+    pool = placement.pool_for(filled.spec, host, tenant)
+    if pool is None and pool_rules.is_dedicated(filled.spec):
         msg = "the tenant's node pools have just changed: ask again"
         raise Conflict(msg)
     uid = uuid.uuid4()
-    cluster = VirtualCluster.objects.create(
+    cluster = VirtualCluster(
         uid=uid,
         tenant=tenant,
         host=host,
-        pool=pool,
         name=name,
         namespace=host_namespace(tenant.name, name, uid),
-        spec_text=spec_text,
         created_by=by.name,
     )
+    _take(cluster, spec_text, filled, pool)
+    cluster.save(force_insert=True)
     _begin_conditions(cluster)
     operation = operations.open_(cluster, OperationKind.CREATE, by.name)
-    result = _wished(by, "cluster.create", cluster, operation, host=host.name, spec=json.loads(spec_text))
+    facts: dict[str, object] = {"host": host.name, "spec": json.loads(spec_text)}
+    if filled.version:
+        facts["template"] = str(filled.version)
+    result = _wished(by.name, "cluster.create", cluster, operation, **facts)
     return PutResult(result.cluster, operation, created=True, changed=True)
 
 
-def _change(by: Actor, cluster: VirtualCluster, spec_text: str) -> PutResult:
-    before, phase = json.loads(cluster.spec_text), cluster.phase
-    cluster.spec_text = spec_text
-    cluster.generation += 1
-    _clear_stall(cluster)
-    cluster.phase = clusters.phase(cluster)
-    cluster.save(update_fields=["spec_text", "generation", "phase", "pool"])
-    events.phase_changed(cluster, phase)
-    kind = OperationKind.UPDATE if cluster.first_ready_at else OperationKind.CREATE
-    operation = operations.open_(cluster, kind, by.name)
-    found = differences(before, json.loads(spec_text))
-    changes = {path: {"from": old, "to": new} for path, old, new in found}
-    return _wished(by, "cluster.update", cluster, operation, changes=changes)
+def _take(cluster: VirtualCluster, spec_text: str, filled: Filled, pool: NodePool | None) -> None:
+    cluster.spec_text, cluster.filled_text = spec_text, filled.text
+    cluster.template_version = filled.version
+    cluster.pool = cluster.pool or pool
+
+
+def _filled(cluster: VirtualCluster) -> Any:  # noqa: ANN401 - JSON
+    return json.loads(cluster.filled_text or cluster.spec_text)
 
 
 def _wished(
-    by: Actor, action: str, cluster: VirtualCluster, operation: Operation, **facts: object
+    by: str, action: str, cluster: VirtualCluster, operation: Operation, **facts: object
 ) -> PutResult:
     tenant = cluster.tenant.name
     audit.note(
-        actor=by.name,
+        actor=by,
         action=action,
         tenant=tenant,
         target=f"cluster/{tenant}/{cluster.name}",
@@ -252,8 +298,10 @@ def _begin_conditions(cluster: VirtualCluster) -> None:
 
 def _first_status(kind: ConditionType) -> ConditionStatus:
     negative = {ConditionType.STALLED, ConditionType.DELETING, ConditionType.QUARANTINED}
-    if kind is ConditionType.DEVICES_SETTLED:
-        return ConditionStatus.TRUE  # what was never given is not on its way back
+    if kind in {ConditionType.DEVICES_SETTLED, ConditionType.TEMPLATE_FOLLOWED}:
+        return (
+            ConditionStatus.TRUE
+        )  # what was never given is not on its way back, and nothing newer was refused
     return ConditionStatus.FALSE if kind in negative else ConditionStatus.UNKNOWN
 
 
@@ -277,75 +325,3 @@ def _refuse_quarantined(cluster: VirtualCluster) -> None:
     if cluster.quarantined:
         msg = f"{cluster} is in quarantine since {cluster.quarantined_at:%Y-%m-%d %H:%M} UTC: an admin lifts it first"
         raise InQuarantine(msg)
-
-
-def _locked(cluster: VirtualCluster) -> VirtualCluster:
-    """The row under lock: two editors at once are decided one after the other."""
-    return (
-        VirtualCluster.objects.select_for_update(of=("self",))
-        .select_related("tenant", "host")
-        .get(pk=cluster.pk)
-    )
-
-
-def _pick_host(spec: ClusterSpec, tenant: Tenant) -> HostCluster:
-    placed = devices.place(spec, tenant)
-    host = placed.host if placed else hosts.pick(pools_of=tenant if pool_rules.is_dedicated(spec) else None)
-    if host is None:
-        msg = "no host cluster takes new clusters: an admin registers one (PUT /api/v1/hosts/NAME)"
-        raise Conflict(msg)
-    return host
-
-
-def _refuse_refused(
-    spec: ClusterSpec, host: HostCluster, tenant: Tenant, cluster: VirtualCluster | None = None
-) -> NodePool | None:
-    """The pool that it runs on, its tenant's under lock; ``None`` for whichever all share. ``Invalid`` if it cannot be had."""
-    rows = _pools(spec, host, tenant, cluster)
-    mine = [pools.to_pool(row) for row in rows.values() if row.tenant_id]
-    meant = pool_rules.chosen(spec, mine) if cluster is None else None
-    pool = rows.get(meant.name) if meant else next((r for r in rows.values() if not r.tenant_id), None)
-    pool = cluster.pool if cluster is not None and cluster.pool else pool
-    facts = _facts_of_changed(spec, cluster) if cluster else _facts_of_new(spec, host, pool)
-    trust = Trust(tenant.trust)
-    faults = offers.refusals(spec, facts, trust, host.kubernetes_versions, host.name)
-    offered = offers.offered_sandboxes(facts, trust, spec.model or IsolationModel.SHARED) if facts else None
-    if cluster is None:
-        faults += pool_rules.refusals(spec, mine, offered, host.name)
-    else:
-        own = pools.to_pool(cluster.pool) if cluster.pool and cluster.pool.tenant_id else None
-        faults += pool_rules.change_refusals(spec, own)
-    chosen = clusters.chosen_sandbox(cluster) if cluster else None
-    sandbox = spec.sandbox or chosen or next(iter(offered or ()), None)
-    there = pools.facts_in([pool] if pool else [], facts)
-    faults += tuple(devices.refusals(spec, pool, there, sandbox, cluster, tenant, host))
-    refuse(faults)
-    return pool
-
-
-def _pools(
-    spec: ClusterSpec, host: HostCluster, tenant: Tenant, cluster: VirtualCluster | None
-) -> dict[str, NodePool]:
-    """By name: a new cluster's tenant's own, locked so that none changes hands meanwhile; or the one with its accelerators."""
-    if cluster is None and pool_rules.is_dedicated(spec):
-        return {
-            row.name: row
-            for row in pools.of_tenant(tenant, host).select_for_update(of=("self",), no_key=True)
-        }
-    placed = devices.place(spec, tenant)
-    return {placed.name: placed} if placed and placed.host_id == host.pk else {}
-
-
-def _facts_of_new(spec: ClusterSpec, host: HostCluster, pool: NodePool | None) -> HostFacts | None:
-    """What other nodes of the host can run does not help a cluster that never gets there."""
-    facts = facts_from_json(host.facts)
-    if pool is not None or pool_rules.is_dedicated(spec):
-        return pools.facts_in([pool] if pool else [], facts)
-    return pools.shared_facts(host, facts)
-
-
-def _facts_of_changed(spec: ClusterSpec, cluster: VirtualCluster) -> HostFacts | None:
-    """The same for another sandbox than it has; what it has stays as long as any node can run it."""
-    facts = facts_from_json(cluster.host.facts)
-    has = clusters.spec(cluster).sandbox or clusters.chosen_sandbox(cluster)
-    return facts if spec.sandbox in {None, has} else pools.facts_for(cluster, facts)

@@ -94,8 +94,11 @@ def refusals(
     yield from gpu.refusals(resources, _verdicts(pool), Trust(tenant.trust), host.name)
 
 
-def settled(by: Actor, tenant: Tenant, cluster: VirtualCluster, *, concerned: bool) -> None:
-    """Gives what is granted, and asks for what is not; a cluster without accelerators needs nobody's approval."""
+def settled(by: Actor | None, tenant: Tenant, cluster: VirtualCluster, *, concerned: bool) -> None:
+    """Gives what is granted, and asks for what is not; a cluster without accelerators needs nobody's approval.
+
+    ``by`` is None for a cluster that follows its template: nobody is asked.
+    """
     if not concerned:
         allocations.needs_none(cluster)
         return

@@ -18,6 +18,7 @@ from tenancy.models.operation import Operation
 from tenancy.models.pool import NodePool
 from tenancy.models.report import IsolationReport
 from tenancy.models.service_account import ServiceAccount
+from tenancy.models.template import ClusterTemplate, TemplateVersion
 from tenancy.models.tenant import Membership, Tenant
 from tenancy.models.usage import DeviceUsage
 from tenancy.models.user import User
@@ -33,6 +34,7 @@ __all__ = [
     "AuditEvent",
     "AuditHead",
     "ClusterCondition",
+    "ClusterTemplate",
     "DeviceUsage",
     "Event",
     "EventHead",
@@ -52,6 +54,7 @@ __all__ = [
     "PoolBalance",
     "ServiceAccount",
     "ServiceHeartbeat",
+    "TemplateVersion",
     "Tenant",
     "TokenExchange",
     "User",

@@ -9,6 +9,7 @@ from tenancy.enums import ConditionStatus, ConditionType, Phase, Reason, Sandbox
 from tenancy.models.columns import choice_field, one_of
 from tenancy.models.host import HostCluster
 from tenancy.models.pool import NodePool
+from tenancy.models.template import TemplateVersion
 from tenancy.models.tenant import Tenant
 
 
@@ -24,6 +25,12 @@ class VirtualCluster(models.Model):
     namespace = models.CharField(max_length=63, unique=True)
     spec_text = models.TextField()
     """As written: keys, order and spellings are the writer's."""
+    template_version = models.ForeignKey(
+        TemplateVersion, on_delete=models.PROTECT, null=True, related_name="clusters"
+    )
+    """The version in use of the template that the spec names."""
+    filled_text = models.TextField(blank=True)
+    """The spec with its template filled in; empty where it names none."""
     generation = models.PositiveIntegerField(default=1)
     observed_generation = models.PositiveIntegerField(default=0)
     phase = choice_field(Phase, default=Phase.PENDING)
@@ -64,6 +71,11 @@ class VirtualCluster(models.Model):
                     & ~models.Q(quarantine_reason="")
                 ),
                 name="tenancy_cluster_quarantine_paired",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(template_version__isnull=True, filled_text="")
+                | (models.Q(template_version__isnull=False) & ~models.Q(filled_text="")),
+                name="tenancy_cluster_template_paired",
             ),
             one_of("cluster", "phase", Phase),
             models.CheckConstraint(

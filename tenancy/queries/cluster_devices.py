@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tenancy.models import Allocation
+from tenancy.queries import clusters as known
 from tenancy.queries.grants import open_requests
-from tenancy.rules.spec_parsing import parse_spec
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,7 +30,7 @@ class Devices:
 
 def of_clusters(clusters: Sequence[VirtualCluster]) -> dict[UUID, tuple[Devices, ...]]:
     """Cluster → what it has of each class; in two reads however many there are. Clusters without any are not in it."""
-    asked = {c.uid: {} if c.deleting else dict(_asked(c)) for c in clusters}
+    asked = {c.uid: {} if c.deleting else dict(known.spec(c).accelerators) for c in clusters}
     rows = Allocation.objects.filter(cluster__in=list(asked), released_at=None).select_related("accelerator")
     has = {(row.cluster_id, row.accelerator.key): row for row in rows} if asked else {}
     lacking = {c.tenant_id for c in clusters if asked[c.uid]}
@@ -49,7 +48,3 @@ def of_clusters(clusters: Sequence[VirtualCluster]) -> dict[UUID, tuple[Devices,
         if devices:
             found[cluster.uid] = tuple(devices)
     return found
-
-
-def _asked(cluster: VirtualCluster) -> dict[str, int]:
-    return parse_spec(json.loads(cluster.spec_text)).accelerators

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tenancy import policy
 from tenancy.enums import (
@@ -52,7 +52,9 @@ def visible_to(actor: Actor, tenant: Tenant | None = None) -> QuerySet[VirtualCl
     if tenant is not None:
         rows = rows.filter(tenant=tenant)
     # The host is prefetched: joined, its facts would come, and be read, once for each cluster.
-    related = rows.select_related("tenant").prefetch_related("conditions", "host", *pools.FOR_PLACEMENT)
+    related = rows.select_related("tenant", "template_version__template").prefetch_related(
+        "conditions", "host", *pools.FOR_PLACEMENT
+    )
     return related.order_by("created_at", "uid")
 
 
@@ -71,8 +73,8 @@ def missing(tenant_name: str, name: str) -> NotFound:
 
 
 def spec(cluster: VirtualCluster) -> ClusterSpec:
-    """The stored spec as values."""
-    return parse_spec(json.loads(cluster.spec_text))
+    """The stored spec as values, with its template filled in."""
+    return parse_spec(json.loads(cluster.filled_text or cluster.spec_text))
 
 
 def effective(cluster: VirtualCluster) -> EffectiveSpec | None:
@@ -86,6 +88,15 @@ def effective(cluster: VirtualCluster) -> EffectiveSpec | None:
     wish = wish if chosen else pool_rules.sandbox_in(wish, pool, offered)
     found = offers.effective(wish, facts, trust, cluster.host.kubernetes_versions, chosen)
     return pool_rules.placed(found, pool, cluster.host.workload_selector) if found else None
+
+
+def effective_values(cluster: VirtualCluster | None) -> dict[str, Any]:
+    """What is in force, as a spec that is silent of nothing; empty while that cannot be told."""
+    found = effective(cluster) if cluster else None
+    if cluster is None or found is None:
+        return {}
+    wish = spec(cluster)
+    return offers.written(found, wish.accelerators, protected=wish.deletion_protection)
 
 
 def chosen_sandbox(cluster: VirtualCluster) -> Sandbox | None:

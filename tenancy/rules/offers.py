@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from tenancy.enums import IsolationModel, Persistence, Sandbox, Trust
 from tenancy.errors import FieldError
 from tenancy.rules import isolation_table, survey
 from tenancy.rules.profiles import PROFILES
+from tenancy.rules.quantities import cores, mebibytes
 from tenancy.rules.runtimes import SandboxFacts
 from tenancy.rules.specs import EffectiveSpec, Resources
 
@@ -117,6 +118,28 @@ def effective(
         resources=effective_resources(spec),
         overhead=found.overhead,
     )
+
+
+def written(found: EffectiveSpec, accelerators: Mapping[str, int], *, protected: bool) -> dict[str, Any]:
+    """Effective values as a spec has them."""
+    amounts = found.resources
+    return {
+        "kubernetesVersion": found.kubernetes_version,
+        "isolation": {
+            "model": found.model.value,
+            "sandbox": found.sandbox.value,
+            "pool": found.pool,
+        },
+        "resources": {
+            "cpu": cores(amounts.cpu),
+            "memory": mebibytes(amounts.memory),
+            "storage": mebibytes(amounts.storage),
+            "pods": amounts.pods,
+        },
+        "persistence": found.persistence.value,
+        "accelerators": dict(accelerators),
+        "deletionProtection": protected,
+    }
 
 
 def effective_resources(spec: ClusterSpec) -> Resources:

@@ -40,6 +40,11 @@ def millis(value: Decimal) -> str:
     return f"{_ceil(value * 1000)}m"
 
 
+def cores(value: Decimal) -> str:
+    """CPU as short as Kubernetes writes it."""
+    return str(int(value)) if value == int(value) else millis(value)
+
+
 def mebibytes(value: Decimal) -> str:
     """Memory or storage for Kubernetes, in MiB, rounded up."""
     return f"{_ceil(value / _SUFFIXES['Mi'])}Mi"

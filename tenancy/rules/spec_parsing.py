@@ -9,7 +9,8 @@ from typing import Any, Final, TypeVar
 from tenancy.enums import IsolationModel, Persistence, Sandbox
 from tenancy.errors import FieldError, refuse
 from tenancy.rules import quantities
-from tenancy.rules.specs import ClusterSpec
+from tenancy.rules.specs import ClusterSpec, TemplateWish
+from tenancy.rules.versions import parse_range
 
 _LIMITS: Final = {
     "cpu": (Decimal("0.5"), Decimal(1000), "'500m' to '1000'"),
@@ -47,6 +48,7 @@ class _Reader:
             "accelerators",
             "persistence",
             "deletionProtection",
+            "template",
         )
         top = self.mapping(data, "spec", known)
         isolation = self.mapping(top.get("isolation"), "spec.isolation", ("model", "sandbox", "pool"))
@@ -59,6 +61,7 @@ class _Reader:
             persistence=self.choice(top.get("persistence"), "spec.persistence", Persistence),
             deletion_protection=self._flag(top.get("deletionProtection"), "spec.deletionProtection"),
             accelerators=self._accelerators(top.get("accelerators")),
+            template=self._template(top.get("template")),
         )
 
     def mapping(self, data: Any, path: str, known: tuple[str, ...]) -> dict[str, Any]:  # noqa: ANN401
@@ -136,6 +139,28 @@ class _Reader:
             return value
         self.fault("spec.isolation.pool", "wrong-type", "give the name of a pool of the tenant, or null")
         return None
+
+    def _template(self, data: Any) -> TemplateWish | None:  # noqa: ANN401
+        """What of it a tenant may have is another question, asked where templates are known."""
+        path = "spec.template"
+        given = self.mapping(data, path, ("name", "version", "parameters"))
+        if data is None or data != given:
+            return None
+        name, parameters = given.get("name"), self.free(given.get("parameters"), f"{path}.parameters")
+        if not isinstance(name, str) or not name:
+            self.fault(f"{path}.name", "required", "name a template of GET /api/v1/cluster-templates")
+            return None
+        try:
+            return TemplateWish(name, parse_range(given.get("version")), parameters)
+        except ValueError as error:
+            self.fault(f"{path}.version", "not-a-version", str(error))
+            return None
+
+    def free(self, data: Any, path: str) -> dict[str, Any]:  # noqa: ANN401
+        """An object whose keys are somebody else's matter."""
+        if isinstance(data, dict):
+            return data
+        return self.mapping(data, path, ())
 
     def _accelerators(self, data: Any) -> dict[str, int]:  # noqa: ANN401
         """Class → how many; ``count`` is 1 where it is left out."""

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from tenancy.rules.drift import Established
     from tenancy.rules.nodes import NodeFacts
     from tenancy.rules.runtimes import Overhead, RuntimeClass, SandboxFacts
+    from tenancy.rules.versions import Range
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,15 @@ class Resources:
 
 
 @dataclass(frozen=True)
+class TemplateWish:
+    """The template that a spec stands on."""
+
+    name: str
+    versions: Range
+    parameters: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class ClusterSpec:
     """A parsed spec: ``None`` where the writer left the choice to Atoll."""
 
@@ -58,6 +68,8 @@ class ClusterSpec:
     deletion_protection: bool = False
     accelerators: dict[str, int] = field(default_factory=dict)
     """Class → how many devices."""
+    template: TemplateWish | None = None
+    """As written; a spec whose template was filled in has none."""
 
 
 @dataclass(frozen=True)

@@ -23,10 +23,10 @@ def echo(text: str, read: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str
 
 
 def differences(old: Any, new: Any, path: str = "spec") -> tuple[tuple[str, Any, Any], ...]:  # noqa: ANN401 - JSON
-    """Path, old and new value of each field that differs; ``None`` where there is none."""
+    """Path, old and new value of each field that differs; ``None`` where there is none. ``path`` is put before."""
     if isinstance(old or {}, dict) and isinstance(new or {}, dict) and (old or new):
         old, new = old or {}, new or {}
         keys = [*old, *(key for key in new if key not in old)]
-        nested = (differences(old.get(key), new.get(key), f"{path}.{key}") for key in keys)
+        nested = (differences(old.get(key), new.get(key), f"{path}.{key}".lstrip(".")) for key in keys)
         return tuple(change for changes in nested for change in changes)
     return () if old == new else ((path, old, new),)

@@ -18,7 +18,6 @@ from portal.api.serializers.base import (
     choices,
     shown,
 )
-from portal.api.serializers.declared import Plan
 from tenancy.actions.access import DEFAULT as DEFAULT_LIFETIME
 from tenancy.enums import (
     ConditionStatus,
@@ -29,9 +28,9 @@ from tenancy.enums import (
     Reason,
     Sandbox,
 )
-from tenancy.grant_enums import Approval
 from tenancy.queries import clusters
-from tenancy.rules.quantities import mebibytes, millis
+from tenancy.rules.quantities import cores, mebibytes
+from tenancy.template_enums import VersionState
 
 if TYPE_CHECKING:
     from tenancy.models import ClusterCondition, VirtualCluster
@@ -49,6 +48,11 @@ class Isolation(CamelSerializer):
         allow_null=True,
         help_text="A dedicated node pool of the tenant; its only one where left out.",
     )
+
+
+@extend_schema_field({"oneOf": [{"type": "string"}, {"type": "integer"}, {"type": "boolean"}]})
+class Scalar(serializers.Field[Any, Any, Any, Any]):
+    """A parameter of a template, for the OpenAPI document."""
 
 
 _QUANTITY = r"^[0-9]{1,15}(\.[0-9]{1,9})?(n|u|m|k|M|G|T|P|Ki|Mi|Gi|Ti|Pi)?$"
@@ -80,6 +84,18 @@ class Accelerator(CamelSerializer):
         return {"class": serializers.CharField(), **super().get_fields()}
 
 
+class TemplateChoice(CamelSerializer):
+    """The template that a spec stands on; what the spec says itself goes before, where the template does not lock it."""
+
+    name = serializers.CharField()
+    version = serializers.CharField(
+        help_text="A version, as `1.2.0`, which stays; or a range, as `^1.2`, `~1.2` or `>=1.2 <2`, which follows.",
+    )
+    parameters = serializers.DictField(
+        child=Scalar(), required=False, allow_null=True, help_text="As the version's schema has them."
+    )
+
+
 class ClusterSpec(CamelSerializer):
     """What is wanted; every field may be left out. It comes back exactly as it was written."""
 
@@ -91,11 +107,11 @@ class ClusterSpec(CamelSerializer):
     accelerators = Accelerator(many=True, required=False, allow_null=True)
     persistence = serializers.ChoiceField(choices(Persistence), required=False, allow_null=True)
     deletion_protection = serializers.BooleanField(required=False, allow_null=True)
+    template = TemplateChoice(required=False, allow_null=True)
 
 
-@extend_schema_field(ClusterSpec)
-class SpecField(serializers.Field[Any, Any, Any, Any]):
-    """The spec as text: ``tenancy.rules`` reads it, and what was written is given back."""
+class SpecText(serializers.Field[Any, Any, Any, Any]):
+    """A spec as text: ``tenancy.rules`` reads it, and what was written is given back."""
 
     default_error_messages = {"wrong-type": "give an object, for example {{}}"}
 
@@ -108,6 +124,11 @@ class SpecField(serializers.Field[Any, Any, Any, Any]):
     def to_representation(self, value: str) -> Any:  # noqa: ANN401 - JSON
         """The same keys, order and spellings."""
         return json.loads(value)
+
+
+@extend_schema_field(ClusterSpec)
+class SpecField(SpecText):
+    """The spec of a cluster."""
 
 
 class ClusterMetadata(StrictSerializer):
@@ -157,15 +178,15 @@ class EffectiveIsolation(CamelSerializer):
 class EffectiveResources(CamelSerializer):
     """The amounts in force."""
 
-    cpu = serializers.SerializerMethodField(method_name="cores")
+    cpu = serializers.SerializerMethodField(method_name="amount_of_cpu")
     memory = serializers.SerializerMethodField(method_name="bytes_of_memory")
     storage = serializers.SerializerMethodField(method_name="bytes_of_storage")
     pods = serializers.IntegerField()
 
     @extend_schema_field(str)
-    def cores(self, found: Resources) -> str:
-        """As short as Kubernetes writes it."""
-        return str(int(found.cpu)) if found.cpu == int(found.cpu) else millis(found.cpu)
+    def amount_of_cpu(self, found: Resources) -> str:
+        """In cores."""
+        return cores(found.cpu)
 
     @extend_schema_field(str)
     def bytes_of_memory(self, found: Resources) -> str:
@@ -229,6 +250,21 @@ class ClusterDevices(CamelSerializer):
         return f"/api/v1/gpu-requests/{found.request}" if found.request else None
 
 
+class TemplateUse(CamelSerializer):
+    """The template of a cluster, and how far it follows."""
+
+    name = serializers.CharField()
+    version = serializers.CharField(help_text="In use.")
+    state = serializers.ChoiceField(choices(VersionState), help_text="Of the version in use.")
+    newest = serializers.CharField(help_text="The newest version that the spec allows.")
+    latest = serializers.CharField(help_text="The newest version of all.")
+    behind = serializers.BooleanField(help_text="Whether the spec allows a newer one than is in use.")
+    deprecated = serializers.BooleanField(help_text="Whether to take another template.")
+    withdrawn = serializers.BooleanField(
+        help_text="Whether the tenant may use the template no longer: the version in use is kept."
+    )
+
+
 class ClusterStatus(CamelSerializer):
     """What was last seen."""
 
@@ -247,6 +283,13 @@ class ClusterStatus(CamelSerializer):
         help_text="Address of the request that it waits for while AwaitingApproval; else null."
     )
     quarantine = serializers.SerializerMethodField(help_text="Null unless an admin took it out of use.")
+    template = serializers.SerializerMethodField(help_text="Null for a cluster without one.")
+
+    @extend_schema_field(TemplateUse(allow_null=True))
+    def get_template(self, cluster: VirtualCluster) -> dict[str, Any] | None:
+        """From the view, which read those of all its clusters at once."""
+        found = self.context["templates"].get(cluster.uid)
+        return dict(TemplateUse(found).data) if found else None
 
     @extend_schema_field(ClusterDevices(many=True))
     def get_accelerators(self, cluster: VirtualCluster) -> list[dict[str, Any]]:
@@ -321,28 +364,6 @@ class WaitQuery(QuerySerializer):
 
 
 LONGEST_WAIT = 60
-
-
-class DevicePlan(CamelSerializer):
-    """What would come of asking for accelerators of one class."""
-
-    class_ = serializers.CharField(source="key")
-    count = serializers.IntegerField()
-    lacking = serializers.IntegerField(
-        help_text="How many the grants lack for this and the tenant's other clusters."
-    )
-    approval = serializers.ChoiceField(choices(Approval), help_text="Who would have to agree.")
-    fits = serializers.BooleanField(
-        help_text="Whether as many are free as would be asked for, from today on."
-    )
-    message = serializers.CharField(help_text="What would happen, for people.")
-
-
-class ClusterPlan(Plan):
-    """What a write would do; nothing was done."""
-
-    host = serializers.CharField(help_text="The host cluster it is or would be on.")
-    accelerators = DevicePlan(many=True, help_text="The quota's verdict on each class of the spec.")
 
 
 class KubeconfigWish(StrictSerializer):

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 from portal.api.base import RETRY_AFTER, Resource, agree, operation
 from portal.api.declared import reads, writes
 from portal.api.preconditions import expectation
-from portal.api.serializers.clusters import Cluster, ClusterFilters, ClusterPlan, QuarantineWish, WaitQuery
+from portal.api.serializers.clusters import Cluster, ClusterFilters, QuarantineWish, WaitQuery
+from portal.api.serializers.plans import ClusterPlan
 from portal.api.waiting import WAIT, Wait, look_until_gone, patient
 from tenancy.actions import clusters as verbs
 from tenancy.actions import quarantine
 from tenancy.errors import AlreadyExists, PreconditionFailed
-from tenancy.queries import cluster_devices, clusters, operations, tenants
+from tenancy.queries import cluster_devices, clusters, operations, templates, tenants
 from tenancy.rules.preconditions import Expectation
 from tenancy.token_enums import Scope
 
@@ -30,10 +31,11 @@ class ClusterResource(Resource):
     tag = "clusters"
 
     def list_context(self, found: list[VirtualCluster]) -> dict[str, Any]:
-        """The running operation and the accelerators of each cluster, each in one read."""
+        """The running operation, the accelerators and the template of each cluster, each in few reads."""
         return {
             "operations": operations.running(self.actor, [cluster.uid for cluster in found]),
             "devices": cluster_devices.of_clusters(found),
+            "templates": templates.uses(found),
         }
 
     def cluster(self, found: VirtualCluster, **options: Any) -> Response:  # noqa: ANN401 - of ``answer``

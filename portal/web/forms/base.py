@@ -17,17 +17,22 @@ class DomainForm(forms.Form):
 
     PATHS: ClassVar[Mapping[str, str]] = {}
     """Path of a ``FieldError`` → field of the form; it takes the faults of its members, too."""
-    CODES: ClassVar[Mapping[str, tuple[str, str]]] = {}
-    """Code of a domain error → field of the form and the words for it there."""
+    CODES: ClassVar[Mapping[str, tuple[str | None, str]]] = {}
+    """Code of a domain error → field of the form (None: its head) and the words for it there."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - Django's signature
         kwargs.setdefault("label_suffix", "")
         super().__init__(*args, **kwargs)
 
+    def field_of(self, path: str) -> str | None:
+        """Where a fault is told; ``None``: in the form's head."""
+        field = self.PATHS.get(path) or self.PATHS.get(path.rpartition(".")[0])
+        return field if field in self.fields else None
+
     def blame(self, error: DomainError) -> None:
         """Puts the error's parts beside the fields they name; the rest goes to the form's head."""
         for fault in error.errors:
-            field = self.PATHS.get(fault.path) or self.PATHS.get(fault.path.rpartition(".")[0])
+            field = self.field_of(fault.path)
             self.add_error(field, sentence(fault.detail if field else f"{fault.path}: {fault.detail}"))
         if not error.errors:
             field, words = self.CODES.get(error.code, (None, error.detail))

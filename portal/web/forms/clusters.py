@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from django import forms
 
 from portal.web.forms.base import DomainForm
+from portal.web.forms.spec import AMOUNTS, SpecForm
+from portal.web.forms.template_fields import AS_TEMPLATE, TemplateChoice
 from tenancy.enums import IsolationModel, Persistence, Sandbox
 from tenancy.errors import Invalid
 from tenancy.rules.names import CLUSTER_MAX, name_errors
@@ -23,8 +25,6 @@ if TYPE_CHECKING:
     from tenancy.queries.offers import HostOffer
     from tenancy.rules.offers import SandboxOffer
     from tenancy.rules.pools import Pool
-
-AMOUNTS: Final = ("cpu", "memory", "storage", "pods")
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,15 @@ SIZES: Final[Mapping[str, Size]] = {
     "large": Size("Large", "8", "16Gi", "50Gi", 100),
 }
 CUSTOM: Final = "custom"
+LOCKS: Final[Mapping[str, tuple[str, ...]]] = {
+    "version": ("kubernetesVersion",),
+    "sandbox": ("isolation.sandbox",),
+    "pool": ("isolation.pool",),
+    "persistence": ("persistence",),
+    "size": tuple(f"resources.{amount}" for amount in AMOUNTS),
+    **{amount: (f"resources.{amount}",) for amount in AMOUNTS},
+}
+"""Field → what a template must lock so that nothing is left to choose."""
 
 PERSISTENCES: Final[Mapping[Persistence, str]] = {
     Persistence.PERSISTENT: "Persistent: its API objects survive a restart of the control plane",
@@ -63,6 +72,8 @@ class Offer:
     """The tenant's own on that host, with nodes in them."""
     accelerators: Sequence[str] = ()
     """Classes that can be asked for."""
+    choice: TemplateChoice = field(default_factory=TemplateChoice)
+    """Of a template."""
 
     @property
     def host(self) -> HostCluster | None:
@@ -92,7 +103,7 @@ class SandboxField(forms.ChoiceField):
         return value in set(Sandbox)
 
 
-class ClusterForm(DomainForm):
+class ClusterForm(SpecForm):
     """Only what can be chosen on that host; whatever is left out, Atoll chooses."""
 
     PATHS: ClassVar = {
@@ -102,9 +113,6 @@ class ClusterForm(DomainForm):
         "spec.isolation.model": "pool",
         "spec.isolation.pool": "pool",
         "spec.persistence": "persistence",
-        "spec.accelerators": "accelerator",
-        "spec.accelerators[0].class": "accelerator",
-        "spec.accelerators[0].count": "accelerators",
         **{f"spec.resources.{amount}": amount for amount in AMOUNTS},
     }
     CODES: ClassVar = {
@@ -134,14 +142,6 @@ class ClusterForm(DomainForm):
     version = forms.ChoiceField(label="Kubernetes version")
     pool = forms.ChoiceField(label="Nodes", required=False, widget=forms.RadioSelect)
     sandbox = SandboxField(label="Sandbox", required=False, widget=forms.RadioSelect)
-    accelerator = forms.ChoiceField(label="Accelerator", required=False)
-    accelerators = forms.IntegerField(
-        label="How many",
-        required=False,
-        min_value=1,
-        max_value=1_000_000,
-        help_text="What is not granted yet is asked for, and the cluster waits.",
-    )
     persistence = forms.ChoiceField(label="Persistence", required=False, widget=forms.RadioSelect)
 
     def __init__(self, data: Any = None, *, offer: Offer, **kwargs: Any) -> None:  # noqa: ANN401 - Django's
@@ -152,21 +152,35 @@ class ClusterForm(DomainForm):
             "size", [*((key, size.title) for key, size in SIZES.items()), (CUSTOM, "Custom")], "standard"
         )
         versions = offer.here.versions if offer.here else ()
-        self._choose("version", [(v, v) for v in versions])
+        self._choose("version", self._silence([(v, v) for v in versions]))
         own = [(pool.name, f"Pool {pool.name}: {_nodes(pool)} of your own") for pool in offer.pools]
-        self._choose("pool", [("", "Shared nodes: other tenants' pods run there, too"), *own])
-        self._choose("sandbox", [(s.profile.sandbox.value, described(s)) for s in offer.sandboxes])
-        self._choose("accelerator", [("", "None"), *((key, key) for key in offer.accelerators)])
+        shared = [] if offer.choice.chosen else [("", "Shared nodes: other tenants' pods run there, too")]
+        self._choose("pool", self._silence([*shared, *own]))
+        self._choose(
+            "sandbox", self._silence([(s.profile.sandbox.value, described(s)) for s in offer.sandboxes])
+        )
         persistences = offer.here.persistences if offer.here else ()
-        self._choose("persistence", [(p.value, PERSISTENCES[p]) for p in persistences])
-        self.fields["version"].required = bool(versions)
+        self._choose("persistence", self._silence([(p.value, PERSISTENCES[p]) for p in persistences]))
+        self.fields["version"].required = bool(versions) and offer.choice.chosen is None
+        if offer.choice.chosen:
+            self._choose("size", self._silence([*self.fields["size"].choices]))  # type: ignore[attr-defined]
+            self.fields["size"].required = False
+        self.offer_template(offer.choice)
+        self.offer_accelerators(() if offer.choice.locks("accelerators") else offer.accelerators)
+        for name, locked in LOCKS.items():
+            if offer.choice.locks(*locked):
+                del self.fields[name]
+
+    def _silence(self, choices: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+        """With a template, whatever it says can be left as it is."""
+        return [AS_TEMPLATE, *choices] if self.offer.choice.chosen else list(choices)
 
     def clean(self) -> dict[str, Any]:
         """All faults at once: tenancy's rules for names and specs are asked before the action is."""
         cleaned = super().clean() or {}
         if cleaned.get("size") == CUSTOM:
             for amount in AMOUNTS:
-                if not cleaned.get(amount):
+                if not cleaned.get(amount) and not self.choice.locks(f"resources.{amount}"):
                     self.add_error(amount, "Give an amount, or take a preset size.")
         faults = name_errors("metadata.name", cleaned.get("name", ""), longest=CLUSTER_MAX)
         if faults and "name" in cleaned:
@@ -190,20 +204,18 @@ class ClusterForm(DomainForm):
             "kubernetesVersion": chosen.get("version"),
             "isolation": {key: value for key, value in isolation.items() if value},
             "resources": self._resources(),
-            "accelerators": self._accelerators(),
+            "accelerators": self.accelerators(),
             "persistence": chosen.get("persistence"),
+            "template": self.template(),
         }
         return json.dumps({key: value for key, value in spec.items() if value})
 
-    def _accelerators(self) -> list[dict[str, Any]]:
-        key = self.cleaned_data.get("accelerator")
-        return [{"class": key, "count": self.cleaned_data.get("accelerators") or 1}] if key else []
-
     def _resources(self) -> dict[str, Any]:
         size = SIZES.get(self.cleaned_data.get("size", ""))
+        free = [amount for amount in AMOUNTS if not self.choice.locks(f"resources.{amount}")]
         if size is not None:
-            return {amount: getattr(size, amount) for amount in AMOUNTS}
-        given = {amount: self.cleaned_data.get(amount, "") for amount in AMOUNTS}
+            return {amount: getattr(size, amount) for amount in free}
+        given = {amount: self.cleaned_data.get(amount, "") for amount in free}
         return {amount: whole(text) if amount == "pods" else text for amount, text in given.items() if text}
 
     def _choose(self, name: str, choices: Sequence[tuple[str, str]], initial: str | None = None) -> None:
@@ -236,7 +248,7 @@ class DeleteForm(DomainForm):
     CODES: ClassVar = {
         "deletion-protected": (
             "confirm",
-            "this cluster is protected from deletion: set spec.deletionProtection to false with the API first",
+            "this cluster is protected from deletion: take the protection off first, on its page under Edit",
         ),
     }
 

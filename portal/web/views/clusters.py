@@ -12,6 +12,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from portal.web import cluster_page, presenters
 from portal.web.forms.clusters import SIZES, ClusterForm, DeleteForm, Offer
+from portal.web.forms.template_fields import choice
 from portal.web.pages import STOP_POLLING, attempt, page, status_of
 from tenancy import policy
 from tenancy.actions import clusters as actions
@@ -23,7 +24,7 @@ from tenancy.rules.preconditions import Expectation
 if TYPE_CHECKING:
     from typing import Any
 
-    from django.http import HttpRequest
+    from django.http import HttpRequest, QueryDict
     from django.http.response import HttpResponseBase
 
     from tenancy.actions.foresight import DevicePlan
@@ -55,9 +56,7 @@ def home_live(request: HttpRequest, actor: Actor) -> HttpResponseBase:
 def create(request: HttpRequest, actor: Actor) -> HttpResponseBase:
     """The form; a valid one asks for the cluster and goes on to its page."""
     given = request.POST or request.GET
-    form = ClusterForm(
-        request.POST or None, offer=_offer(actor, given.get("tenant", "")), initial=given.dict()
-    )
+    form = ClusterForm(request.POST or None, offer=_offer(actor, given), initial=_kept(given))
     made = attempt(form, partial(_put, actor, form)) if request.method == "POST" else None
     if made is not None:
         return redirect("cluster", made.cluster.tenant.name, made.cluster.name)
@@ -68,12 +67,11 @@ def create(request: HttpRequest, actor: Actor) -> HttpResponseBase:
 @page
 def quota(request: HttpRequest, actor: Actor) -> HttpResponseBase:
     """What the accelerators that are typed so far would come to: within the grant, or who is asked."""
-    form = ClusterForm(request.GET, offer=_offer(actor, request.GET.get("tenant", "")))
+    form = ClusterForm(request.GET, offer=_offer(actor, request.GET))
     form.full_clean()
-    key = form.cleaned_data.get("accelerator")
     plans: tuple[DevicePlan, ...] = ()
     fault = ""
-    if key:
+    if form.accelerators():
         try:
             plans = actions.plan(
                 by=actor,
@@ -163,14 +161,24 @@ def _writable(actor: Actor) -> list[Tenant]:
     return [t for t in tenants.visible_to(actor) if policy.allows(actor, Permission.CLUSTER_WRITE, t)]
 
 
-def _offer(actor: Actor, wanted: str) -> Offer:
+def _kept(given: QueryDict) -> dict[str, Any]:
+    """What was typed; where another template is taken, its own values are shown instead."""
+    typed = given.dict()
+    if given.get("template", "") == given.get("template_was", ""):
+        return typed
+    return {key: typed[key] for key in ("tenant", "name", "template") if key in typed}
+
+
+def _offer(actor: Actor, given: QueryDict) -> Offer:
     found = _writable(actor)
     if not found:
         msg = "you may not make clusters in any tenant: ask an owner to make you a member, or an admin for a tenant"
         raise NotAllowed(msg)
-    tenant = next((t for t in found if t.name == wanted), found[0])
+    tenant = next((t for t in found if t.name == given.get("tenant", "")), found[0])
+    name, version = given.get("template", ""), given.get("template_version", "")
+    chosen = choice(tenant, name, version if name == given.get("template_was", name) else "")
     host, own = hosts.pick(), hosts.pick(pools_of=tenant)
     mine = [pools.to_pool(row) for row in pools.of_tenant(tenant, own)] if own else []
     here = offers.of_host(tenant, host) if host else None
     classes = list(accelerators.all_().filter(offered=True).values_list("key", flat=True))
-    return Offer(found, tenant, here, [pool for pool in mine if pool.nodes], classes)
+    return Offer(found, tenant, here, [pool for pool in mine if pool.nodes], classes, chosen)

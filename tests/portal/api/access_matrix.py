@@ -53,6 +53,8 @@ LATER: Final = (datetime.now(UTC).date() + timedelta(days=90)).isoformat()
 """A day after the end of every grant of the tests."""
 _ACCOUNT: Final = "/api/v1/tenants/team/service-accounts/ci"
 _LIMIT: Final = "/api/v1/tenants/team/accelerator-limits/spare"
+_VERSION: Final = "/api/v1/cluster-templates/web/versions/1.0.0"
+"""Of a template that only the team may use."""
 _CLUSTER: Final = "/api/v1/tenants/team/clusters/first"
 
 MATRIX: Final[dict[str, Line]] = {
@@ -226,6 +228,18 @@ MATRIX: Final[dict[str, Line]] = {
     "GET /api/v1/gpu-grants/{uid}/receipt": Line("/api/v1/gpu-grants/{closed}/receipt", _LOOK),
     "GET /api/v1/tenants/{tenant}/gpu-usage": Line("/api/v1/tenants/team/gpu-usage", _LOOK),
     "GET /api/v1/gpu-usage": Line("/api/v1/gpu-usage", (403, 403, 403, 403, 2, 2, 401, 403, 403)),
+    "GET /api/v1/cluster-templates": Line("/api/v1/cluster-templates", _EVERYBODY),
+    "GET /api/v1/cluster-templates/{name}": Line("/api/v1/cluster-templates/web", _LOOK),
+    "PUT /api/v1/cluster-templates/{name}": Line(
+        "/api/v1/cluster-templates/web", _PLATFORM, {"spec": {"tenants": ["team"], "deprecated": True}}
+    ),
+    "DELETE /api/v1/cluster-templates/{name}": Line("/api/v1/cluster-templates/web", _PLATFORM),
+    "GET /api/v1/cluster-templates/{name}/versions": Line("/api/v1/cluster-templates/web/versions", _LOOK),
+    "GET /api/v1/cluster-templates/{name}/versions/{version}": Line(_VERSION, _LOOK),
+    "PUT /api/v1/cluster-templates/{name}/versions/{version}": Line(
+        _VERSION, _PLATFORM, {"spec": {"cluster": {}, "state": "deprecated"}}
+    ),
+    "GET /api/v1/cluster-templates/{name}/versions/{version}/impact": Line(f"{_VERSION}/impact", _LOOK),
     "GET /api/v1/notices": Line("/api/v1/notices", _EVERYBODY),
     "POST /api/v1/notices/read": Line("/api/v1/notices/read", (2, 2, 2, 2, 2, 2, 401, 2, 403), {}),
 }

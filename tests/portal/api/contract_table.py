@@ -76,4 +76,16 @@ CONTRACT: Final[dict[str, Entry]] = {
         {"kind": "dedicated", "selector": {"zone": "a"}},
         contradictions={"name": "another", "host": "another"},
     ),
+    "/api/v1/cluster-templates/{name}": Entry(
+        "/api/v1/cluster-templates/next",
+        {"tenants": ["team"], "description": "For sites"},
+        {"deprecated": True},
+    ),
+    "/api/v1/cluster-templates/{name}/versions/{version}": Entry(
+        "/api/v1/cluster-templates/web/versions/1.3.0",
+        {"locked": ["resources"], "cluster": {"resources": {"memory": "1Gi", "cpu": 2}}},
+        {"locked": ["resources"], "cluster": {"resources": {"memory": "1Gi", "cpu": 2}}, "state": "yanked"},
+        contradictions={"template": "another", "version": "9.9.9"},
+        deleted=None,
+    ),
 }

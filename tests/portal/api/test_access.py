@@ -64,6 +64,8 @@ def everybody():
     accelerators.set_limit(by=people["admin"], tenant_name="team", key="spare", amount=3)
     factories.accelerator()
     factories.gpu_pool()
+    factories.template("web", "team")
+    factories.published("1.0.0")
     return people
 
 

@@ -189,6 +189,8 @@ def test_dry_run_of_a_change_lists_what_differs(api):
         "host": "lab",
         "changes": [{"path": "spec.resources.memory", "old": "1Gi", "new": "2Gi"}],
         "accelerators": [],
+        "effective": [{"path": "resources.memory", "old": "1024Mi", "new": "2048Mi"}],
+        "template": None,
     }
     assert VirtualCluster.objects.get().generation == 1
 

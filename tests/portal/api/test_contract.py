@@ -31,6 +31,7 @@ def world(django_db_setup, django_db_blocker):
         factories.tenant("team", owner=owner)
         factories.user("bea")
         factories.accelerator()
+        factories.template("web")
         yield {"owner": Api(owner), "admin": Api(factories.admin())}
 
 

@@ -36,6 +36,8 @@ READS = {
     "/clusters/new": (200, 200, 403, 200, 200, SIGN_IN),
     "/clusters/team/first": (200, 200, 200, 404, 200, SIGN_IN),
     "/clusters/team/first/live": (200, 200, 200, 404, 200, SIGN_IN),
+    "/clusters/team/first/edit": (200, 200, 403, 404, 200, SIGN_IN),
+    "/clusters/team/first/plan": (200, 200, 403, 404, 200, SIGN_IN),
     "/clusters/team/first/delete": (200, 200, 403, 404, 200, SIGN_IN),
     "/clusters/team/none": (404, 404, 404, 404, 404, SIGN_IN),
     "/tenants": (200, 200, 200, 200, 200, SIGN_IN),
@@ -74,6 +76,7 @@ ACCOUNT = "/tenants/team/service-accounts/first"
 WRITES = {
     "/clusters/new": (302, 302, 403, 422, 302, SIGN_IN),
     "/clusters/team/first/retry": (302, 302, 403, 404, 302, SIGN_IN),
+    "/clusters/team/first/edit": (302, 302, 403, 404, 302, SIGN_IN),
     "/clusters/team/first/delete": (302, 302, 403, 404, 302, SIGN_IN),
     "/clusters/team/first/kubeconfig": (409, 409, 409, 404, 409, SIGN_IN),
     "/clusters/team/first/reports": (409, 409, 403, 404, 409, SIGN_IN),
@@ -113,6 +116,7 @@ WRITES = {
 }
 BODIES: dict[str, dict[str, str]] = {
     "/clusters/new": {"tenant": "team", "name": "second", "size": "small", "version": "1.36"},
+    "/clusters/team/first/edit": {"generation": "1", "persistence": "ephemeral"},
     "/clusters/team/first/delete": {"confirm": "first"},
     "/clusters/team/first/kubeconfig": {"lifetime": "600"},
     "/clusters/team/first/quarantine": {"reason": "it mines coins"},

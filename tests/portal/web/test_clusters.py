@@ -292,7 +292,7 @@ def test_delete_wants_the_name_typed(world: World) -> None:
 def test_protected_cluster_says_how_to_delete_it(world: World) -> None:
     factories.cluster(world.alice, "team", "first", {"deletionProtection": True})
     response = world.client("alice").post("/clusters/team/first/delete", {"confirm": "first"})
-    assert "set spec.deletionProtection to false" in errors(response)["confirm"]
+    assert "take the protection off first" in errors(response)["confirm"]
 
 
 def test_deleted_cluster_ends_in_a_page_that_says_so(world: World) -> None:

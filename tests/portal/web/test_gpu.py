@@ -163,10 +163,10 @@ def test_an_admin_names_what_a_host_has(world: World) -> None:
 
 def test_a_cluster_with_accelerators_says_who_is_asked_and_waits(world: World, pool: NodePool) -> None:
     client = world.client("alice")
-    quota = "/clusters/new/quota?tenant=team&name=first&size=small&version=1.36&accelerator=gpu&accelerators="
+    quota = "/clusters/new/quota?tenant=team&name=first&size=small&version=1.36&devices_gpu="
     assert "2 more than is granted, so an admin is asked" in shown(client.get(f"{quota}2"))
     assert shown(client.get(f"{quota}9")).count("devices of pool") == 1
-    made = client.post("/clusters/new", {**CLUSTER, "accelerator": "gpu", "accelerators": "2"})
+    made = client.post("/clusters/new", {**CLUSTER, "devices_gpu": "2"})
     assert made.status_code == 302
     assert not [c for c in VirtualCluster.objects.all() if c.name != "first"]
     said = shown(client.get("/clusters/team/first"))
