@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 TIMEOUT: Final = 900
-FOR_TESTS: Final = {"chromium": "chromium"}
+FOR_TESTS: Final = {"chromium": "chromium", "curl": "curl", "jq": "jq"}
 VENV: Final = "python3-venv"
 
 
