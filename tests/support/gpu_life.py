@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING
 from django.db import transaction
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
 
 from tenancy.actions import (
     accelerators,
@@ -68,6 +74,21 @@ class Life(RuleBasedStateMachine):
             self.put(name, 3, "member")
             self.provisioner_follows(name)
             self.pods_start(name)
+
+    @initialize(
+        begun=st.sampled_from(["held", "late", "lowered", "deleted"]),
+        auto=st.sampled_from([0, 2]),
+        two=st.sampled_from([0, 3]),
+    )
+    def begin(self, begun, auto, two):
+        """What takes many steps to come to: grants are over or lowered, and pods still hold their devices."""
+        self.policy(auto, two, offered=True)
+        if begun == "late":
+            self.days_pass(4, seen=True)
+        elif begun == "lowered":
+            self.put("a1", 1, "member")
+        elif begun == "deleted":
+            self.delete("a1")
 
     def teardown(self):
         try:

@@ -31,7 +31,7 @@ def _moved(machine, n, days):
 
 @pytest.mark.matrix
 def test_the_books_are_right_whatever_happens(life):
-    lives(life, 8, 20)
+    lives(life, 5, 20)
 
 
 @pytest.mark.long
@@ -46,5 +46,5 @@ def test_the_books_are_right_whatever_happens_for_long(life):
 def test_a_planted_fault_is_found(life, monkeypatch, fault):
     mutants.FAULTS[fault](monkeypatch)
     with pytest.raises(BaseException) as found:
-        lives(life, 200, 40, **FIRST_FAULT)
+        lives(life, 200, 30, **FIRST_FAULT)
     print(f"{fault}: {type(found.value).__name__}: {str(found.value).splitlines()[:1]}")  # noqa: T201
