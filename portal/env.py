@@ -12,6 +12,8 @@ from django.core.exceptions import ImproperlyConfigured
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from tenancy.rules import addresses
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 COMMAND_ONLY = frozenset({"ATOLL_KUBECONFIG", "ATOLL_CACHE", "ATOLL_PORT"})
 """Read by the ``atoll`` command, not by Django."""
@@ -69,6 +71,11 @@ class Environment(BaseSettings):
     oidc_session: int = Field(default=28_800, ge=300, description="seconds that such a session lives")
     oidc_loopback: bool = Field(default=False, description="allow http issuers on loopback; for tests")
     ci_issuers: str = Field(default="", description="issuers of CI jobs' tokens, comma-separated")
+    webhook_allow: str = Field(
+        default="",
+        description="address ranges to which webhooks may go beside public ones: 10.0.0.0/8,fd00::/8",
+    )
+    webhook_http: bool = Field(default=False, description="whether webhooks may go to http:// as well")
     debug: bool = Field(default=False, description="Django's debug pages")
     log_format: str = Field(default="console", pattern="^(console|json)$")
 
@@ -117,6 +124,16 @@ def _sqlite(path: Path) -> dict[str, Any]:
         # Named by process: two runs of the suite at once must not share it.
         "TEST": {"NAME": str(path.with_name(f"test-{os.getpid()}.sqlite3"))},
     }
+
+
+def ranges(environment: Environment) -> str:
+    """Address ranges of ``webhook_allow``, checked."""
+    try:
+        addresses.ranges(environment.webhook_allow)
+    except ValueError as error:
+        msg = f"ATOLL_WEBHOOK_ALLOW: {error}: give ranges such as 10.0.0.0/8,fd00::/8"
+        raise ImproperlyConfigured(msg) from error
+    return environment.webhook_allow
 
 
 def secret(environment: Environment, given: str, name: str, make: Any) -> str:  # noqa: ANN401

@@ -171,7 +171,7 @@ SPECTACULAR_SETTINGS = {
             "ReclaimCause",
         )
     }
-    | {"EventType": "tenancy.event_enums.EventType"}
+    | {name: f"tenancy.event_enums.{name}" for name in ("DeliveryState", "EventType")}
     | {"Scope": "tenancy.token_enums.Scope", "ScopePattern": "tenancy.rules.scopes.PATTERNS"}
     | {name: f"tenancy.template_enums.{name}" for name in ("TemplateVerdict", "VersionState")},
     "PREPROCESSING_HOOKS": ["portal.api.schema.without_twins"],
@@ -200,6 +200,8 @@ DEFAULT_FROM_EMAIL = ENVIRONMENT.mail_from
 ATOLL_OIDC = identity.oidc(ENVIRONMENT)
 ATOLL_CI_ISSUERS = identity.ci_issuers(ENVIRONMENT)
 ATOLL_OIDC_LOOPBACK = ENVIRONMENT.oidc_loopback
+ATOLL_WEBHOOK_ALLOW = env.ranges(ENVIRONMENT)
+ATOLL_WEBHOOK_HTTP = ENVIRONMENT.webhook_http
 ATOLL_REHEARSAL_CLOCK = ENVIRONMENT.rehearsal_clock
 ATOLL_LOG_FORMAT = ENVIRONMENT.log_format
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from tenancy.rules.drift import Drift, Place
     from tenancy.rules.specs import HostAccess
+    from tenancy.rules.webhooks import Answer
 
 Object: TypeAlias = dict[str, Any]
 """A Kubernetes object as its API prints it."""
@@ -312,3 +313,10 @@ class Tenants(Protocol):
 
     def open(self, credentials: TenantCredentials, guard: Guard) -> Kube:
         """A client for the tenant's API; says nothing to it yet."""
+
+
+class Senders(Protocol):
+    """Hands messages to receivers that others named, which may be hostile."""
+
+    def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
+        """What came of one attempt, within seconds; sent twice it is the receiver's to notice, by its id."""

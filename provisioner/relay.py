@@ -22,6 +22,7 @@ from tenancy.actions import (
     access,
     audit,
     bookkeeping,
+    deliveries,
     event_rows,
     exchange,
     grants,
@@ -164,7 +165,9 @@ class Relay:
             (1, self._custody.inspect),
             (15, audit.tell_denials),
             (3600, operations.sweep),
+            (0.3, deliveries.hand_over),
             (3600, event_rows.sweep),
+            (3600, deliveries.sweep),
             (3600, idempotency.sweep),
             (3600, exchange.sweep),
         )

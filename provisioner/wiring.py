@@ -13,6 +13,7 @@ from django.utils import timezone
 from provisioner import config
 from provisioner.adapters import mail
 from provisioner.adapters.hosts import RealHosts, RealTenants
+from provisioner.adapters.receivers import Receivers
 from provisioner.outcomes import Done, LeaseLost, Permanent, Stall, Transient, Wait
 from provisioner.reconcile import (
     access,
@@ -32,6 +33,7 @@ from provisioner.reconcile import (
     quarantine,
     release,
     sandbox,
+    sending,
     teardown,
 )
 from provisioner.reconcile.attestation import report
@@ -47,11 +49,20 @@ from provisioner.reconcile.reclaim import ladder
 from provisioner.reconcile.scope import Scope
 from provisioner.reconcile.watch import Watch
 from tenancy.actions import access as kubeconfigs
-from tenancy.actions import allocations, findings, notices, observations, reports, templates, work
+from tenancy.actions import (
+    allocations,
+    deliveries,
+    findings,
+    notices,
+    observations,
+    reports,
+    templates,
+    work,
+)
 from tenancy.actions import nodes as node_records
 from tenancy.enums import ConditionType, Reason, WorkKind
 from tenancy.queries import access as wishes
-from tenancy.queries import advisories, calendar, clusters
+from tenancy.queries import advisories, calendar, clusters, webhooks
 from tenancy.queries import findings as findings_of
 from tenancy.queries import hosts as known_hosts
 from tenancy.queries import mail as letters
@@ -382,6 +393,15 @@ def _template(lease: Lease, _: Holding) -> Outcome:
     return Wait(0, Reason.WAITING, "more clusters follow their template") if more else Done()
 
 
+def _webhook(lease: Lease, held: Holding) -> Outcome:
+    return sending.send(
+        lease.object_id,
+        Receivers(webhooks.admitted()),
+        lambda delivery, answer: deliveries.tried(lease, delivery, answer),
+        held,
+    )
+
+
 PASSES: Final[dict[WorkKind, Callable[[Lease, Holding], Outcome]]] = {
     WorkKind.CLUSTER: _cluster,
     WorkKind.HOST: _host,
@@ -390,4 +410,5 @@ PASSES: Final[dict[WorkKind, Callable[[Lease, Holding], Outcome]]] = {
     WorkKind.NODE: _node,
     WorkKind.NOTICE: _notice,
     WorkKind.TEMPLATE: _template,
+    WorkKind.WEBHOOK: _webhook,
 }

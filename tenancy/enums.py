@@ -46,6 +46,8 @@ class Permission(StrEnum):
     IDENTITY_VIEW = "identity.view"
     IDENTITY_MANAGE = "identity.manage"
     TEMPLATE_MANAGE = "template.manage"
+    WEBHOOK_VIEW = "webhook.view"
+    WEBHOOK_MANAGE = "webhook.manage"
 
 
 class Trust(StrEnum):
@@ -277,6 +279,7 @@ class WorkKind(StrEnum):
     NODE = "node"
     NOTICE = "notice"
     TEMPLATE = "template"
+    WEBHOOK = "webhook"
 
 
 class AccessState(StrEnum):

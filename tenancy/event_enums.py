@@ -62,3 +62,14 @@ class EventType(StrEnum):
     """Atoll sends nothing to it any more: its receiver failed for days, or said 410."""
     PING = "ping"
     """A test that somebody sent to one webhook; in no stream."""
+
+
+class DeliveryState(StrEnum):
+    """How far the delivery of an event to one webhook is."""
+
+    PENDING = "pending"
+    """It is tried, or tried again later."""
+    DELIVERED = "delivered"
+    """The receiver took it."""
+    FAILED = "failed"
+    """It is given up; it can be asked for again."""

@@ -39,6 +39,8 @@ ROLES: Final[Mapping[Role, frozenset[Permission]]] = {
         Permission.SERVICE_ACCOUNT_MANAGE,
         Permission.CREDENTIAL_VIEW,
         Permission.AUDIT_VIEW,
+        Permission.WEBHOOK_VIEW,
+        Permission.WEBHOOK_MANAGE,
     },
 }
 """What a role allows inside its tenant, to people and service accounts; a viewer's kubeconfig can only look."""
@@ -52,6 +54,7 @@ PLATFORM_ROLES: Final[Mapping[PlatformRole, frozenset[Permission]]] = {
         Permission.AUDIT_VIEW,
         Permission.FINDING_VIEW,
         Permission.IDENTITY_VIEW,
+        Permission.WEBHOOK_VIEW,
     },
     PlatformRole.ADMIN: frozenset(Permission),
 }
@@ -72,6 +75,7 @@ WRITES: Final = frozenset(
         Permission.GPU_MANAGE,
         Permission.IDENTITY_MANAGE,
         Permission.TEMPLATE_MANAGE,
+        Permission.WEBHOOK_MANAGE,
     }
 )
 """What members and service accounts of a suspended tenant lose, beside access to clusters."""
@@ -113,6 +117,8 @@ SCOPES: Final[Mapping[Scope, frozenset[Permission]]] = {
     Scope.TOKENS_READ: _NOTHING,
     Scope.TOKENS_ROTATE: _NOTHING,
     Scope.TOKENS_WRITE: _NOTHING,
+    Scope.WEBHOOKS_READ: frozenset({Permission.WEBHOOK_VIEW}),
+    Scope.WEBHOOKS_WRITE: frozenset({Permission.WEBHOOK_VIEW, Permission.WEBHOOK_MANAGE}),
 }
 """What of its owner's permissions a token may use with a scope.
 

@@ -47,3 +47,5 @@ class Scope(StrEnum):
     TOKENS_READ = "tokens:read"
     TOKENS_ROTATE = "tokens:rotate"
     TOKENS_WRITE = "tokens:write"
+    WEBHOOKS_READ = "webhooks:read"
+    WEBHOOKS_WRITE = "webhooks:write"

@@ -32,6 +32,7 @@ from portal.api.views import (
     templates,
     tenants,
     tokens,
+    webhooks,
 )
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 _TENANT = "tenants/<str:tenant>"
 _HOST = "hosts/<str:host>"
 _ACCOUNT = f"{_TENANT}/service-accounts/<str:name>"
+_HOOK = "webhooks/<str:name>"
 _CLUSTER = f"{_TENANT}/clusters/<str:name>"
 _TEMPLATE = "cluster-templates/<str:name>"
 _RESOURCES: dict[str, type[Resource]] = {
@@ -121,6 +123,20 @@ _RESOURCES: dict[str, type[Resource]] = {
     f"{_TEMPLATE}/versions": templates.Versions,
     f"{_TEMPLATE}/versions/<str:version>": templates.OneVersion,
     f"{_TEMPLATE}/versions/<str:version>/impact": templates.VersionImpact,
+    f"{_TENANT}/webhooks": webhooks.TenantWebhooks,
+    f"{_TENANT}/{_HOOK}": webhooks.OneTenantWebhook,
+    f"{_TENANT}/{_HOOK}/rotate": webhooks.TenantWebhookSecret,
+    f"{_TENANT}/{_HOOK}/ping": webhooks.TenantWebhookPing,
+    f"{_TENANT}/{_HOOK}/deliveries": webhooks.TenantWebhookDeliveries,
+    f"{_TENANT}/{_HOOK}/deliveries/<uuid:uid>": webhooks.OneTenantWebhookDelivery,
+    f"{_TENANT}/{_HOOK}/deliveries/<uuid:uid>/redeliver": webhooks.TenantWebhookRedelivery,
+    "webhooks": webhooks.PlatformWebhooks,
+    _HOOK: webhooks.OnePlatformWebhook,
+    f"{_HOOK}/rotate": webhooks.PlatformWebhookSecret,
+    f"{_HOOK}/ping": webhooks.PlatformWebhookPing,
+    f"{_HOOK}/deliveries": webhooks.PlatformWebhookDeliveries,
+    f"{_HOOK}/deliveries/<uuid:uid>": webhooks.OnePlatformWebhookDelivery,
+    f"{_HOOK}/deliveries/<uuid:uid>/redeliver": webhooks.PlatformWebhookRedelivery,
     "notices": notices.Notices,
     "notices/read": notices.ReadNotices,
     "openapi.json": health.OpenApi,

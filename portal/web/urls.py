@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.contrib.auth.views import LogoutView
-from django.urls import path
+from django.urls import URLPattern, path
 
 from portal.web.views import (
     access,
@@ -27,9 +27,25 @@ from portal.web.views import (
     tenants,
     tokens,
     users,
+    webhooks,
 )
 
 _ACCOUNT = "tenants/<str:tenant>/service-accounts/<str:name>"
+
+
+def _hooks(base: str, whose: str) -> list[URLPattern]:
+    return [
+        path(base, webhooks.index, name=f"{whose}-webhooks"),
+        path(f"{base}/<str:name>", webhooks.show, name=f"{whose}-webhook"),
+        path(f"{base}/<str:name>/<str:verb>", webhooks.act, name=f"{whose}-webhook-verb"),
+        path(
+            f"{base}/<str:name>/deliveries/<uuid:uid>/redeliver",
+            webhooks.redeliver,
+            name=f"{whose}-webhook-redeliver",
+        ),
+    ]
+
+
 urlpatterns = [
     path("", clusters.home, name="home"),
     path("live", clusters.home_live, name="home-live"),
@@ -94,4 +110,6 @@ urlpatterns = [
     path("audit", audit.index, name="audit"),
     path("audit/export", audit.export, name="audit-export"),
     path("findings", findings.index, name="findings"),
+    *_hooks("tenants/<str:tenant>/webhooks", "tenant"),
+    *_hooks("webhooks", "platform"),
 ]

@@ -22,6 +22,7 @@ from tenancy.models.template import ClusterTemplate, TemplateVersion
 from tenancy.models.tenant import Membership, Tenant
 from tenancy.models.usage import DeviceUsage
 from tenancy.models.user import User
+from tenancy.models.webhook import Delivery, Webhook
 from tenancy.models.work import ServiceHeartbeat, WorkItem
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "AuditHead",
     "ClusterCondition",
     "ClusterTemplate",
+    "Delivery",
     "DeviceUsage",
     "Event",
     "EventHead",
@@ -59,5 +61,6 @@ __all__ = [
     "TokenExchange",
     "User",
     "VirtualCluster",
+    "Webhook",
     "WorkItem",
 ]

@@ -87,7 +87,7 @@ def test_routes_of_a_younger_release_need_no_code():
     }
     cursor = {"in": "query", "name": "cursor", "schema": {"type": "string"}}
     body = {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/WebhookRequest"}}}}
-    hooks = "/api/v1/tenants/{tenant}/webhooks"
+    hooks = "/api/v1/tenants/{tenant}/beacons"
     younger["components"]["schemas"]["WebhookRequest"] = {
         "properties": {
             "spec": {
@@ -105,15 +105,15 @@ def test_routes_of_a_younger_release_need_no_code():
             "put": {**operation, "requestBody": body},
             "delete": operation,
         },
-        f"{hooks}/{{name}}/deliveries": {"get": {**operation, "parameters": [cursor]}},
-        f"{hooks}/{{name}}/deliveries/{{uid}}/redeliver": {"post": operation},
+        f"{hooks}/{{name}}/signals": {"get": {**operation, "parameters": [cursor]}},
+        f"{hooks}/{{name}}/signals/{{uid}}/redeliver": {"post": operation},
     }
 
     found = document.read(younger)
 
-    assert list(found.of("webhook")) == ["list", "get", "apply", "delete"]
-    assert set(found.of("delivery")) == {"list", "redeliver"}
-    (apply,) = found.verbs["webhook", "apply"]
+    assert list(found.of("beacon")) == ["list", "get", "apply", "delete"]
+    assert set(found.of("signal")) == {"list", "redeliver"}
+    (apply,) = found.verbs["beacon", "apply"]
     assert [(one.path[-1], one.many) for one in apply.fields] == [("url", False), ("events", True)]
 
 

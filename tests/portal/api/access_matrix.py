@@ -57,6 +57,23 @@ _VERSION: Final = "/api/v1/cluster-templates/web/versions/1.0.0"
 """Of a template that only the team may use."""
 _CLUSTER: Final = "/api/v1/tenants/team/clusters/first"
 
+
+def _hooks(look: tuple[int, ...], manage: tuple[int, ...]) -> list[tuple[str, str, tuple[int, ...], Any]]:
+    """What can be asked of webhooks, the same for a tenant's and the platform's."""
+    one = "/{name}"
+    return [
+        ("GET", "", look, None),
+        ("GET", one, look, None),
+        ("PUT", one, manage, {"spec": {"url": "https://93.184.215.14/hook"}}),
+        ("DELETE", one, manage, None),
+        ("POST", f"{one}/rotate", manage, None),
+        ("POST", f"{one}/ping", manage, None),
+        ("GET", f"{one}/deliveries", look, None),
+        ("GET", f"{one}/deliveries/{{uid}}", look, None),
+        ("POST", f"{one}/deliveries/{{uid}}/redeliver", manage, None),
+    ]
+
+
 MATRIX: Final[dict[str, Line]] = {
     "GET /livez": Line("/livez", _OPEN),
     "GET /readyz": Line("/readyz", _OPEN),
@@ -119,6 +136,18 @@ MATRIX: Final[dict[str, Line]] = {
         "/api/v1/tenants/team/audit", (2, 403, 403, 404, 2, 2, 401, 2, 2)
     ),
     "GET /api/v1/tenants/{tenant}/events": Line("/api/v1/tenants/team/events", _LOOK),
+    **{
+        f"{operation} /api/v1/tenants/{{tenant}}/webhooks{path}": Line(
+            f"/api/v1/tenants/team/webhooks{path.format(name='hook', uid='{delivery}')}", statuses, body
+        )
+        for operation, path, statuses, body in _hooks((2, 403, 403, 404, 2, 2, 401, 2, 2), _OWNERS)
+    },
+    **{
+        f"{operation} /api/v1/webhooks{path}": Line(
+            f"/api/v1/webhooks{path.format(name='siem', uid='{message}')}", statuses, body
+        )
+        for operation, path, statuses, body in _hooks(_PLATFORM_LOOK, _PLATFORM)
+    },
     "GET /api/v1/tenants/{tenant}/members": Line("/api/v1/tenants/team/members", _LOOK),
     "GET /api/v1/tenants/{tenant}/members/{username}": Line("/api/v1/tenants/team/members/vera", _LOOK),
     "PUT /api/v1/tenants/{tenant}/members/{username}": Line(

@@ -21,6 +21,8 @@ class Entry:
     """Who may write it."""
     contradictions: dict[str, str] = field(default_factory=lambda: {"name": "another"})
     """Members of the metadata that repeat the address, with values that do not."""
+    once: tuple[str, ...] = ()
+    """Members of the first answer alone."""
     deleted: int | None = 200
     """Status of the first DELETE; None where there is none."""
 
@@ -87,5 +89,19 @@ CONTRACT: Final[dict[str, Entry]] = {
         {"locked": ["resources"], "cluster": {"resources": {"memory": "1Gi", "cpu": 2}}, "state": "yanked"},
         contradictions={"template": "another", "version": "9.9.9"},
         deleted=None,
+    ),
+    "/api/v1/tenants/{tenant}/webhooks/{name}": Entry(
+        "/api/v1/tenants/team/webhooks/chat",
+        {"types": ["cluster.phase-changed"], "url": "https://93.184.215.14/hook"},
+        {"url": "https://93.184.215.14/hook", "enabled": False},
+        by="owner",
+        contradictions={"name": "another", "tenant": "another"},
+        once=("secret",),
+    ),
+    "/api/v1/webhooks/{name}": Entry(
+        "/api/v1/webhooks/siem",
+        {"types": ["token.created"], "url": "https://93.184.215.14/hook"},
+        {"url": "https://93.184.215.15/hook"},
+        once=("secret",),
     ),
 }

@@ -4,9 +4,10 @@ import pytest
 
 from portal.api import schema
 from portal.api.views import kubeconfigs
-from tenancy.actions import accelerators, access, decisions, grants, identities, inspection, tenants
+from tenancy.actions import accelerators, access, decisions, grants, identities, inspection, tenants, webhooks
 from tenancy.enums import PlatformRole
-from tenancy.models import ApiToken, Operation, VirtualCluster
+from tenancy.event_enums import DeliveryState
+from tenancy.models import ApiToken, Delivery, Operation, VirtualCluster
 from tenancy.queries import grants as grant_queries
 from tests import factories
 from tests.portal.api.access_matrix import IDENTITIES, MATRIX
@@ -66,6 +67,9 @@ def everybody():
     factories.gpu_pool()
     factories.template("web", "team")
     factories.published("1.0.0")
+    wish = webhooks.WebhookWish("https://93.184.215.14/in")
+    webhooks.put(by=people["owner"], tenant_name="team", name="hook", wish=wish)
+    webhooks.put(by=people["admin"], tenant_name=None, name="siem", wish=wish)
     return people
 
 
@@ -129,7 +133,16 @@ def _linked(_):
     return identities.link(by=factories.admin(), username="root", issuer=issuer, subject="r").uid
 
 
+def sent(tenant, name):
+    """A message of the webhook that is on its way no more: another may be sent."""
+    made = webhooks.ping(by=factories.admin(), tenant_name=tenant, name=name)
+    Delivery.objects.update(state=DeliveryState.FAILED, next_at=None)
+    return made.uid
+
+
 _MADE = {
+    "delivery": lambda _: sent("team", "hook"),
+    "message": lambda _: sent(None, "siem"),
     "identity": _linked,
     "request": lambda owner: factories.gpu_request(owner).uid,
     "offer": _offer,

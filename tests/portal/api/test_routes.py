@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 
 from portal.api import schema
 from portal.api.views import kubeconfigs
-from tenancy.actions import accelerators, findings, identities, tokens, work
+from tenancy.actions import accelerators, findings, identities, tokens, webhooks, work
 from tenancy.enums import OperationState, WorkKind
 from tenancy.models import Node, NodeMove, Notice, ServiceAccount, VirtualCluster
 from tenancy.rules.drift import Place
@@ -164,6 +164,11 @@ def _more_pools(_):
     Node.objects.filter(name=f"{name}-1").update(pool=pool)
 
 
+def _more_hooks(by, tenant):
+    wish = webhooks.WebhookWish("https://93.184.215.14/in")
+    webhooks.put(by=by, tenant_name=tenant, name=f"w{uuid.uuid4().hex[:6]}", wish=wish)
+
+
 MORE = {
     "/api/v1/accelerator-classes": _more_limits,
     "/api/v1/audit": _more_tenants,
@@ -195,6 +200,10 @@ MORE = {
         f"a{uuid.uuid4().hex[:6]}"
     ),
     "/api/v1/tenants/{tenant}/service-accounts/{name}/tokens": _more_account_tokens,
+    "/api/v1/tenants/{tenant}/webhooks": lambda world: _more_hooks(world["owner"], "team"),
+    "/api/v1/tenants/{tenant}/webhooks/{name}/deliveries": lambda _: test_access.sent("team", "hook"),
+    "/api/v1/webhooks": lambda world: _more_hooks(world["admin"], None),
+    "/api/v1/webhooks/{name}/deliveries": lambda _: test_access.sent(None, "siem"),
     "/api/v1/tokens": lambda world: factories.token(world["owner"]),
 }
 """Route of a list → makes one more item of it."""

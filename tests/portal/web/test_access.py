@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from portal.web.urls import urlpatterns
+from tenancy.actions import webhooks
 from tests import factories
 from tests.portal.web.conftest import World, peopled, shown
 from tests.support.worlds import made_once
@@ -69,6 +70,10 @@ READS = {
     "/audit": (403, 403, 403, 403, 200, SIGN_IN),
     "/audit/export": (403, 403, 403, 403, 409, SIGN_IN),  # nothing is signed here yet
     "/tenants/team/audit": (200, 403, 403, 404, 200, SIGN_IN),
+    "/tenants/team/webhooks": (200, 403, 403, 404, 200, SIGN_IN),
+    "/tenants/team/webhooks/hook": (200, 403, 403, 404, 200, SIGN_IN),
+    "/webhooks": (403, 403, 403, 403, 200, SIGN_IN),
+    "/webhooks/siem": (403, 403, 403, 403, 200, SIGN_IN),
     f"/clusters/team/first/reports/{UID}": (404, 404, 404, 404, 404, SIGN_IN),
 }
 TOKEN = f"/tokens/{UID}/revoke"
@@ -111,10 +116,27 @@ WRITES = {
     "/gpu/requests/{request}/nonsense": (404, 404, 404, 404, 404, SIGN_IN),
     "/gpu/grants/{grant}": (302, 302, 403, 404, 302, SIGN_IN),
     "/gpu/grants/{grant}/return": (302, 302, 403, 404, 302, SIGN_IN),
+    "/tenants/team/webhooks": (201, 403, 403, 404, 201, SIGN_IN),
+    "/tenants/team/webhooks/hook": (302, 403, 403, 404, 302, SIGN_IN),
+    "/tenants/team/webhooks/hook/ping": (302, 403, 403, 404, 302, SIGN_IN),
+    "/tenants/team/webhooks/hook/rotate": (200, 403, 403, 404, 200, SIGN_IN),
+    "/tenants/team/webhooks/hook/delete": (302, 403, 403, 404, 302, SIGN_IN),
+    "/tenants/team/webhooks/hook/nonsense": (404, 404, 404, 404, 404, SIGN_IN),
+    f"/tenants/team/webhooks/hook/deliveries/{UID}/redeliver": (404, 403, 403, 404, 404, SIGN_IN),
+    "/webhooks": (403, 403, 403, 403, 201, SIGN_IN),
+    "/webhooks/siem": (403, 403, 403, 403, 302, SIGN_IN),
+    "/webhooks/siem/ping": (403, 403, 403, 403, 302, SIGN_IN),
+    "/webhooks/siem/nonsense": (404, 404, 404, 404, 404, SIGN_IN),
+    f"/webhooks/siem/deliveries/{UID}/redeliver": (403, 403, 403, 403, 404, SIGN_IN),
     "/inbox/read": (302, 302, 302, 302, 302, SIGN_IN),
     f"/inbox/{UID}": (404, 404, 404, 404, 404, SIGN_IN),
 }
+_HOOK = {"url": "https://93.184.215.14/in", "enabled": "on"}
 BODIES: dict[str, dict[str, str]] = {
+    "/tenants/team/webhooks": {"name": "chat", **_HOOK},
+    "/tenants/team/webhooks/hook": _HOOK,
+    "/webhooks": {"name": "chat", **_HOOK},
+    "/webhooks/siem": _HOOK,
     "/clusters/new": {"tenant": "team", "name": "second", "size": "small", "version": "1.36"},
     "/clusters/team/first/edit": {"generation": "1", "persistence": "ephemeral"},
     "/clusters/team/first/delete": {"confirm": "first"},
@@ -158,6 +180,9 @@ def world(django_db_setup: None, django_db_blocker: Any) -> Iterator[World]:
         found = peopled()
         factories.cluster(found.alice, "team", "first")
         factories.service_account("first")
+        wish = webhooks.WebhookWish("https://93.184.215.14/in")
+        webhooks.put(by=found.alice, tenant_name="team", name="hook", wish=wish)
+        webhooks.put(by=found.root, tenant_name=None, name="siem", wish=wish)
         yield found
 
 
@@ -206,6 +231,8 @@ def test_every_address_is_in_the_matrix() -> None:
         .replace("first", "NAME")
         .replace("none", "NAME")
         .replace("spare", "NAME")
+        .replace("/hook", "/NAME")
+        .replace("siem", "NAME")
         .replace("nonsense", "VERB")
         .strip("/")
         for address in asked
