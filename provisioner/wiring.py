@@ -10,10 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from django.utils import timezone
 
-from provisioner import config
-from provisioner.adapters import mail
+from provisioner import config, messages
 from provisioner.adapters.hosts import RealHosts, RealTenants
-from provisioner.adapters.receivers import Receivers
 from provisioner.outcomes import Done, LeaseLost, Permanent, Stall, Transient, Wait
 from provisioner.reconcile import (
     access,
@@ -33,7 +31,6 @@ from provisioner.reconcile import (
     quarantine,
     release,
     sandbox,
-    sending,
     teardown,
 )
 from provisioner.reconcile.attestation import report
@@ -51,9 +48,7 @@ from provisioner.reconcile.watch import Watch
 from tenancy.actions import access as kubeconfigs
 from tenancy.actions import (
     allocations,
-    deliveries,
     findings,
-    notices,
     observations,
     reports,
     templates,
@@ -62,10 +57,9 @@ from tenancy.actions import (
 from tenancy.actions import nodes as node_records
 from tenancy.enums import ConditionType, Reason, WorkKind
 from tenancy.queries import access as wishes
-from tenancy.queries import advisories, calendar, clusters, webhooks
+from tenancy.queries import advisories, calendar, clusters
 from tenancy.queries import findings as findings_of
 from tenancy.queries import hosts as known_hosts
-from tenancy.queries import mail as letters
 from tenancy.queries import nodes as known_nodes
 from tenancy.queries import reality as books
 from tenancy.queries import reports as known_reports
@@ -377,29 +371,9 @@ def _alarm(wish: DesiredReport, failures: str) -> None:
         log.error("ALARM: the isolation of %s is not as claimed: %s", name, failures)
 
 
-def _notice(lease: Lease, held: Holding) -> Outcome:
-    letter = letters.unsent(lease.object_id)
-    if letter is None:
-        return Done()
-    held.check()
-    mail.send(letter.to, letter.subject, letter.body)
-    # A worker that dies in between sends it twice: better than never.
-    notices.sent(letter.uid)
-    return Done()
-
-
 def _template(lease: Lease, _: Holding) -> Outcome:
     more = templates.follow(lease, lease.object_id)
     return Wait(0, Reason.WAITING, "more clusters follow their template") if more else Done()
-
-
-def _webhook(lease: Lease, held: Holding) -> Outcome:
-    return sending.send(
-        lease.object_id,
-        Receivers(webhooks.admitted()),
-        lambda delivery, answer: deliveries.tried(lease, delivery, answer),
-        held,
-    )
 
 
 PASSES: Final[dict[WorkKind, Callable[[Lease, Holding], Outcome]]] = {
@@ -408,7 +382,7 @@ PASSES: Final[dict[WorkKind, Callable[[Lease, Holding], Outcome]]] = {
     WorkKind.ACCESS: _access,
     WorkKind.REPORT: _report,
     WorkKind.NODE: _node,
-    WorkKind.NOTICE: _notice,
+    WorkKind.NOTICE: messages.notice,
     WorkKind.TEMPLATE: _template,
-    WorkKind.WEBHOOK: _webhook,
+    WorkKind.WEBHOOK: messages.webhook,
 }

@@ -11,7 +11,7 @@ from django.utils import timezone
 from standardwebhooks.webhooks import Webhook as Verifier
 from standardwebhooks.webhooks import WebhookVerificationError
 
-from provisioner import wiring
+from provisioner import messages, wiring
 from provisioner.adapters.receivers import Receivers
 from provisioner.outcomes import Done, Wait
 from tenancy.actions import deliveries, members, webhooks
@@ -229,7 +229,7 @@ def test_an_address_that_is_not_allowed_any_more_is_not_connected_to(alice, rece
 
 def test_one_that_does_not_answer_holds_up_no_other(alice, receiver, monkeypatch):
     """Each has a pass of its own, and few workers are at receivers at the same time."""
-    monkeypatch.setattr(wiring, "Receivers", partial(Receivers, deadline=0.3))
+    monkeypatch.setattr(messages, "Receivers", partial(Receivers, deadline=0.3))
     with Receiver(way="silent") as dead:
         for name in ("dead", "dying", "gone"):
             hook(alice, dead.url, name)
