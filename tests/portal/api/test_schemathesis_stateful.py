@@ -45,7 +45,7 @@ def _machine(token, turn):
     served = schemathesis.openapi.from_dict(document())
     served.app = test_schemathesis._app
 
-    class Machine(served.as_state_machine()):  # type: ignore[misc] # made at run time
+    class Machine(served.as_state_machine()):  # made at run time
         def setup(self):
             self._world = transaction.atomic()
             self._world.__enter__()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -12,9 +12,6 @@ from tenancy.actions import clusters
 from tenancy.models import VirtualCluster
 from tests import factories
 from tests.portal.web.conftest import World, shown
-
-if TYPE_CHECKING:
-    from django.http import HttpResponse
 
 NEW = {
     "tenant": "team",
@@ -44,7 +41,7 @@ def written(name: str = "first") -> dict[str, Any]:
     return found
 
 
-def typed(response: HttpResponse) -> dict[str, str]:
+def typed(response: Any) -> dict[str, str]:
     """What the form would send if nothing were touched."""
     body = response.content.decode()
     values = dict(re.findall(r'<input type="(?:hidden|text|number)" name="([\w-]+)" value="([^"]*)"', body))
