@@ -16,7 +16,7 @@ from portal.api import schema
 from portal.api.views import kubeconfigs
 from tenancy.actions import accelerators, findings, identities, tokens, webhooks, work
 from tenancy.enums import OperationState, WorkKind
-from tenancy.models import Node, NodeMove, Notice, ServiceAccount, VirtualCluster
+from tenancy.models import Node, NodeMove, Notice, ServiceAccount, TemplateVersion, VirtualCluster
 from tenancy.rules.drift import Place
 from tests import factories
 from tests.portal.api import test_access, test_findings
@@ -91,7 +91,7 @@ def test_foreign_looks_as_unknown(world, operation):
 def _unknown(template, address):
     """The same address of things that were never there."""
     parts = [str(uuid.uuid4()) if "{" in part else part for part in template.split("/")]
-    swapped = {"team": "maet", "lab": "bal"}
+    swapped = {"team": "maet", "lab": "bal", "web": "bew"}
     found = "/".join(swapped.get(part, part) for part in parts)
     assert found != address
     return found
@@ -169,9 +169,20 @@ def _more_hooks(by, tenant):
     webhooks.put(by=by, tenant_name=tenant, name=f"w{uuid.uuid4().hex[:6]}", wish=wish)
 
 
+def _more_users_of_a_template(world):
+    name = f"c{VirtualCluster.objects.count()}"
+    spec = {"template": {"name": "web", "version": "1.0.0"}}
+    factories.cluster(world["owner"], "team", name, spec)
+
+
 MORE = {
     "/api/v1/accelerator-classes": _more_limits,
     "/api/v1/audit": _more_tenants,
+    "/api/v1/cluster-templates": lambda _: factories.template(f"t{uuid.uuid4().hex[:6]}"),
+    "/api/v1/cluster-templates/{name}/versions": lambda _: factories.published(
+        f"1.{TemplateVersion.objects.count()}.1"
+    ),
+    "/api/v1/cluster-templates/{name}/versions/{version}/impact": _more_users_of_a_template,
     "/api/v1/findings": _more_findings,
     "/api/v1/gpu-exposure": lambda _: factories.host(f"h{uuid.uuid4().hex[:6]}"),
     "/api/v1/gpu-grants": lambda world: factories.gpu_grant(world["owner"], 1),
