@@ -65,7 +65,7 @@ def test_a_template_is_written_again_without_effect(admin, web):
     [
         ({"tenants": ["nobody"]}, "spec.tenants[0]"),
         ({"tenants": "team"}, "spec.tenants"),
-        ({"tenants": [1]}, "spec.tenants.0"),
+        ({"tenants": [1]}, "spec.tenants[0]"),
         ({"deprecated": "yes"}, "spec.deprecated"),
         ({"description": "x" * 501}, "spec.description"),
         ({"color": 1}, "spec.color"),
