@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -234,15 +235,15 @@ SPECS = st.fixed_dictionaries(
     },
 )
 LOCKS = st.lists(st.sampled_from((*templates.GROUPS, *FIELDS)), max_size=6)
-_ATTRIBUTES = {
+_ATTRIBUTES: dict[str, Any] = {
     "kubernetesVersion": lambda spec: spec.kubernetes_version,
     "isolation.model": lambda spec: spec.model,
     "isolation.sandbox": lambda spec: spec.sandbox,
     "isolation.pool": lambda spec: spec.pool,
-    **{
-        f"resources.{key}": (lambda spec, key=key: spec.resources.get(key))
-        for key in ("cpu", "memory", "storage", "pods")
-    },
+    "resources.cpu": lambda spec: spec.resources.get("cpu"),
+    "resources.memory": lambda spec: spec.resources.get("memory"),
+    "resources.storage": lambda spec: spec.resources.get("storage"),
+    "resources.pods": lambda spec: spec.resources.get("pods"),
     "accelerators": lambda spec: spec.accelerators,
     "persistence": lambda spec: spec.persistence,
     "deletionProtection": lambda spec: spec.deletion_protection,

@@ -22,7 +22,7 @@ NEW = {
 }
 SIZES = {"type": "string", "enum": ["1", "2"], "default": "1", "title": "Cores"}
 PODS = {"type": "integer", "minimum": 5, "maximum": 90}
-CONTENT = {
+CONTENT: dict[str, Any] = {
     "parameters": {"type": "object", "properties": {"size": SIZES, "pods": PODS}, "required": ["pods"]},
     "locked": ["resources.cpu", "resources.pods", "isolation"],
 }
@@ -93,7 +93,7 @@ def test_several_classes_are_asked_for(world: World) -> None:
     assert written()["accelerators"] == [{"class": "gpu", "count": 1}]
 
 
-SPEC = {
+SPEC: dict[str, Any] = {
     "resources": {"memory": "2Gi", "cpu": 2},
     "persistence": None,
     "accelerators": [],
