@@ -69,11 +69,6 @@ class Life(RuleBasedStateMachine):
         self.savepoint.__enter__()
         self.move_to(0)
         self.facts = Facts()
-        for tenant, name, pool in (("team", "a1", "gpus"), ("crew", "b1", "more")):
-            self.straight(tenant, 3, 4, 0, ("lab", pool))
-            self.put(name, 3, "member")
-            self.provisioner_follows(name)
-            self.pods_start(name)
 
     @initialize(
         begun=st.sampled_from(["held", "late", "lowered", "deleted"]),
@@ -82,6 +77,11 @@ class Life(RuleBasedStateMachine):
     )
     def begin(self, begun, auto, two):
         """What takes many steps to come to: grants are over or lowered, and pods still hold their devices."""
+        for tenant, name, pool in (("team", "a1", "gpus"), ("crew", "b1", "more")):
+            self.straight(tenant, 3, 4, 0, ("lab", pool))
+            self.put(name, 3, "member")
+            self.provisioner_follows(name)
+            self.pods_start(name)
         self.policy(auto, two, offered=True)
         if begun == "late":
             self.days_pass(4, seen=True)
