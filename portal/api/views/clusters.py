@@ -31,8 +31,9 @@ class ClusterResource(Resource):
     tag = "clusters"
 
     def list_context(self, found: list[VirtualCluster]) -> dict[str, Any]:
-        """The running operation, the accelerators and the template of each cluster, each in few reads."""
+        """Conditions, running operation, accelerators and template of each cluster, each in few reads."""
         return {
+            "conditions": clusters.facts(found),
             "operations": operations.running(self.actor, [cluster.uid for cluster in found]),
             "devices": cluster_devices.of_clusters(found),
             "templates": templates.uses(found),
@@ -57,7 +58,7 @@ class Clusters(ClusterResource):
     @operation("listClusters", {200: Cluster}, query=ClusterFilters, listing=True)
     def get(self, _: Request, tenant: str) -> Response:
         """Lists a tenant's clusters, oldest first."""
-        rows = clusters.visible_to(self.actor, tenants.get(self.actor, tenant))
+        rows = clusters.listed(self.actor, tenants.get(self.actor, tenant))
         return self.listed(Cluster, rows, phase=self.query.get("phase"), name=self.query.get("name"))
 
     @operation("createCluster", {201: Cluster}, body=Cluster, idempotent=True)
