@@ -47,7 +47,7 @@ def test_an_admin_makes_a_pool_and_assigns_it(admin, team):
         ({"tenant": "nobody"}, "spec.tenant"),
         ({"kind": "shared"}, "spec.tenant"),
         ({"tainted": False}, "spec.tainted"),
-        ({"sandboxes": ["jail"]}, "spec.sandboxes.0"),
+        ({"sandboxes": ["jail"]}, "spec.sandboxes[0]"),
         ({"color": "red"}, "spec.color"),
     ],
 )

@@ -50,6 +50,7 @@ def owner():
     factories.tenant("team", owner=owner)
     factories.user("bea")
     factories.accelerator()
+    factories.template("web")
     factories.ready(factories.cluster(owner, "team"))
     return owner
 

@@ -108,7 +108,7 @@ def test_a_cluster_that_goes_while_somebody_waits(api, cluster, monkeypatch):
 
 
 def test_while_somebody_waits_one_small_query_a_look(api, cluster, django_assert_max_num_queries):
-    with django_assert_max_num_queries(17):
+    with django_assert_max_num_queries(19):
         assert_problem(api.get(f"{FIRST}/ready?wait=3s"), 503, "not-ready")
 
 
