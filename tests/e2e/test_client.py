@@ -11,7 +11,7 @@ import yaml
 
 from tests.e2e.stack import REPOSITORY
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.lab, pytest.mark.long, pytest.mark.timeout(600)]
 
 
 @pytest.fixture

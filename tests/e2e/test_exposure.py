@@ -7,7 +7,7 @@ import yaml
 
 from tests.e2e.stack import wait_for
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.lab, pytest.mark.long, pytest.mark.timeout(600)]
 
 
 @pytest.fixture

@@ -96,6 +96,7 @@ def test_a_lab_survives_kill_9_of_everything_and_leaves_nothing(home):
     api.down(home)  # twice is fine
 
 
+@pytest.mark.long
 def test_what_a_vanished_checkout_left_is_removed_dead_or_alive(home):
     before = machine(home)
     api.up(home)

@@ -11,7 +11,7 @@ from tests.portal.api.client import Api, assert_problem
 from tests.portal.api.contract_table import CONTRACT
 from tests.support.worlds import made_once
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.matrix, pytest.mark.django_db]
 ROUTES = sorted(CONTRACT)
 each = pytest.mark.parametrize("route", ROUTES)
 

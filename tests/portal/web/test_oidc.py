@@ -28,6 +28,7 @@ from tests.support.oidc_provider import BAD_TOKENS, CLIENT, SECRET, Provider, ca
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.matrix
 BACK = "/sign-in/oidc/callback?"
 GROUPS = GroupRoles(
     frozenset({"ops"}),
