@@ -118,6 +118,7 @@ def test_what_a_vanished_checkout_left_is_removed_dead_or_alive(home):
     assert not inhabitants(spaces, home)
 
 
+@pytest.mark.long
 def test_in_the_foreground_it_stops_everything_when_told(home):
     before = machine(home)
     command = [sys.executable, "-m", "lab", "--home", str(home), "up", "--foreground"]
