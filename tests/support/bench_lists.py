@@ -7,6 +7,7 @@ Writes its figures into docs/performance.md with ``--write``; ``--profile`` tell
 from __future__ import annotations
 
 import cProfile
+import importlib
 import os
 import platform
 import pstats
@@ -44,6 +45,7 @@ def main(argv: list[str]) -> int:
         os.environ["ATOLL_HOME"] = tempfile.mkdtemp(prefix="bench-lists-")
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
     django.setup()
+    importlib.import_module("portal.asgi")  # as the portal starts
     from django.core.management import call_command
     from django.db import connection
 
