@@ -15,6 +15,9 @@ import yaml
 
 PAGE: Final = Path(__file__).resolve().with_suffix(".md")
 sys.path.insert(0, str(PAGE.parent.parent))
+sys.path.append(str(PAGE.parent))
+
+from _pages import between, table  # noqa: E402 - needs the path above
 
 from atoll_client import document  # noqa: E402 - needs the path above
 from atoll_client.cli import anything, clusters, sessions  # noqa: E402 - needs the path above
@@ -33,13 +36,11 @@ END: Final = "<!-- to here -->"
 
 def written(page: str) -> str:
     """The page with its tables as the code and the OpenAPI document have them."""
-    head, _, rest = page.partition(BEGIN)
-    _, _, tail = rest.partition(END)
     text = PAGE.with_name("openapi.yaml").read_text()
     api = document.read(yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader)))  # noqa: S506 - both are safe
     shell = Shell(["atoll"])
     tables = [_plain(shell, api), *_nouns(shell, api), _statuses()]
-    return "\n\n".join([f"{head}{BEGIN}", *tables, f"{END}{tail}"])
+    return between(page, BEGIN, END, tables)
 
 
 def _plain(shell: Shell, api: Api) -> str:
@@ -47,7 +48,7 @@ def _plain(shell: Shell, api: Api) -> str:
     found = sessions.commands(shell) | anything.commands(shell, api)
     found["kube-credential"] = clusters.kube_credential(shell)
     rows = ([f"`atoll {name}`", _about(function)] for name, function in found.items())
-    return _table(["command", "what it does"], rows)
+    return table(["command", "what it does"], rows)
 
 
 def _nouns(shell: Shell, api: Api) -> Iterable[str]:
@@ -56,7 +57,7 @@ def _nouns(shell: Shell, api: Api) -> Iterable[str]:
             [f"`atoll {noun} {name}{_reference(api, noun, name)}`", _about(made())]
             for name, made in verbs.items()
         )
-        yield f"### {noun}\n\n{_table(['command', 'what it does'], rows)}"
+        yield f"### {noun}\n\n{table(['command', 'what it does'], rows)}"
 
 
 def _reference(api: Api, noun: str, name: str) -> str:
@@ -72,12 +73,7 @@ def _about(function: Callable[..., None]) -> str:
 
 def _statuses() -> str:
     rows = ([str(one.value), one.name.lower().replace("_", " ")] for one in Status)
-    return f"## Exit status\n\n{_table(['status', 'name'], rows)}"
-
-
-def _table(head: list[str], rows: Iterable[list[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return f"## Exit status\n\n{table(['status', 'name'], rows)}"
 
 
 if __name__ == "__main__":

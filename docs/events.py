@@ -15,6 +15,9 @@ from typing import Final
 PAGE: Final = Path(__file__).resolve().with_suffix(".md")
 ROOT: Final = PAGE.parent.parent
 sys.path.insert(0, str(ROOT))
+sys.path.append(str(PAGE.parent))
+
+from _pages import between, table  # noqa: E402 - needs the path above
 
 from tenancy.event_enums import EventType  # noqa: E402 - needs the path above
 from tenancy.rules.events import OF_ACTION, camel  # noqa: E402 - needs the path above
@@ -38,19 +41,17 @@ _ELSEWHERE: Final = {
 
 def written(page: str) -> str:
     """The page with its table as the code has it."""
-    head, _, rest = page.partition(BEGIN)
-    _, _, tail = rest.partition(END)
-    return f"{head}{BEGIN}\n\n{_types()}\n\n{END}{tail}"
+    return between(page, BEGIN, END, (_types(),))
 
 
 def _types() -> str:
     words = _explained()
     told = {kind: ("actor", *facts) for kind, facts in OF_ACTION.values()} | _ELSEWHERE
-    rows = [
-        f"| `{kind}` | {words[kind.name]} | {', '.join(f'`{camel(name)}`' for name in told[kind])} |"
+    rows = (
+        [f"`{kind}`", words[kind.name], ", ".join(f"`{camel(name)}`" for name in told[kind])]
         for kind in EventType
-    ]
-    return "\n".join(["| type | what happened | in `data`, beside `object` |", "| --- | --- | --- |", *rows])
+    )
+    return table(["type", "what happened", "in `data`, beside `object`"], rows)
 
 
 def _explained() -> dict[str, str]:

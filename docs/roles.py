@@ -10,22 +10,22 @@ import os
 import sys
 from collections import defaultdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import django
 
 PAGE: Final = Path(__file__).resolve().with_suffix(".md")
 sys.path.insert(0, str(PAGE.parent.parent))
+sys.path.append(str(PAGE.parent))
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 django.setup()
+
+from _pages import between, table  # noqa: E402 - needs the path above
 
 from portal.api import schema  # noqa: E402 - needs the path above
 from tenancy.enums import Permission, PlatformRole, Role  # noqa: E402 - needs the path above
 from tenancy.policy import PLATFORM_ROLES, ROLES, SCOPES, WRITES  # noqa: E402 - needs the path above
 from tenancy.token_enums import Scope  # noqa: E402 - needs the path above
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 BEGIN: Final = "<!-- from here on written by docs/roles.py -->"
 END: Final = "<!-- to here -->"
@@ -33,9 +33,7 @@ END: Final = "<!-- to here -->"
 
 def written(page: str) -> str:
     """The page with its tables as the code has them."""
-    head, _, rest = page.partition(BEGIN)
-    _, _, tail = rest.partition(END)
-    return f"{head}{BEGIN}\n\n{_roles()}\n\n{_scopes()}\n\n{END}{tail}"
+    return between(page, BEGIN, END, (_roles(), _scopes()))
 
 
 def _roles() -> str:
@@ -56,7 +54,7 @@ def _roles() -> str:
         ]
         for permission in Permission
     )
-    return _table(head, rows)
+    return table(head, rows)
 
 
 def _scopes() -> str:
@@ -74,16 +72,11 @@ def _scopes() -> str:
         ]
         for scope in Scope
     )
-    return _table(["scope", "permits", "operations under `/api/v1`"], rows)
+    return table(["scope", "permits", "operations under `/api/v1`"], rows)
 
 
 def _mark(yes: bool) -> str:  # noqa: FBT001 - what is told
     return "yes" if yes else ""
-
-
-def _table(head: list[str], rows: Iterable[list[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 if __name__ == "__main__":

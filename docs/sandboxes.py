@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Final
 
 PAGE: Final = Path(__file__).resolve().with_suffix(".md")
 sys.path.insert(0, str(PAGE.parent.parent))
+sys.path.append(str(PAGE.parent))
+
+from _pages import between, table  # noqa: E402 - needs the path above
 
 from tenancy.enums import IsolationModel, Sandbox, Trust  # noqa: E402 - needs the path above
 from tenancy.rules import isolation_table  # noqa: E402 - needs the path above
@@ -28,19 +31,16 @@ END: Final = "<!-- to here -->"
 
 def written(page: str) -> str:
     """The page with its tables as the code has them."""
-    head, _, rest = page.partition(BEGIN)
-    _, _, tail = rest.partition(END)
-    body = "\n\n".join(tables())
-    return f"{head}{BEGIN}\n\n{body}\n\n{END}{tail}"
+    return between(page, BEGIN, END, tables())
 
 
 def tables() -> Iterator[str]:
     """What each profile is, what it needs, what it cannot do, and who may have it."""
     rows = PROFILES.values()
-    yield _table(("profile", "what a pod gets", "seen from inside by the probe"), map(_what, rows))
-    yield _table(("profile", "the host must have", "if it has not"), map(_needs, rows))
-    yield _table(("profile", "accelerators"), map(_devices, rows))
-    yield _table(("tenant", "model", *(f"`{s.value}`" for s in PROFILES)), _cells())
+    yield table(("profile", "what a pod gets", "seen from inside by the probe"), map(_what, rows))
+    yield table(("profile", "the host must have", "if it has not"), map(_needs, rows))
+    yield table(("profile", "accelerators"), map(_devices, rows))
+    yield table(("tenant", "model", *(f"`{s.value}`" for s in PROFILES)), _cells())
 
 
 def _what(row: Profile) -> tuple[str, ...]:
@@ -88,11 +88,6 @@ def _cells() -> Iterator[tuple[str, ...]]:
 
 def _verdict(trust: Trust, model: IsolationModel, sandbox: Sandbox) -> str:
     return "no" if isolation_table.refusal(trust, model, sandbox) else "yes"
-
-
-def _table(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
-    lines = (heads, tuple("---" for _ in heads), *rows)
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
 def _code(words: Iterable[str]) -> str:

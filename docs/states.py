@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 PAGE: Final = Path(__file__).resolve().with_suffix(".md")
 sys.path.insert(0, str(PAGE.parent.parent))
+sys.path.append(str(PAGE.parent))
+
+from _pages import between, table  # noqa: E402 - needs the path above
 
 from tenancy.grant_enums import RequestState, RequestVerb  # noqa: E402 - needs the path above
 from tenancy.rules.requests import OPEN, PARTIES, TRANSITIONS  # noqa: E402 - needs the path above
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 BEGIN: Final = "<!-- from here on written by docs/states.py -->"
 END: Final = "<!-- to here -->"
@@ -25,9 +25,7 @@ END: Final = "<!-- to here -->"
 
 def written(page: str) -> str:
     """The page with its tables as the code has them."""
-    head, _, rest = page.partition(BEGIN)
-    _, _, tail = rest.partition(END)
-    return f"{head}{BEGIN}\n\n{_transitions()}\n\n{_parties()}\n\n{END}{tail}"
+    return between(page, BEGIN, END, (_transitions(), _parties()))
 
 
 def _transitions() -> str:
@@ -35,7 +33,7 @@ def _transitions() -> str:
     verbs = [verb for verb in RequestVerb if any(v is verb for _, v in TRANSITIONS)]
     states = [state for state in RequestState if state in OPEN]
     rows = ([f"`{s.value}`", *(_to(s, verb) for verb in verbs)] for s in states)
-    return _table(["state", *(f"`{verb.value}`" for verb in verbs)], rows)
+    return table(["state", *(f"`{verb.value}`" for verb in verbs)], rows)
 
 
 def _to(state: RequestState, verb: RequestVerb) -> str:
@@ -44,12 +42,7 @@ def _to(state: RequestState, verb: RequestVerb) -> str:
 
 
 def _parties() -> str:
-    return _table(["verb", "whose it is"], ([f"`{verb.value}`", who.value] for verb, who in PARTIES.items()))
-
-
-def _table(head: list[str], rows: Iterable[list[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return table(["verb", "whose it is"], ([f"`{verb.value}`", who.value] for verb, who in PARTIES.items()))
 
 
 if __name__ == "__main__":

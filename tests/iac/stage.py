@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from tests.portal.web.stage import prepare, say, serve
+from tests.portal.web.stage import end, prepare, say, serve
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -87,7 +87,6 @@ def opened(home: Path, **settings: str) -> Iterator[Atoll]:
         cwd=REPOSITORY,
         env={**os.environ, **settings},
     )
-    assert process.stdin is not None
     assert process.stdout is not None
     try:
         line = process.stdout.readline()
@@ -95,13 +94,7 @@ def opened(home: Path, **settings: str) -> Iterator[Atoll]:
         told = json.loads(line)
         yield Atoll(told.pop("url"), told)
     finally:
-        process.stdin.close()
-        process.stdout.close()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait(10)
+        end(process)
 
 
 def main(home: str) -> None:

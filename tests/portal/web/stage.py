@@ -77,15 +77,20 @@ def opened(home: Path) -> Iterator[Stage]:
     try:
         yield Stage(process)
     finally:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        process.stdin.close()
-        process.stdout.close()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait(10)
+        end(process)
+
+
+def end(process: subprocess.Popen[str]) -> None:
+    """A stage ends with its standard input; one that does not is killed."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.close()
+    process.stdout.close()
+    try:
+        process.wait(10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait(10)
 
 
 def main(home: str) -> None:
