@@ -20,7 +20,8 @@ LAB: Final = "lab"
 
 def portal(port: int) -> Service:
     """API and web pages."""
-    options = ("--host", ADDRESS, "--port", str(port), "--no-access-log", "--timeout-graceful-shutdown", "3")
+    address = ("--host", ADDRESS, "--port", str(port), "--no-proxy-headers")
+    options = (*address, "--no-access-log", "--timeout-graceful-shutdown", "3")
     return Service("portal", (sys.executable, "-m", "uvicorn", "portal.asgi:application", *options))
 
 

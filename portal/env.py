@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -50,10 +51,21 @@ class Environment(BaseSettings):
     rate_token: int = Field(
         default=3000,
         ge=0,
-        description="requests a minute of one API token, in one portal process; 0: no limit",
+        description="requests a minute of one API token; 0: no limit",
     )
     rate_tenant: int = Field(
-        default=6000, ge=0, description="requests a minute about one tenant, as above; 0: no limit"
+        default=6000, ge=0, description="requests a minute about one tenant; 0: no limit"
+    )
+    rate_address: int = Field(
+        default=60, ge=0, description="unknown tokens a minute from one address; 0: no limit"
+    )
+    rate_store: str = Field(
+        default="",
+        pattern=r"^($|rediss?://|unix://)",
+        description="redis://… where all portal processes count together; empty: each for itself",
+    )
+    trusted_proxies: str = Field(
+        default="", description="addresses and ranges whose X-Forwarded-For is believed, comma-separated"
     )
     oidc_issuer: str = Field(default="", description="https://…, for sign-in by OpenID Connect; empty: off")
     oidc_client_id: str = Field(default="", description="Atoll's registration at the provider")
@@ -134,6 +146,37 @@ def ranges(environment: Environment) -> str:
         msg = f"ATOLL_WEBHOOK_ALLOW: {error}: give ranges such as 10.0.0.0/8,fd00::/8"
         raise ImproperlyConfigured(msg) from error
     return environment.webhook_allow
+
+
+def trusted_proxies(environment: Environment) -> list[str]:
+    """Addresses and ranges of ``trusted_proxies``, checked."""
+    found = [word.strip() for word in environment.trusted_proxies.split(",") if word.strip()]
+    for word in found:
+        try:
+            ip_network(word)
+        except ValueError as error:
+            msg = f"ATOLL_TRUSTED_PROXIES: {error}: give addresses or ranges such as 10.1.0.0/16,fd00::7"
+            raise ImproperlyConfigured(msg) from error
+    return found
+
+
+def caches(environment: Environment) -> dict[str, Any]:
+    """Django's ``CACHES``: where sign-ins that failed are counted."""
+    if not environment.rate_store:
+        backend = "django.core.cache.backends.locmem.LocMemCache"
+        return {"default": {"BACKEND": backend, "OPTIONS": {"MAX_ENTRIES": 50_000}}}
+    return {
+        "default": {
+            "BACKEND": "django.core.cache.backends.redis.RedisCache",
+            "LOCATION": environment.rate_store,
+            "KEY_PREFIX": "atoll:sign-in",
+            "OPTIONS": {
+                "socket_timeout": 0.2,
+                "socket_connect_timeout": 0.2,
+                "serializer": "portal.web.throttle.Whole",
+            },
+        }
+    }
 
 
 def secret(environment: Environment, given: str, name: str, make: Any) -> str:  # noqa: ANN401

@@ -7,12 +7,12 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Coroutine, Mapping
 
     Message = Mapping[str, Any]
     Receive = Callable[[], Awaitable[Message]]
     Send = Callable[[Message], Awaitable[None]]
-    Application = Callable[[dict[str, Any], Receive, Send], Awaitable[None]]
+    Application = Callable[[dict[str, Any], Receive, Send], Coroutine[Any, Any, None]]
 
 BODY_MAX: Final = 1024 * 1024
 """Bytes; Django would write a longer body to disk, however long, before any view can refuse it."""

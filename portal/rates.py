@@ -1,110 +1,49 @@
-"""How often a token, and a tenant, may ask: counted here, before a request costs a thread or a query.
-
-Each process of the portal counts for itself: nothing is shared, and nothing is written anywhere.
-"""
+"""How often a token, a tenant and an address may ask: counted before a request costs a thread or a query."""
 
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 import json
 import math
 import re
-import threading
 import time
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
+from portal.quotas import KEYS_MAX, Counts, Quota, Verdict, Way
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Hashable
     from typing import Any
 
     from portal.limits import Application, Message, Receive, Send
 
 INSIDE: Final = "atoll.inside"
 """Where in the scope a view notes that the actor belongs to the tenant in the address."""
-REMEMBERED: Final = 300.0
+KNOWN: Final = "atoll.known"
+"""Where in the scope a view notes that the token is good."""
+REMEMBERED: Final = 300
 """Seconds for which whoever was let in counts as the tenant's."""
-KEYS_MAX: Final = 50_000
+KNOWN_FOR: Final = 24 * 3600
+"""Seconds for which a token that was good is none of those that are guessed."""
 _TENANT: Final = re.compile(r"/api/v1/tenants/([^/]+)/.")
-
-
-@dataclass(frozen=True)
-class Quota:
-    """So many requests a minute; a fifth of them may come at once."""
-
-    name: str
-    a_minute: int
-
-    @property
-    def burst(self) -> int:
-        """Requests that may come in one moment."""
-        return max(1, self.a_minute // 5)
-
-    @property
-    def interval(self) -> float:
-        """Seconds in which one more is earned."""
-        return 60 / self.a_minute
-
-    @property
-    def policy(self) -> str:
-        """As an item of the header ``RateLimit-Policy``."""
-        return f'"{self.name}";q={self.burst};w={math.ceil(self.burst * self.interval)}'
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What is left of a quota after one request, or why it is refused."""
-
-    quota: Quota
-    left: int
-    """Requests that may still come at once; -1 says that this one is refused."""
-    wait: float
-    """Seconds until the next may come, for one who is refused; else until all may."""
-
-    @property
-    def refused(self) -> bool:
-        """Whether it must not pass."""
-        return self.left < 0
-
-    @property
-    def item(self) -> str:
-        """As an item of the header ``RateLimit``."""
-        return f'"{self.quota.name}";r={max(0, self.left)};t={math.ceil(self.wait)}'
-
-
-class Meter:
-    """The quota of each key as one moment in time: when all of it will have been earned again."""
-
-    def __init__(self, quota: Quota, clock: Callable[[], float] = time.monotonic) -> None:
-        self.quota = quota
-        self._clock = clock
-        self._full_at: dict[str, float] = {}
-        self._lock = threading.Lock()
-
-    def take(self, key: str) -> Verdict:
-        """One request of ``key``; a refused one costs nothing of the quota."""
-        quota = self.quota
-        with self._lock:
-            now = self._clock()
-            full_at = max(self._full_at.get(key, now), now) + quota.interval
-            over = full_at - now - quota.burst * quota.interval
-            if over > quota.interval / 1000:  # not what rounding makes
-                return Verdict(quota, -1, over)
-            if len(self._full_at) >= KEYS_MAX:
-                self._full_at = {k: at for k, at in self._full_at.items() if at > now}
-            self._full_at[key] = full_at
-            return Verdict(quota, round(quota.burst - (full_at - now) / quota.interval), full_at - now)
+_V6_SITE: Final = 64
 
 
 class RateLimit:
     """An ASGI application that answers 429 to whoever asks too often; 0 requests a minute mean no limit."""
 
-    def __init__(self, application: Application, *, a_token: int, a_tenant: int) -> None:
+    def __init__(
+        self, application: Application, counts: Counts, *, a_token: int, a_tenant: int, an_address: int = 0
+    ) -> None:
         self.application = application
-        self._tokens = Meter(Quota("token", a_token)) if a_token else None
-        self._tenants = Meter(Quota("tenant", a_tenant)) if a_tenant else None
-        self._inside: dict[tuple[str, str], float] = {}
+        self._counts = counts
+        self._tokens = Quota("token", a_token) if a_token else None
+        self._tenants = Quota("tenant", a_tenant) if a_tenant else None
+        self._guesses = Quota("address", an_address) if an_address else None
+        self._inside = _Seen(REMEMBERED)
+        self._known = _Seen(KNOWN_FOR)
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         """Counts, refuses or hands on."""
@@ -112,31 +51,80 @@ class RateLimit:
         if not token:
             await self.application(scope, receive, send)
             return
-        verdicts = list(self._asked(token, _tenant(scope)))
-        refused = next((verdict for verdict in verdicts if verdict.refused), None)
+        verdicts = await self._asked(token, scope)
         headers = _headers(verdicts)
-        if refused:
-            await _refuse(refused, headers, send)
+        if verdicts and verdicts[-1].refused:
+            await _refuse(verdicts[-1], headers, send)
             return
-        await self.application(scope, receive, _with(headers, send))
-        if scope.get(INSIDE):
-            self._remember(token, _tenant(scope))
 
-    def _asked(self, token: str, tenant: str) -> Iterator[Verdict]:
-        """A tenant's quota is for those who were seen to belong to it: no stranger can use it up, or feel it."""
+        async def told(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                await self._learn(token, scope, message["status"])
+                message = {**message, "headers": [*message.get("headers", []), *headers]}
+            await send(message)
+
+        await self.application(scope, receive, told)
+
+    async def _asked(self, token: str, scope: dict[str, Any]) -> list[Verdict]:
+        """What each quota says, until one refuses.
+
+        A tenant's quota is for those who were seen to belong to it: no stranger can use it up, or feel it.
+        """
+        guess = await self._guessed_too_often(token, scope)
+        if guess:
+            return [guess]
+        verdicts = []
         if self._tokens:
-            verdict = self._tokens.take(token)
-            yield verdict
-            if verdict.refused:
-                return
-        if self._tenants and tenant and self._inside.get((token, tenant), 0) > time.monotonic():
-            yield self._tenants.take(tenant)
+            verdicts.append(await self._counts.ask(self._tokens, token))
+            if verdicts[-1].refused:
+                return verdicts
+        tenant = _tenant(scope)
+        if self._tenants and (token, tenant) in self._inside:
+            verdicts.append(await self._counts.ask(self._tenants, tenant))
+        return verdicts
 
-    def _remember(self, token: str, tenant: str) -> None:
+    async def _guessed_too_often(self, token: str, scope: dict[str, Any]) -> Verdict | None:
+        """The refusal of a token that nobody has seen to be good, from where many bad ones came."""
+        if not self._guesses or token in self._known:
+            return None
+        verdict = await self._counts.ask(self._guesses, _address(scope), Way.LOOK)
+        return verdict if verdict.refused and not await self._counts.remembers(_good(token)) else None
+
+    async def _learn(self, token: str, scope: dict[str, Any], status: int) -> None:
+        if scope.get(INSIDE):
+            self._inside.add((token, _tenant(scope)))
+        if scope.get(KNOWN) and token not in self._known:
+            self._known.add(token)
+            await self._counts.remember(_good(token), KNOWN_FOR)
+        elif status == HTTPStatus.UNAUTHORIZED and self._guesses:
+            if token in self._known:
+                self._known.discard(token)
+                await self._counts.remember(_good(token), 0)
+            await self._counts.ask(self._guesses, _address(scope), Way.CHARGE)
+
+
+class _Seen:
+    """What this process saw within so many seconds."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._until: dict[Hashable, float] = {}
+
+    def __contains__(self, key: Hashable) -> bool:
+        return self._until.get(key, 0) > time.monotonic()
+
+    def add(self, key: Hashable) -> None:
         now = time.monotonic()
-        if len(self._inside) >= KEYS_MAX:
-            self._inside = {key: until for key, until in self._inside.items() if until > now}
-        self._inside[token, tenant] = now + REMEMBERED
+        if len(self._until) >= KEYS_MAX:
+            self._until = {old: until for old, until in self._until.items() if until > now}
+        self._until[key] = now + self._seconds
+
+    def discard(self, key: Hashable) -> None:
+        self._until.pop(key, None)
+
+
+def _good(token: str) -> str:
+    return f"good:{token}"
 
 
 def _token(scope: dict[str, Any]) -> str:
@@ -145,18 +133,21 @@ def _token(scope: dict[str, Any]) -> str:
     return hashlib.sha256(sent).hexdigest() if sent else ""
 
 
-def _with(headers: list[tuple[bytes, bytes]], send: Send) -> Send:
-    async def told(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            message = {**message, "headers": [*message.get("headers", []), *headers]}
-        await send(message)
-
-    return told
-
-
 def _tenant(scope: dict[str, Any]) -> str:
     found = _TENANT.match(scope["path"])
     return found[1] if found else ""
+
+
+def _address(scope: dict[str, Any]) -> str:
+    """Where it comes from; of IPv6 the network, for whoever has one address there has all of them."""
+    text = str((scope.get("client") or ("",))[0])
+    try:
+        found = ipaddress.ip_address(text)
+    except ValueError:
+        return hashlib.sha256(text.encode()).hexdigest()
+    if found.version == 4:  # noqa: PLR2004 - IPv4
+        return str(found)
+    return str(found.ipv4_mapped or ipaddress.ip_network((found.packed, _V6_SITE), strict=False))
 
 
 def _headers(verdicts: list[Verdict]) -> list[tuple[bytes, bytes]]:
@@ -169,14 +160,22 @@ def _headers(verdicts: list[Verdict]) -> list[tuple[bytes, bytes]]:
     ]
 
 
+def _words(quota: Quota, seconds: int) -> str:
+    if quota.name == "address":
+        return (
+            f"more than {quota.a_minute} unknown tokens a minute from your address: check yours, "
+            f"and try again in {seconds} s"
+        )
+    return f"more than {quota.a_minute} requests a minute for this {quota.name}: go on in {seconds} s"
+
+
 async def _refuse(verdict: Verdict, headers: list[tuple[bytes, bytes]], send: Send) -> None:
     seconds = math.ceil(verdict.wait)
-    quota = verdict.quota
     problem = {
         "type": "urn:atoll:problem:too-many-requests",
         "title": HTTPStatus.TOO_MANY_REQUESTS.phrase,
         "status": int(HTTPStatus.TOO_MANY_REQUESTS),
-        "detail": f"more than {quota.a_minute} requests a minute for this {quota.name}: go on in {seconds} s",
+        "detail": _words(verdict.quota, seconds),
         "code": "too-many-requests",
     }
     told = [

@@ -79,6 +79,7 @@ TEMPLATES = [
 ]
 
 DATABASES = {"default": env.database(ENVIRONMENT)}
+CACHES = env.caches(ENVIRONMENT)
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
@@ -183,6 +184,8 @@ SPECTACULAR_SETTINGS = {
 
 ATOLL_BROKER_URL = ENVIRONMENT.broker_url or f"redis+socket://{ATOLL_HOME}/run/redis.sock"
 ATOLL_RATE_TOKEN, ATOLL_RATE_TENANT = ENVIRONMENT.rate_token, ENVIRONMENT.rate_tenant
+ATOLL_RATE_ADDRESS, ATOLL_RATE_STORE = ENVIRONMENT.rate_address, ENVIRONMENT.rate_store
+ATOLL_TRUSTED_PROXIES = env.trusted_proxies(ENVIRONMENT)
 ATOLL_HELM = ENVIRONMENT.helm
 ATOLL_GPU_ADVISORIES = ENVIRONMENT.gpu_advisories
 ATOLL_REPORT_EVERY = ENVIRONMENT.report_every

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
 from rest_framework.exceptions import AuthenticationFailed
 
+from portal.rates import KNOWN
 from tenancy.actions.tokens import note_use
 from tenancy.queries import tokens
 
@@ -29,9 +30,17 @@ class TokenAuthentication(BaseAuthentication):
         if found is None:
             raise AuthenticationFailed("this token is unknown, expired or revoked: create a new one")
         token, actor = found
+        _tell_good(request)
         note_use(token)
         return actor.user, actor
 
     def authenticate_header(self, request: Request) -> str:  # noqa: ARG002 - DRF's signature
         """What a 401 says of the way in."""
         return 'Bearer realm="atoll"'
+
+
+def _tell_good(request: Request) -> None:
+    """Who guesses is slowed down, who knows is not: see ``portal.rates``."""
+    scope = getattr(request, "scope", None)
+    if scope is not None:
+        scope[KNOWN] = True

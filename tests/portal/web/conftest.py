@@ -8,9 +8,9 @@ from html import unescape
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from django.core.cache import cache
 from django.test import Client
 
-from portal.web import throttle
 from tenancy.policy import Actor
 from tests import factories
 
@@ -50,7 +50,7 @@ def shown(response: Any) -> str:
 
 @pytest.fixture(autouse=True)
 def _fresh_throttle() -> None:
-    throttle.clear()
+    cache.clear()
 
 
 @pytest.fixture
