@@ -6,12 +6,14 @@ from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
+from tests.support import one_lab
+
 # A machine that is busy with other tests is slow; that is no fault of the code.
 hypothesis_settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 hypothesis_settings.load_profile("shared")
 STACK = ("tests/e2e/",)
 DATABASE = frozenset({"db", "transactional_db"})
-HOSTS = ("tests/contract/", "tests/isolation/", "tests/lab/")
+HOSTS = (*one_lab.SHARING, "tests/lab/")
 
 
 class FewLabs(LoadScopeScheduling):  # type: ignore[misc] # it has no types
@@ -34,7 +36,7 @@ def pytest_xdist_make_scheduler(config, log):
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection_modifyitems(config, items):
-    """What needs a lab comes first, the longest before; folder after folder, as each has its own lab.
+    """What needs a lab comes first, the longest before, and of that first what shares one.
 
     PostgreSQL is for what touches a database: all else was the same on SQLite.
     """
@@ -54,7 +56,25 @@ def _touches_database(item):
 def _turn(item):
     if item.nodeid.startswith(STACK):
         return (0, "")
-    return (1, item.path.parent.name) if item.nodeid.startswith(HOSTS) else (2, "")
+    if not item.nodeid.startswith(HOSTS):
+        return (3, "")
+    return (1 if item.nodeid.startswith(one_lab.SHARING) else 2, item.path.parent.name)
+
+
+@pytest.fixture(scope="session")
+def lab_home(tmp_path_factory):
+    """The home folder of a lab that other tests use, too: leave nothing on it."""
+    yield one_lab.home(lambda: tmp_path_factory.mktemp("lab") / "home")
+    one_lab.down()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(nextitem):
+    """After all fixtures of the last test that shares the lab."""
+    done = yield
+    if nextitem is None or not nextitem.nodeid.startswith(one_lab.SHARING):
+        one_lab.down()
+    return done
 
 
 @pytest.fixture(autouse=True)

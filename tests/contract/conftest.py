@@ -5,11 +5,9 @@ from __future__ import annotations
 import base64
 import gzip
 import json
-import os
 import secrets
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 from uuid import uuid4
 
@@ -25,22 +23,14 @@ from tests.fakes.world import FakeGuard, World
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 
 @pytest.fixture(scope="package")
-def lab_host(tmp_path_factory) -> Iterator[tuple[Path, Path]]:
-    """Kubeconfig and Helm of a lab: the one in ``TEST_LAB_HOME`` (a home folder), else one of our own."""
-    given = os.environ.get("TEST_LAB_HOME")
-    if given:
-        found = api.describe(Path(given))
-        yield found.kubeconfig, found.bin_dir / "helm"
-        return
-    home = tmp_path_factory.mktemp("contract") / "home"
-    found = api.up(home)
-    try:
-        yield found.kubeconfig, found.bin_dir / "helm"
-    finally:
-        api.down(home)
+def lab_host(lab_home) -> tuple[Path, Path]:
+    """Kubeconfig and Helm of a lab."""
+    found = api.describe(lab_home)
+    return found.kubeconfig, found.bin_dir / "helm"
 
 
 class Side(Protocol):

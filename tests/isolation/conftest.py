@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import secrets
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -24,21 +22,6 @@ ANYTHING = [
     )
 ]
 """Far more than anybody has, so that policies are what refuses; but nothing over the policies."""
-
-
-@pytest.fixture(scope="package")
-def lab_home(tmp_path_factory) -> Iterator[Path]:
-    """Of the lab in ``TEST_LAB_HOME``, else of one of our own."""
-    given = os.environ.get("TEST_LAB_HOME")
-    if given:
-        yield Path(given)
-        return
-    home = tmp_path_factory.mktemp("isolation") / "home"
-    api.up(home, gpus=4)
-    try:
-        yield home
-    finally:
-        api.down(home)
 
 
 @pytest.fixture(scope="package")
