@@ -194,8 +194,8 @@ def _scope(desired: DesiredCluster, lease: Lease, held: Holding) -> Scope:
             msg = f"what was seen of {desired.namespace} came too late: the lease is lost"
             raise LeaseLost(msg)
 
-    def stepped(share: DeviceShare, rung: Rung, evidence: Mapping[str, Any]) -> None:
-        if not allocations.stepped(lease, desired.uid, share, rung, evidence):
+    def stepped(share: DeviceShare, rung: Rung, evidence: Mapping[str, Any], left: int) -> None:
+        if not allocations.stepped(lease, desired.uid, share, rung, evidence, left):
             msg = f"{rung} of {share.key} in {desired.namespace} came too late: the lease is lost"
             raise LeaseLost(msg)
 

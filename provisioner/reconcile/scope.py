@@ -57,8 +57,8 @@ class Scope:
     findings: Findings
     calendar: Callable[[], datetime]
     """The time that decides about grants."""
-    stepped: Callable[[DeviceShare, Rung, Mapping[str, Any]], None]
-    """Notes a step of the ladder that was seen done, and on what evidence; raises ``LeaseLost``."""
+    stepped: Callable[[DeviceShare, Rung, Mapping[str, Any], int], None]
+    """Notes a step of the ladder that was seen done, on what evidence, and how many devices are left; raises ``LeaseLost``."""
     # read
     _host: Host | None = None
     namespace: Object | None = None

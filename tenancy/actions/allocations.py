@@ -15,7 +15,8 @@ from tenancy.enums import ConditionStatus, ConditionType, FindingKind, Reason, W
 from tenancy.grant_enums import Rung
 from tenancy.models import Allocation, Finding, Grant, VirtualCluster
 from tenancy.queries import accelerators, calendar, clusters
-from tenancy.rules.allocations import Share, Want, assign, shortfall
+from tenancy.queries.grants import covering, steps_of
+from tenancy.rules.allocations import Share, Want, assign, came_back, shortfall, steps
 from tenancy.rules.conditions import Condition
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from tenancy.actions.work import Lease
     from tenancy.models import AcceleratorClass, NodePool, Tenant
+    from tenancy.rules.allocations import Step
     from tenancy.rules.specs import DeviceShare
 
 PROVISIONER = "provisioner"
@@ -68,10 +70,12 @@ def settle(tenant: Tenant) -> Books:
     frozen = _frozen(tenant)
     for account in sorted(_accounts(books), key=str):
         wants = _wants(books, account)
-        entitled = _entitled(books, account)
+        entitled, endings = covering(_grants(books, account))
         books.lacking[account] = shortfall(entitled, wants)
-        for share in assign(entitled, wants, frozen=frozen):
-            if _write(books, account, share):
+        shares = assign(entitled, wants, frozen=frozen)
+        ways = steps(entitled, endings, wants, {share.cluster: share.target for share in shares})
+        for share in shares:
+            if _write(books, account, share, ways[share.cluster]):
                 touched.add(share.cluster)
     told = [
         c.uid for c in books.clusters.values() if _tell(books, c, changed=c.uid in touched, frozen=frozen)
@@ -92,7 +96,7 @@ def foresee(
         wants = [replace(w, asked=asked) if w.cluster == me else w for w in _wants(books, account)]
         if all(want.cluster != me for want in wants):
             wants.append(Want(me, asked))
-        entitled = _entitled(books, account)
+        entitled, _ = covering(_grants(books, account))
         shares = assign(entitled, wants, frozen=_frozen(tenant))
         mine = next(share.lacking for share in shares if share.cluster == me)
         found[accelerator] = (mine, shortfall(entitled, wants))
@@ -100,11 +104,14 @@ def foresee(
 
 
 @atomic
-def stepped(lease: Lease, uid: UUID, share: DeviceShare, rung: Rung, evidence: Mapping[str, Any]) -> bool:
-    """A step of the ladder was seen done on the host; the last one gives the devices back. False: lease lost.
+def stepped(
+    lease: Lease, uid: UUID, share: DeviceShare, rung: Rung, evidence: Mapping[str, Any], left: int
+) -> bool:
+    """A step of the ladder was seen done on the host; the last one gives devices back. False: lease lost.
 
     ``share`` is what the host was brought to: where the ledger wants another amount by now,
-    what was seen says nothing about that one and is dropped.
+    what was seen says nothing about that one and is dropped. ``left`` is the most that pods hold as of
+    the last step: more than the share's amount while further grants that are over still cover it.
     """
     tenant = VirtualCluster.objects.filter(uid=uid).values_list("tenant_id", flat=True).first()
     balances.lock([], tenant)
@@ -116,11 +123,11 @@ def stepped(lease: Lease, uid: UUID, share: DeviceShare, rung: Rung, evidence: M
     row = opened.select_related("accelerator").first()
     if cluster is None or row is None or row.target != share.amount or rung.value in row.rungs:
         return True
-    row.rungs = {**row.rungs, rung.value: {"at": calendar.now().isoformat(), **evidence}}
+    row.rungs = _climbed(row, rung, evidence)
     row.save(update_fields=["rungs"])
-    _note(row, cluster, f"allocation.{rung.value}", **evidence)
+    _note(row, cluster, f"allocation.{rung.value}", to=max(left, row.target), **evidence)
     if rung is Rung.CONFIRM:
-        _give_back(row)
+        _give_back(row, cluster, max(left, row.target))
         settle(cluster.tenant)
     return True
 
@@ -147,9 +154,10 @@ def release_all(cluster: VirtualCluster) -> bool:
     """The cluster's end was proved on the host: whether it had any; the caller holds the tenant's lock."""
     rows = list(Allocation.objects.filter(cluster=cluster, released_at=None).select_related("accelerator"))
     for row in rows:
-        _note(row, cluster, "allocation.released", cause="the cluster is gone")
+        _note(row, cluster, "allocation.released", to=0, cause="the cluster is gone")
         row.target = 0
-        _give_back(row)
+        row.rungs = _climbed(row, Rung.CONFIRM, {"namespace": cluster.namespace, "absent": True})
+        _give_back(row, cluster, 0)
     return bool(rows)
 
 
@@ -196,11 +204,6 @@ def _grants(books: Books, account: Account) -> Iterator[Grant]:
     return (grant for grant in books.grants if (grant.pool_id, grant.accelerator_id) == mine)
 
 
-def _entitled(books: Books, account: Account) -> int:
-    mine = _grants(books, account)
-    return sum(g.amount for g in mine if g.activated_at is not None and g.ended_at is None)
-
-
 def _wants(books: Books, account: Account) -> list[Want[UUID]]:
     found = []
     for uid, cluster in books.clusters.items():
@@ -211,7 +214,7 @@ def _wants(books: Books, account: Account) -> list[Want[UUID]]:
     return found
 
 
-def _write(books: Books, account: Account, share: Share[UUID]) -> bool:
+def _write(books: Books, account: Account, share: Share[UUID], ways: tuple[Step, ...]) -> bool:
     """Whether anything changed."""
     row = books.open.get((share.cluster, account.accelerator))
     if row is None:
@@ -226,19 +229,13 @@ def _write(books: Books, account: Account, share: Share[UUID]) -> bool:
             )
             books.open[(share.cluster, account.accelerator)] = made
         return bool(share.target)
-    asked = books.asked[share.cluster].get(account.accelerator, 0)
-    deadline = _deadline(books, account) if share.target < min(row.held, asked) else None
-    if (row.target, row.deadline) == (share.target, deadline):
+    if (row.target, steps_of(row)) == (share.target, ways):
         return False
-    row.target, row.held, row.deadline = share.target, max(row.held, share.target), deadline
+    row.target, row.held = share.target, max(row.held, share.target)
+    row.steps = [{"deadline": one.deadline.isoformat(), "devices": one.devices} for one in ways]
     row.rungs = {}
-    row.save(update_fields=["target", "held", "deadline", "rungs"])
+    row.save(update_fields=["target", "held", "steps", "rungs"])
     return True
-
-
-def _deadline(books: Books, account: Account) -> datetime | None:
-    """Of the grants that are over; a tenant that itself wants less may let its pods run."""
-    return max((g.deadline for g in _grants(books, account) if g.deadline is not None), default=None)
 
 
 def _tell(books: Books, cluster: VirtualCluster, *, changed: bool, frozen: bool) -> bool:
@@ -284,12 +281,23 @@ def _approved(cluster: VirtualCluster, status: ConditionStatus, reason: Reason, 
     conditions.merge(cluster, seen, timezone.now())
 
 
-def _give_back(row: Allocation) -> None:
-    """Counts no more than the host was seen to allow."""
-    row.held = row.target
-    row.deadline = None
-    row.released_at = None if row.target else timezone.now()
-    row.save(update_fields=["held", "target", "deadline", "released_at"])
+def _climbed(row: Allocation, rung: Rung, evidence: Mapping[str, Any]) -> dict[str, Any]:
+    return {**row.rungs, rung.value: {"at": calendar.now().isoformat(), **evidence}}
+
+
+def _give_back(row: Allocation, cluster: VirtualCluster, left: int) -> None:
+    """Counts no more than the host was seen to allow; what was seen is kept for the grants whose devices came back."""
+    same = {"tenant": row.tenant_id, "accelerator": row.accelerator_id, "pool": row.pool_id}
+    before = sum(Allocation.objects.filter(**same, released_at=None).values_list("held", flat=True))
+    entitled, endings = covering(Grant.objects.filter(**same, closed_at=None))
+    back = came_back(entitled, endings, before, before - row.held + left)
+    if back:
+        row.returns = [*row.returns, {"cluster": cluster.name, "grants": back, "rungs": row.rungs}]
+    row.held = left
+    row.steps = [one for one in row.steps if one["devices"] < left]
+    row.rungs = row.rungs if left == row.target else {}
+    row.released_at = None if left else timezone.now()
+    row.save(update_fields=["held", "target", "steps", "returns", "rungs", "released_at"])
 
 
 def _note(row: Allocation, cluster: VirtualCluster, action: str, **facts: Any) -> None:  # noqa: ANN401 - facts are JSON
@@ -300,6 +308,5 @@ def _note(row: Allocation, cluster: VirtualCluster, action: str, **facts: Any) -
         target=f"cluster/{cluster.tenant.name}/{cluster.name}",
         accelerator=row.accelerator.key,
         held=row.held,
-        to=row.target,
         **facts,
     )

@@ -21,6 +21,7 @@ from tenancy.queries import calendar, weighing
 from tenancy.queries import grants as known
 from tenancy.rules import attestation
 from tenancy.rules import grants as rules
+from tenancy.rules.allocations import is_back
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -165,10 +166,9 @@ def close(grant: Grant) -> bool:
     """Closes it once no cluster holds more than the other grants cover; locked by the caller."""
     if grant.ended_at is None or grant.closed_at is not None:
         return False
-    same = {"tenant": grant.tenant_id, "accelerator": grant.accelerator_id, "pool": grant.pool_id}
-    rows = list(Allocation.objects.filter(**same, released_at=None).select_related("cluster"))
-    others = Grant.objects.filter(**same, closed_at=None, ended_at=None, activated_at__isnull=False)
-    if sum(row.held for row in rows) > sum(other.amount for other in others):
+    same = _account(grant)
+    held = sum(Allocation.objects.filter(**same, released_at=None).values_list("held", flat=True))
+    if not is_back(grant.uid.hex, *known.covering(Grant.objects.filter(**same, closed_at=None)), held):
         return False
     now = calendar.now()
     statement = attestation.canonical(_receipt(grant, now))
@@ -188,14 +188,12 @@ def close(grant: Grant) -> bool:
 
 def _receipt(grant: Grant, now: datetime) -> dict[str, Any]:
     """What came back, and what was seen on the host of each cluster that had to give."""
-    touched = Allocation.objects.filter(
-        tenant=grant.tenant_id, accelerator=grant.accelerator_id, pool=grant.pool_id
-    ).exclude(rungs={})
-    began = grant.ended_at.isoformat() if grant.ended_at else ""
+    touched = Allocation.objects.filter(**_account(grant)).exclude(returns=[])
     steps = [
-        {"cluster": row.cluster.name if row.cluster else "", "rungs": row.rungs}
-        for row in touched.select_related("cluster")
-        if max((rung["at"] for rung in row.rungs.values()), default="") >= began
+        {"cluster": one["cluster"], "devices": one["grants"][grant.uid.hex], "rungs": one["rungs"]}
+        for row in touched
+        for one in row.returns
+        if grant.uid.hex in one["grants"]
     ]
     return {
         "format": RECEIPT_FORMAT,
@@ -206,10 +204,15 @@ def _receipt(grant: Grant, now: datetime) -> dict[str, Any]:
         "amount": grant.amount,
         "cause": str(grant.cause),
         "by": grant.ended_by,
-        "endedAt": began,
+        "endedAt": grant.ended_at.isoformat() if grant.ended_at else "",
         "closedAt": attestation.stamp(now),
         "evidence": steps,
     }
+
+
+def _account(grant: Grant) -> dict[str, UUID]:
+    """Whose, of what and where, as columns of grants and allocations."""
+    return {"tenant": grant.tenant_id, "accelerator": grant.accelerator_id, "pool": grant.pool_id}
 
 
 def _remind(grant: Grant, today: date) -> None:

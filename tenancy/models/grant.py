@@ -146,8 +146,10 @@ class Allocation(models.Model):
     """What counts: more than ``target`` until the host was seen to hold no more than that."""
     rungs = models.JSONField(default=dict)
     """Of a cluster that must give devices back: rung of the ladder → when, and what was seen."""
-    deadline = models.DateTimeField(null=True)
-    """When pods that hold more than ``target`` are ended; ``None``: the tenant itself wants less, and they may run on."""
+    steps = models.JSONField(default=list)
+    """By when it is to hold no more than how many, as grants end; what no step asks for may be held on."""
+    returns = models.JSONField(default=list)
+    """What was given back of grants that are over, with what was seen on the host: their receipts are made of it."""
     used = models.JSONField(default=dict)
     """Node → devices that pods of the cluster held at the last look at the host."""
     created_at = models.DateTimeField(auto_now_add=True)

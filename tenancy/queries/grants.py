@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from tenancy import policy
@@ -16,6 +16,7 @@ from tenancy.queries import accelerators, pools, tenants, usage, weighing
 from tenancy.rules import accelerators as rules
 from tenancy.rules import grants as courses
 from tenancy.rules import ledger, requests
+from tenancy.rules.allocations import Ending, Step
 from tenancy.rules.requests import Terms
 from tenancy.rules.specs import DeviceShare, facts_from_json
 
@@ -255,6 +256,18 @@ def _in_the_way(request: GrantRequest, terms: Terms, best: Choice, today: date) 
     return tuple(found)
 
 
+def covering(rows: Iterable[Grant]) -> tuple[int, tuple[Ending, ...]]:
+    """What these grants give now, and those that gave something and are over; closed ones are left out."""
+    given = [row for row in rows if row.activated_at is not None and row.closed_at is None]
+    over = (Ending(row.uid.hex, row.amount, row.deadline) for row in given if row.deadline is not None)
+    return sum(row.amount for row in given if row.ended_at is None), tuple(over)
+
+
+def steps_of(row: Allocation) -> tuple[Step, ...]:
+    """By when a cluster is to hold no more than how many."""
+    return tuple(Step(datetime.fromisoformat(one["deadline"]), one["devices"]) for one in row.steps)
+
+
 def shares(cluster: VirtualCluster) -> tuple[DeviceShare, ...]:
     """The devices a cluster has, or is to give back, as its host is to know them."""
     rows = Allocation.objects.filter(cluster=cluster, released_at=None).select_related("accelerator")
@@ -265,7 +278,7 @@ def shares(cluster: VirtualCluster) -> tuple[DeviceShare, ...]:
             amount=row.target,
             labels=dict(row.accelerator.labels),
             held=row.held,
-            deadline=row.deadline,
+            steps=steps_of(row),
             rungs=dict(row.rungs),
         )
         for row in rows.order_by("accelerator__key")

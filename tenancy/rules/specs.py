@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         Role,
         StepState,
     )
+    from tenancy.rules.allocations import Step
     from tenancy.rules.conditions import Condition
     from tenancy.rules.drift import Established
     from tenancy.rules.nodes import NodeFacts
@@ -85,8 +86,8 @@ class DeviceShare:
     """Of every node with this model."""
     held: int = 0
     """What counts; more than ``amount`` while devices are on their way back."""
-    deadline: datetime | None = None
-    """When pods that hold more than ``amount`` are ended; ``None``: they may run as long as they like."""
+    steps: tuple[Step, ...] = ()
+    """By when pods that hold more are ended; what no step asks for may be held as long as its pods like."""
     rungs: dict[str, Any] = field(default_factory=dict)
     """Steps of the ladder that were seen done."""
 

@@ -184,15 +184,15 @@ class Team:
         found = self.condition(kind)
         return found.reason if found else None
 
-    def _stepped(self, share: DeviceShare, rung: Rung, evidence: Mapping[str, Any]) -> None:
+    def _stepped(self, share: DeviceShare, rung: Rung, evidence: Mapping[str, Any], left: int) -> None:
         """As ``tenancy.actions.allocations.stepped``, over the one row."""
         self.world.point()
-        kept = tuple(self._climbed(one, share, rung, evidence) for one in self.wanted.devices)
+        kept = tuple(self._climbed(one, share, rung, evidence, left) for one in self.wanted.devices)
         self.wanted = replace(self.wanted, devices=tuple(d for d in kept if d.held))
         self.world.point()
 
     def _climbed(
-        self, one: DeviceShare, share: DeviceShare, rung: Rung, evidence: Mapping[str, Any]
+        self, one: DeviceShare, share: DeviceShare, rung: Rung, evidence: Mapping[str, Any], left: int
     ) -> DeviceShare:
         if (one.key, one.amount) != (share.key, share.amount):
             return one
@@ -200,7 +200,9 @@ class Team:
         if rung is not Rung.CONFIRM:
             return replace(one, rungs=rungs)
         self.receipts.append(rungs)
-        return replace(one, rungs=rungs, held=one.amount, deadline=None)
+        held = max(left, one.amount)
+        steps = tuple(step for step in one.steps if step.devices < held)
+        return replace(one, rungs=rungs if held == one.amount else {}, held=held, steps=steps)
 
     def _keep(self, seen: Observation) -> None:
         self.world.point()

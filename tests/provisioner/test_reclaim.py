@@ -11,6 +11,7 @@ from provisioner.outcomes import Done, Wait
 from provisioner.ports import EVENTS, PODS, RESOURCE_QUOTAS, Kind
 from provisioner.reconcile.reclaim.asking import CHECKPOINT, PROTECTED, RECLAIM
 from tenancy.enums import ConditionStatus, ConditionType, Phase, Reason
+from tenancy.rules.allocations import Step
 from tenancy.rules.lifecycle import derive_phase
 from tenancy.rules.specs import DeviceShare
 from tests.fakes.kube import forbidden
@@ -59,10 +60,8 @@ def settle(world):
 
 
 def shrink(team: Team, amount: int, held: int, *, grace: timedelta | None = GRACE) -> None:
-    deadline = team.world.now + grace if grace is not None else None
-    team.wanted = replace(
-        team.wanted, devices=(DeviceShare("gpu", GPU, amount, held=held, deadline=deadline),)
-    )
+    steps = (Step(team.world.now + grace, amount),) if grace is not None else ()
+    team.wanted = replace(team.wanted, devices=(DeviceShare("gpu", GPU, amount, held=held, steps=steps),))
 
 
 def passes(team: Team, count: int = 3):
@@ -163,7 +162,7 @@ def test_pods_are_told_who_until_when_and_how(busy):
     shrink(busy, 4, 5)
     passes(busy, 1)
     tenant = busy.world.tenants[NS]
-    until = busy.wanted.devices[0].deadline.strftime("%Y-%m-%dT%H:%M:%SZ")
+    until = busy.wanted.devices[0].steps[0].deadline.strftime("%Y-%m-%dT%H:%M:%SZ")
     assert tenant.seen(PODS, "saves", "default")["metadata"]["annotations"][RECLAIM] == until
     (event,) = (tenant.seen(EVENTS, name, "default") for name in tenant.names(EVENTS, "default"))
     assert event["involvedObject"]["name"] == "saves"
@@ -226,10 +225,38 @@ def test_a_pod_its_tenant_does_not_know_ends_at_once(busy):
     assert [n for n in busy.world.host.names(PODS, NS) if n.endswith("-x")] == ["mid-x", "old-x"]
 
 
+def test_each_grant_that_ends_has_its_own_deadline(busy):
+    """Four devices, two until now and two for longer: the pods that keep theirs are told of the later day."""
+    train(busy, "saves", 1, age=1, checkpoint="required")
+    soon, later = busy.world.now + GRACE, busy.world.now + 4 * GRACE
+    ways = (Step(soon, 3), Step(later, 1))
+    busy.wanted = replace(busy.wanted, devices=(DeviceShare("gpu", GPU, 0, held=5, steps=ways),))
+    for name in ("old", "mid", "new"):
+        busy.world.tenants[NS].seen(PODS, name, "default")["metadata"]["annotations"][CHECKPOINT] = "required"
+    passes(busy)
+    assert running(busy) == ["mid", "new", "old", "saves"]
+    marks = {n: busy.world.tenants[NS].seen(PODS, n, "default")["metadata"]["annotations"] for n in running(busy)}
+    until = {name: worn.get(RECLAIM, "") for name, worn in marks.items()}
+    first, last = (at.strftime("%Y-%m-%dT%H:%M:%SZ") for at in (soon, later))
+    assert until == {"new": first, "saves": first, "old": last, "mid": ""}
+    assert "at most 3 from" in busy.condition(ConditionType.DEVICES_SETTLED).message
+    late(busy)
+    passes(busy)
+    assert (running(busy), busy.wanted.devices[0].held) == (["mid", "old"], 3)
+    assert [pod["inside"] for pod in busy.receipts[0]["confirm"]["pods"]] == ["default/mid", "default/old"]
+    busy.world.now = later
+    passes(busy)
+    assert (running(busy), busy.wanted.devices[0].held) == (["mid"], 1)  # the last one has no deadline
+    busy.world.tenants[NS].drop(PODS, "mid", "default")
+    settle(busy.world)
+    passes(busy)
+    assert (busy.wanted.devices, len(busy.receipts), quota(busy)) == ((), 3, "0")
+
+
 def test_a_raise_meanwhile_is_no_step_of_the_ladder(busy):
     shrink(busy, 0, 4)
     share = busy.wanted.devices[0]
-    busy.wanted = replace(busy.wanted, devices=(replace(share, amount=4, deadline=None),))
+    busy.wanted = replace(busy.wanted, devices=(replace(share, amount=4, steps=()),))
     passes(busy)
     assert (quota(busy), running(busy), busy.receipts) == ("4", ["mid", "new", "old"], [])
 
@@ -280,6 +307,21 @@ def test_in_quarantine_too(busy):
         busy.world.tick()
         settle(busy.world)
     assert busy.wanted.devices == ()
+
+
+def test_a_confirmation_looks_again_after_the_eviction(busy):
+    """What the quota still counts may be a pod on its way in."""
+    shrink(busy, 2, 4)
+    busy.once()
+    settle(busy.world)
+    status = busy.world.host.seen(RESOURCE_QUOTAS, "atoll-quota", NS)["status"]
+    status["used"] = {KEY: "3"}
+    busy.once()
+    assert "confirm" not in busy.wanted.devices[0].rungs
+    assert busy.wanted.devices[0].held == 4
+    settle(busy.world)
+    busy.once()
+    assert busy.receipts[0]["confirm"]["quota"]["used"] == "2"
 
 
 def ladder(k: int) -> tuple[Team, int]:

@@ -267,7 +267,7 @@ class Life(RuleBasedStateMachine):
     def _stepped(self, cluster, share, rungs):
         lease = work.claim(WorkKind.CLUSTER, cluster.uid)
         for rung in rungs:
-            self.act("", None, allocations.stepped, lease, cluster.uid, share, rung, {"used": 0})
+            self.act("", None, allocations.stepped, lease, cluster.uid, share, rung, {"used": 0}, 0)
         work.wait(lease, 0)
 
     @rule(name=NAMES)

@@ -49,11 +49,11 @@ def has(name="first"):
     return (row.target, row.held) if row else None
 
 
-def confirmed(name="first", shares=None):
-    """The provisioner sees that the host holds no more than it is to."""
+def confirmed(name="first", shares=None, left=0):
+    """The provisioner sees that the host holds no more than it is to, or than ``left`` on the way there."""
     cluster = VirtualCluster.objects.get(name=name)
     lease = work.claim(WorkKind.CLUSTER, cluster.uid)
     for share in known.shares(cluster) if shares is None else shares:
         for rung in Rung:
-            assert allocations.stepped(lease, cluster.uid, share, rung, {"used": 0})
+            assert allocations.stepped(lease, cluster.uid, share, rung, {"used": left}, left)
     work.wait(lease, 0)

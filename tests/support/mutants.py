@@ -28,8 +28,8 @@ def nothing(*_, **__):
 
 
 def _frees_too_early(real):
-    def write(books, account, share):
-        changed = real(books, account, share)
+    def write(books, account, share, ways):
+        changed = real(books, account, share, ways)
         row = books.open.get((share.cluster, account.accelerator))
         if row is not None and row.target and row.held > row.target:
             row.held = row.target
@@ -40,7 +40,7 @@ def _frees_too_early(real):
 
 
 def _first_rung_is_the_last(real):
-    return lambda lease, uid, share, _, seen: real(lease, uid, share, Rung.CONFIRM, seen)
+    return lambda lease, uid, share, _, *seen: real(lease, uid, share, Rung.CONFIRM, *seen)
 
 
 def _without_held(real):

@@ -358,7 +358,7 @@ def test_the_work_of_a_lost_lease_changes_nothing(bob, team):
     put(bob, 1)
     lease = work.claim(WorkKind.CLUSTER, cluster.uid)
     work.finish(lease)
-    assert not allocations.stepped(lease, cluster.uid, known.shares(cluster)[0], Rung.CONFIRM, {})
+    assert not allocations.stepped(lease, cluster.uid, known.shares(cluster)[0], Rung.CONFIRM, {}, 0)
     assert has() == (1, 2)
 
 

@@ -26,17 +26,21 @@ _PATIENT: Final = 5.0
 
 @dataclass
 class Round:
-    """The pods of one class that hold more than is left, and what became of them in this pass."""
+    """The pods of one class that hold more than is left by a deadline, and what became of them in this pass."""
 
     scope: Scope
     share: DeviceShare
     deadline: datetime
     holders: tuple[Holder, ...]
     over: int
+    going: tuple[Holder, ...] = ()
+    """Those that end by then."""
     told: list[str] = field(default_factory=list)
     """Pods that know: ``namespace/name`` in the tenant's cluster."""
     untold: str = ""
     """Why the tenant's API could not be asked."""
+    after: float = _PATIENT
+    """Seconds after which to look again."""
 
     @property
     def late(self) -> bool:
@@ -48,20 +52,21 @@ class Round:
         """Whether all who must go were told."""
         return not self.untold
 
-    def ask_and_end(self) -> float:
-        """Seconds after which to look again."""
+    def ask_and_end(self) -> None:
+        """Asks those that must go until the deadline, and ends them from then on."""
         inside = self._read()
         protected = {uid for uid, pod in inside.items() if asking.mark(pod, asking.PROTECTED) == "true"}
-        going = to_go(self.holders, self.over, protected)
+        self.going = to_go(self.holders, self.over, protected)
         if self.late:
-            for holder in going:
+            for holder in self.going:
                 self._end(holder, inside.get(holder.uid))
-            return _LOOK
+            self.after = _LOOK
+            return
         tenant = self.scope.reached_tenant
         if tenant is None or self.untold:
-            return _PATIENT
-        ended = [self._asked_to_end(tenant, h, inside.get(h.uid), protected) for h in going]
-        return _LOOK if any(ended) else _PATIENT
+            return
+        ended = [self._asked_to_end(tenant, h, inside.get(h.uid), protected) for h in self.going]
+        self.after = _LOOK if any(ended) else _PATIENT
 
     def _read(self) -> dict[str, Object]:
         """Uid on the host → the pod in the tenant's cluster, as far as its API answers."""

@@ -72,7 +72,7 @@ class _Climb:
                 f"namespace {name} does not wear our labels: what runs there is not judged before it does"
             )
             return Wait(_SLOW, Reason.CONFLICT, message)
-        return self._shrunk() or self._emptied() or self._confirmed()
+        return self._shrunk() or self._stepped_down() or self._emptied() or self._confirmed()
 
     @property
     def left(self) -> int:
@@ -84,8 +84,8 @@ class _Climb:
         return holders(self.pods, self.share, self.scope.desired.devices)
 
     @property
-    def over(self) -> int:
-        return sum(holder.devices for holder in self.holders) - self.share.amount
+    def held(self) -> int:
+        return sum(holder.devices for holder in self.holders)
 
     def _shrunk(self) -> Wait | None:
         """No new pod gets a device: the quota is lowered, and the host goes by it."""
@@ -111,33 +111,60 @@ class _Climb:
             self._look_at_quota()
         return Wait(_QUICK, Reason.WAITING, f"waiting for the host to go by {wanted} {self.share.resource}")
 
+    def _stepped_down(self) -> Wait | None:
+        """Further grants that are over still cover some: what is below a step on the way is back already."""
+        below = [one.devices for one in self.share.steps if one.devices >= self.held > self.share.amount]
+        if not below or not self._seen_within(min(below)):
+            return None
+        self._confirm(min(below))
+        return Wait(_QUICK, Reason.WAITING, f"{self._still()}: {self._until()}")
+
     def _emptied(self) -> Wait | None:
         """Nobody holds more than is left: pods end by themselves, on request, or at the deadline."""
-        share, over = self.share, self.over
-        if over <= 0:
+        if self.held <= self.share.amount:
             return None
-        if share.deadline is None:
-            return Wait(_SLOW, Reason.WAITING, f"{self._still(over)}: they may run to their end")
-        round_ = ending.Round(self.scope, share, share.deadline, self.holders, over)
-        after = round_.ask_and_end()
-        if round_.asked or round_.late:
-            self._did(Rung.ASK, {**self._evidence(), "told": sorted(round_.told), "untold": round_.untold})
-        return Wait(
-            after, Reason.WAITING, f"{self._still(over)}: they end by {share.deadline:%Y-%m-%d %H:%M} UTC"
-        )
+        rounds = self._rounds()
+        if not rounds:
+            return Wait(_SLOW, Reason.WAITING, f"{self._still()}: they may run to their end")
+        if all(one.asked or one.late for one in rounds):
+            told = {
+                "told": sorted({name for one in rounds for name in one.told}),
+                "untold": next((one.untold for one in rounds if one.untold), ""),
+            }
+            self._did(Rung.ASK, {**self._evidence(), **told})
+        return Wait(min(one.after for one in rounds), Reason.WAITING, f"{self._still()}: {self._until()}")
+
+    def _rounds(self) -> list[ending.Round]:
+        """One for each step that pods have to follow: who ends for one is not counted for the next."""
+        rounds: list[ending.Round] = []
+        rest = self.holders
+        for step in self.share.steps:
+            over = sum(holder.devices for holder in rest) - step.devices
+            if over > 0:
+                rounds.append(ending.Round(self.scope, self.share, step.deadline, rest, over))
+                rounds[-1].ask_and_end()
+                rest = tuple(holder for holder in rest if holder not in rounds[-1].going)
+        return rounds
 
     def _confirmed(self) -> Outcome:
-        """Read once more: no pod, and no pod on its way in, beyond what is left."""
-        key = devices.key(self.share.resource)
+        """No pod, and no pod on its way in, beyond what is left."""
+        if not self._seen_within(self.share.amount):
+            key = devices.key(self.share.resource)
+            return Wait(_QUICK, Reason.WAITING, f"waiting for the host to count at most {self.left} {key}")
+        self._confirm(self.share.amount)
+        return Done()
+
+    def _seen_within(self, most: int) -> bool:
+        """Read once more: neither the pods that are there nor those that the quota counts hold more."""
         self._look_at_quota()
         self._look_at_pods()
-        used = quantities.parse(self.quota.get("status", {}).get("used", {}).get(key, "0"))
-        if self.over > 0 or used > self.left:
-            return Wait(_QUICK, Reason.WAITING, f"waiting for the host to count at most {self.left} {key}")
+        used = self.quota.get("status", {}).get("used", {}).get(devices.key(self.share.resource), "0")
+        return self.held <= most and quantities.parse(used) <= self.left - self.share.amount + most
+
+    def _confirm(self, left: int) -> None:
         if Rung.ASK.value in self.done:
             self._did(Rung.EVICT, self._evidence())
-        self._did(Rung.CONFIRM, self._evidence())
-        return Done()
+        self._did(Rung.CONFIRM, self._evidence(), left)
 
     def _look_at_quota(self) -> None:
         kube, namespace = self.scope.host.kube, self.scope.desired.namespace
@@ -146,9 +173,9 @@ class _Climb:
     def _look_at_pods(self) -> None:
         self.pods = self.scope.host.kube.find(PODS, self.scope.desired.namespace)
 
-    def _did(self, rung: Rung, evidence: dict[str, Any]) -> None:
+    def _did(self, rung: Rung, evidence: dict[str, Any], left: int = 0) -> None:
         if rung.value not in self.done:
-            self.scope.stepped(self.share, rung, evidence)
+            self.scope.stepped(self.share, rung, evidence, left)
             self.done.add(rung.value)
 
     def _evidence(self) -> dict[str, Any]:
@@ -168,7 +195,12 @@ class _Climb:
             ],
         }
 
-    def _still(self, over: int) -> str:
-        names = [holder.inside or holder.name for holder in self.holders]
+    def _still(self) -> str:
+        over, names = self.held - self.share.amount, [holder.inside or holder.name for holder in self.holders]
         more = f" and {len(names) - _TOLD} more" if len(names) > _TOLD else ""
         return f"{over} {self.share.key} are still held by {', '.join(names[:_TOLD])}{more}"
+
+    def _until(self) -> str:
+        """By when how many are left at most."""
+        ways = (f"at most {one.devices} from {one.deadline:%Y-%m-%d %H:%M} UTC on" for one in self.share.steps)
+        return ", ".join(ways)
