@@ -21,7 +21,6 @@ from tenancy.rules.conditions import Condition
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from datetime import datetime
     from uuid import UUID
 
     from tenancy.actions.work import Lease

@@ -235,7 +235,9 @@ def test_each_grant_that_ends_has_its_own_deadline(busy):
         busy.world.tenants[NS].seen(PODS, name, "default")["metadata"]["annotations"][CHECKPOINT] = "required"
     passes(busy)
     assert running(busy) == ["mid", "new", "old", "saves"]
-    marks = {n: busy.world.tenants[NS].seen(PODS, n, "default")["metadata"]["annotations"] for n in running(busy)}
+    marks = {
+        n: busy.world.tenants[NS].seen(PODS, n, "default")["metadata"]["annotations"] for n in running(busy)
+    }
     until = {name: worn.get(RECLAIM, "") for name, worn in marks.items()}
     first, last = (at.strftime("%Y-%m-%dT%H:%M:%SZ") for at in (soon, later))
     assert until == {"new": first, "saves": first, "old": last, "mid": ""}

@@ -202,5 +202,7 @@ class _Climb:
 
     def _until(self) -> str:
         """By when how many are left at most."""
-        ways = (f"at most {one.devices} from {one.deadline:%Y-%m-%d %H:%M} UTC on" for one in self.share.steps)
+        ways = (
+            f"at most {one.devices} from {one.deadline:%Y-%m-%d %H:%M} UTC on" for one in self.share.steps
+        )
         return ", ".join(ways)
