@@ -8,11 +8,13 @@ from provisioner.adapters import mail
 from provisioner.adapters.receivers import Receivers
 from provisioner.outcomes import Done
 from provisioner.reconcile import sending
-from tenancy.actions import deliveries, notices
+from tenancy.actions import notices
 from tenancy.queries import mail as letters
 from tenancy.queries import webhooks
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from provisioner.outcomes import Outcome
     from provisioner.reconcile.holding import Holding
     from tenancy.actions.work import Lease
@@ -30,11 +32,8 @@ def notice(lease: Lease, held: Holding) -> Outcome:
     return Done()
 
 
-def webhook(lease: Lease, held: Holding) -> Outcome:
-    """Sends what waits for one receiver."""
-    return sending.send(
-        lease.object_id,
-        Receivers(webhooks.admitted()),
-        lambda delivery, answer: deliveries.tried(lease, delivery, answer),
-        held,
-    )
+def deliver(first: UUID) -> int:
+    """Sends what waits for one webhook, and meanwhile for all others; how many messages it sent."""
+    sender = sending.Sender(Receivers(webhooks.admitted()))
+    sender.run(first)
+    return sender.sent

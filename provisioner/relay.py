@@ -175,7 +175,8 @@ class Relay:
     def _ring_due(self) -> int:
         rung, at = [], clock.now()
         for item in due_work.due(AT_ONCE):
-            if not self._bell.ring(tasks.reconcile, kind=item.kind.value, object_id=str(item.object_id)):
+            task = tasks.send if item.kind is WorkKind.WEBHOOK else tasks.reconcile
+            if not self._bell.ring(task, kind=item.kind.value, object_id=str(item.object_id)):
                 break
             rung.append(item)
         work.ring(rung, at)

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from celery import current_task
 
-from provisioner import wiring
+from provisioner import messages, wiring
 from provisioner.celery import app
 from tenancy.actions import services
 from tenancy.enums import ServiceKind, WorkKind
@@ -16,6 +16,13 @@ from tenancy.enums import ServiceKind, WorkKind
 def reconcile(*, kind: str, object_id: str, **_: object) -> None:
     """One pass over one object, if it is still due; unknown arguments are of a younger relay."""
     wiring.run(WorkKind(kind), UUID(object_id))
+    _alive()
+
+
+@app.task(name="atoll.send")
+def send(*, object_id: str, **_: object) -> None:
+    """Sends to webhooks, to this one first, until nothing waits."""
+    messages.deliver(UUID(object_id))
     _alive()
 
 

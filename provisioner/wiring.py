@@ -384,5 +384,4 @@ PASSES: Final[dict[WorkKind, Callable[[Lease, Holding], Outcome]]] = {
     WorkKind.NODE: _node,
     WorkKind.NOTICE: messages.notice,
     WorkKind.TEMPLATE: _template,
-    WorkKind.WEBHOOK: messages.webhook,
 }

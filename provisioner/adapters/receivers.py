@@ -8,7 +8,7 @@ from __future__ import annotations
 import ssl
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
@@ -30,14 +30,20 @@ DEADLINE: Final = 10.0
 """Seconds for all of it, from the name to the status."""
 
 
+@cache
+def _authorities() -> ssl.SSLContext:
+    """The system's, read once."""
+    return ssl.create_default_context()
+
+
 @dataclass(frozen=True)
 class Receivers:
     """How receivers are reached."""
 
     admitted: Admitted
     look_up: Callable[[str], Iterable[Address]] = look_up
-    tls: ssl.SSLContext | None = None
-    """Whom to trust; the system's authorities where none is given."""
+    tls: ssl.SSLContext = field(default_factory=_authorities)
+    """Whom to trust. Reading the system's authorities takes a while, so no thread that sends does it."""
     deadline: float = DEADLINE
 
     def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
@@ -65,7 +71,7 @@ class Receivers:
         sent = {"Host": receiver.authority, "Content-Length": str(len(body)), **headers}
         left = dict.fromkeys(("connect", "read", "write", "pool"), self.deadline)
         with (
-            httpcore.ConnectionPool(ssl_context=self.tls or _authorities(), network_backend=judged) as pool,
+            httpcore.ConnectionPool(ssl_context=self.tls, network_backend=judged) as pool,
             pool.stream(
                 "POST", where, headers=list(sent.items()), content=body, extensions={"timeout": left}
             ) as got,
@@ -149,12 +155,6 @@ class _Hurried(httpcore.NetworkStream):
     def get_extra_info(self, info: str) -> object:
         """As the inner stream."""
         return self._stream.get_extra_info(info)
-
-
-@cache
-def _authorities() -> ssl.SSLContext:
-    """The system's, read once."""
-    return ssl.create_default_context()
 
 
 def _left(until: float) -> float:

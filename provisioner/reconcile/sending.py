@@ -1,43 +1,126 @@
-"""One pass over a webhook: sends what waits for it, oldest first, until something fails or its time is used up."""
+"""A sender: one worker at many receivers at the same time, each of which is waited for in a thread.
+
+Threads only send and wait. What is read from the database and written to it is so in the thread of
+the pass, so that many receivers cost one connection.
+"""
 
 from __future__ import annotations
 
-import time
+import logging
+import uuid
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from itertools import islice
+from time import monotonic
 from typing import TYPE_CHECKING, Final
 
+from django.db import DatabaseError
 from django.utils import timezone
 
-from provisioner.outcomes import Done, LeaseLost, Wait
-from tenancy.enums import Reason
+from tenancy.actions import deliveries, work
+from tenancy.enums import WorkKind
 from tenancy.queries import webhooks
+from tenancy.rules import turns
 from tenancy.rules import webhooks as rules
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from uuid import UUID
 
-    from provisioner.outcomes import Outcome
-    from provisioner.ports import Guard, Senders
+    from provisioner.ports import Senders
+    from tenancy.actions.work import Lease
+    from tenancy.rules.turns import Waiting
     from tenancy.rules.webhooks import Answer
 
-BUDGET: Final = 15.0
-"""Seconds after which a worker turns to something else; the rest is sent in the next pass."""
+log = logging.getLogger(__name__)
+
+BUDGET: Final = 40.0
+"""Seconds for which a pass begins with new receivers; those it is at then are waited for, which takes a deadline more."""
+TURN: Final = 15.0
+"""Seconds after which a receiver that takes one message after the other gives its place to the next."""
+LEASE: Final = 45.0
+"""Seconds; longer than a turn and the message that was begun at its end."""
+LOOK: Final = 0.2
+"""Seconds between two looks for more to send, while receivers are waited for."""
+AT_ONCE: Final = 16
+"""Turns begun, and answers written, between two looks: many that fail at the same moment must not hold up one that works."""
 
 
-def send(hook: UUID, receivers: Senders, tried: Callable[[UUID, Answer], bool], guard: Guard) -> Outcome:
-    """At least once: a worker that dies between sending and writing sends it again, under the same id."""
-    until = time.monotonic() + BUDGET
-    while True:
-        found = webhooks.next_message(hook)
+@dataclass(frozen=True)
+class Turn:
+    """One receiver's."""
+
+    who: Waiting
+    lease: Lease
+    until: float
+
+
+class Sender:
+    """Sends what waits, to as many receivers at a time as there is room for."""
+
+    def __init__(self, post: Senders, room: int = turns.ROOM) -> None:
+        self._post = post
+        self._room = room
+        self._token = uuid.uuid4()
+        self._busy: dict[Future[Answer], tuple[Turn, UUID]] = {}
+        self._pool: ThreadPoolExecutor
+        self.sent = 0
+        """Attempts of this pass."""
+
+    def run(self, first: UUID) -> None:
+        """Until nothing waits or the time is over; does nothing where another sender is at ``first`` already.
+
+        At least once: a worker that dies between sending and writing sends it again, under the same id.
+        """
+        until = monotonic() + BUDGET
+        with ThreadPoolExecutor(self._room, "sender") as self._pool:
+            self._take([one for one in webhooks.waiting() if one.hook == first])
+            while self._busy:
+                if monotonic() < until:
+                    self._take(webhooks.waiting())
+                for one in islice(wait(self._busy, LOOK, FIRST_COMPLETED).done, AT_ONCE):
+                    self._conclude(one)
+
+    def _take(self, waiting: list[Waiting]) -> None:
+        at = [turn.who for turn, _ in self._busy.values()]
+        for who in turns.turns(waiting, at, self._room)[:AT_ONCE]:
+            lease = work.claim(WorkKind.WEBHOOK, who.hook, seconds=LEASE, token=self._token)
+            if lease is not None:
+                turn = Turn(who, lease, monotonic() + TURN)
+                self._safely(turn, lambda turn=turn: self._next(turn))
+
+    def _next(self, turn: Turn) -> None:
+        """The next message of a turn, or the end of it."""
+        found = webhooks.next_message(turn.who.hook)
         if found is None:
-            return Done()
-        if isinstance(found, float):
-            return Wait(found, Reason.WAITING, "the receiver is tried again")
-        if time.monotonic() > until:
-            return Wait(0, Reason.WAITING, "more is on its way")
-        guard.check()
-        headers = rules.headers(found.identifier, timezone.now(), found.body, found.keys)
-        answer = receivers.post(found.url, headers, found.body.encode())
-        if not tried(found.delivery, answer):
-            msg = f"what {found.identifier} came to was seen too late: the lease is lost"
-            raise LeaseLost(msg)
+            work.finish(turn.lease)
+        elif isinstance(found, float):
+            work.wait(turn.lease, found)
+        elif monotonic() > turn.until:
+            work.wait(turn.lease, 0)
+        else:
+            headers = rules.headers(found.identifier, timezone.now(), found.body, found.keys)
+            begun = self._pool.submit(self._post.post, found.url, headers, found.body.encode())
+            self._busy[begun] = (turn, found.delivery)
+            self.sent += 1
+
+    def _conclude(self, ended: Future[Answer]) -> None:
+        turn, delivery = self._busy.pop(ended)
+
+        def conclude() -> None:
+            if deliveries.tried(turn.lease, delivery, ended.result()):
+                self._next(turn)
+            else:
+                log.warning("what came of delivery %s was seen too late: the lease is lost", delivery)
+
+        self._safely(turn, conclude)
+
+    def _safely(self, turn: Turn, do: Callable[[], None]) -> None:
+        """What fails for one receiver is no matter of the others'; a database that is away is everybody's."""
+        try:
+            do()
+        except DatabaseError:
+            raise
+        except Exception:
+            log.exception("webhook %s: a turn failed; it has another", turn.who.hook)
+            work.retry(turn.lease)

@@ -61,13 +61,18 @@ def begin(kind: WorkKind, object_ids: Iterable[UUID]) -> None:
         WorkItem.objects.bulk_create(rows)
 
 
-def claim(kind: WorkKind, object_id: UUID, *, seconds: float = 60) -> Lease | None:
-    """Takes the lease if the item is due and free; ``None`` when somebody else has or had it."""
+def claim(
+    kind: WorkKind, object_id: UUID, *, seconds: float = 60, token: UUID | None = None
+) -> Lease | None:
+    """Takes the lease if the item is due and free; ``None`` when somebody else has or had it.
+
+    A worker at many objects at the same time gives one ``token`` for all of them, by which it is counted once.
+    """
     now = clock.now()
     item = WorkItem.objects.filter(kind=kind, object_id=object_id).first()
     if item is None:
         return None
-    token = uuid.uuid4()
+    token = token or uuid.uuid4()
     free = Q(lease_until__isnull=True) | Q(lease_until__lt=now)
     won = WorkItem.objects.filter(
         free, pk=item.pk, requested=item.requested, requested__gt=F("handled"), due_at__lte=now

@@ -10,14 +10,15 @@ from django.db.models import Min, Q
 from django.utils import timezone
 
 from tenancy import policy
-from tenancy.enums import Permission
+from tenancy.enums import Permission, WorkKind
 from tenancy.errors import FieldError, Invalid, NotFound
 from tenancy.event_enums import DeliveryState, EventType
 from tenancy.models import Delivery, Webhook
-from tenancy.queries import tenants
+from tenancy.queries import tenants, work
 from tenancy.queries.lookup import look_up
 from tenancy.rules import addresses, sealing
 from tenancy.rules.addresses import Admitted, Refused
+from tenancy.rules.turns import Waiting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -114,6 +115,15 @@ def wanting(tenant_name: str) -> list[Webhook]:
     """Those that hear what happens in a tenant (the empty name: on the platform)."""
     mine = Q(tenant__isnull=True) | Q(tenant__name=tenant_name)
     return list(Webhook.objects.filter(active(), mine).order_by("uid"))
+
+
+def waiting() -> list[Waiting]:
+    """Those that a sender should look at and none is at, the longest waiting first."""
+    due = work.free(WorkKind.WEBHOOK)
+    rows = Webhook.objects.filter(uid__in=due) if due else Webhook.objects.none()
+    known = {row[0]: row for row in rows.values_list("uid", "tenant__name", "failures")}
+    found = (known.get(uid, (uid, None, 0)) for uid in due)  # one that is gone has no turn to fear
+    return [Waiting(uid, tenant or "", failures > 0) for uid, tenant, failures in found]
 
 
 def next_message(uid: UUID) -> Message | float | None:

@@ -31,7 +31,9 @@ class DueWork:
 
 
 SENDERS: Final = 2
-"""Passes over webhooks at the same time: receivers that do not answer must not keep workers from clusters."""
+"""Workers that send to webhooks at the same time: receivers that do not answer must not keep workers from clusters."""
+UNTAKEN: Final = timedelta(seconds=1)
+"""A sender at work takes what comes, within a fraction of this; what it leaves is worth a second one."""
 
 
 def due(limit: int) -> list[DueWork]:
@@ -39,23 +41,37 @@ def due(limit: int) -> list[DueWork]:
     now = clock.now()
     rows = _unrung(now)
     found = list(rows.exclude(kind=WorkKind.WEBHOOK)[:limit])
-    messages = list(rows.filter(kind=WorkKind.WEBHOOK)[:SENDERS])
-    if messages:
-        found += messages[: max(0, SENDERS - _sending(now))]
+    message = rows.filter(kind=WorkKind.WEBHOOK).first()
+    if message is not None and _wants_sender(message, now):
+        found.append(message)
     return [DueWork(WorkKind(row.kind), row.object_id) for row in found]
 
 
-def _sending(now: datetime) -> int:
-    """Webhooks that a worker is at, or was rung for."""
-    at_work = Q(lease_until__gt=now) | Q(rung_at__gt=now - RING_AGAIN)
-    return WorkItem.objects.filter(at_work, kind=WorkKind.WEBHOOK).count()
+def _wants_sender(oldest: WorkItem, now: datetime) -> bool:
+    """Whether one more worker shall send: each takes all that waits, so one is enough as long as it does."""
+    senders = _senders(now)
+    return senders == 0 or (senders < SENDERS and oldest.due_at < now - UNTAKEN)
+
+
+def _senders(now: datetime) -> int:
+    """Workers that send, each by one token, and bells that none has heard yet."""
+    hooks = WorkItem.objects.filter(kind=WorkKind.WEBHOOK)
+    at_work = hooks.filter(lease_until__gt=now).values("lease").distinct().count()
+    rung = Q(rung_at__gt=now - RING_AGAIN, rung_at__gte=F("due_at"))
+    return at_work + _open(now).filter(_free(now), rung, kind=WorkKind.WEBHOOK).count()
+
+
+def free(kind: WorkKind) -> list[UUID]:
+    """Objects of a kind that are due and that nobody is at, the longest due first."""
+    now = clock.now()
+    rows = _open(now).filter(_free(now), kind=kind).order_by("due_at")
+    return list(rows.values_list("object_id", flat=True))
 
 
 def _unrung(now: datetime) -> QuerySet[WorkItem]:
-    free = Q(lease_until__isnull=True) | Q(lease_until__lt=now)
     # A wish or a due time younger than the last ring deserves a ring of its own.
     quiet = Q(rung_at__isnull=True) | Q(rung_at__lt=now - RING_AGAIN) | Q(rung_at__lt=F("due_at"))
-    return _open(now).filter(free, quiet).order_by("due_at")
+    return _open(now).filter(_free(now), quiet).order_by("due_at")
 
 
 def oldest_due_seconds() -> float:
@@ -63,6 +79,10 @@ def oldest_due_seconds() -> float:
     now = clock.now()
     oldest = _open(now).aggregate(oldest=Min("due_at"))["oldest"]
     return max(0.0, (now - oldest).total_seconds()) if oldest else 0.0
+
+
+def _free(now: datetime) -> Q:
+    return Q(lease_until__isnull=True) | Q(lease_until__lt=now)
 
 
 def _open(now: datetime) -> QuerySet[WorkItem]:
