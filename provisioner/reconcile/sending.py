@@ -10,6 +10,7 @@ import logging
 import uuid
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from time import monotonic
 from typing import TYPE_CHECKING, Final
@@ -87,7 +88,7 @@ class Sender:
             lease = work.claim(WorkKind.WEBHOOK, who.hook, seconds=LEASE, token=self._token)
             if lease is not None:
                 turn = Turn(who, lease, monotonic() + TURN)
-                self._safely(turn, lambda turn=turn: self._next(turn))
+                self._safely(turn, partial(self._next, turn))
 
     def _next(self, turn: Turn) -> None:
         """The next message of a turn, or the end of it."""

@@ -61,9 +61,7 @@ def begin(kind: WorkKind, object_ids: Iterable[UUID]) -> None:
         WorkItem.objects.bulk_create(rows)
 
 
-def claim(
-    kind: WorkKind, object_id: UUID, *, seconds: float = 60, token: UUID | None = None
-) -> Lease | None:
+def claim(kind: WorkKind, object_id: UUID, *, seconds: float = 60, token: UUID | None = None) -> Lease | None:
     """Takes the lease if the item is due and free; ``None`` when somebody else has or had it.
 
     A worker at many objects at the same time gives one ``token`` for all of them, by which it is counted once.

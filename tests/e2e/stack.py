@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+RECEIVERS = {"ATOLL_WEBHOOK_ALLOW": "127.0.0.0/8", "ATOLL_WEBHOOK_HTTP": "true"}
+"""As an admin allows receivers on this machine; a stack that is given by ``TEST_STACK`` needs the same."""
 
 
 def free_port() -> int:
@@ -59,7 +61,7 @@ class Stack:
         clean = {key: value for key, value in os.environ.items() if not key.startswith("ATOLL_")}
         kept = {key: os.environ[key] for key in ("ATOLL_CACHE",) if key in os.environ}
         clock = {"ATOLL_REHEARSAL_CLOCK": str(self.home / "ahead")}  # not there: the days go as they do
-        return {**clean, **kept, **clock, "ATOLL_HOME": str(self.home)}
+        return {**clean, **kept, **clock, **RECEIVERS, "ATOLL_HOME": str(self.home)}
 
     def up(self) -> None:
         self.log = self.home.with_suffix(f".{int(time.time())}.log")
