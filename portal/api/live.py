@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import random
 import time
 from collections import defaultdict, deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -25,7 +26,7 @@ from tenancy.queries import events
 from tenancy.rules import events as rules
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Hashable, Mapping
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 
     from tenancy.models import Event
 
@@ -34,8 +35,10 @@ log = logging.getLogger(__name__)
 
 LOOK_EVERY: Final = 0.5
 """Seconds between two looks at the database, however many listen."""
-CHECK_EVERY: Final = 2.0
-"""Seconds between two looks at whether a listener still may."""
+CHECK_EVERY: Final = 1.0
+"""Seconds between two looks at whether what the listeners' rights rest on is as it was, for all of them at once."""
+SURE_EVERY: Final = 60.0
+"""Seconds after which each right is looked at anew in any case, as if it were asked for."""
 HEARTBEAT: Final = 15.0
 """Seconds of silence after which a comment is sent, so that no proxy takes the stream for dead."""
 STREAMS_MAX: Final = 1000
@@ -60,14 +63,17 @@ class Frame:
 class Listener:
     """One stream."""
 
-    who: Hashable
-    """Those of one token and tenant may hear the same."""
+    who: tuple[str, str]
+    """The token's digest, and the tenant."""
     heard: events.Stream
     permitted: Callable[[], events.Stream | None]
     """Looks anew at what may be heard; ``None`` when it is over."""
     position: int
     """Number of the last event that was sent, or passed over."""
-    checked: float = field(default_factory=time.monotonic)
+    grounds: object = "not looked at yet"
+    """What the right to listen rested on when it was looked at last."""
+    checked: float = 0.0
+    """When that was."""
     over: bool = False
 
 
@@ -82,6 +88,7 @@ class Hub:
         self._recent: defaultdict[str, deque[Frame]] = defaultdict(lambda: deque(maxlen=KEPT))
         self._news = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._checked = 0.0
 
     def __len__(self) -> int:
         return len(self._listeners)
@@ -169,17 +176,20 @@ class Hub:
         news.set()
 
     async def _check(self) -> None:
-        """Those whose time has come, each token as if it asked anew."""
+        """One look for all of them; those for whom something changed as if they asked anew."""
         now = time.monotonic()
-        due = {one.who: one for one in self._listeners if now - one.checked >= CHECK_EVERY}
-        if not due:
+        if now - self._checked < CHECK_EVERY:
             return
-        found = await self._read(lambda: {who: one.permitted() for who, one in due.items()})
-        for one in [one for one in self._listeners if one.who in found]:
-            heard, one.checked = found[one.who], now
+        self._checked, listeners = now, list(self._listeners)
+        grounds = await self._read(lambda: events.grounds({one.who for one in listeners}))
+        due = [one for one in listeners if one.grounds != grounds[one.who] or now - one.checked >= SURE_EVERY]
+        for one in due:
+            heard = await self._read(one.permitted)
+            # Spread, so that those who came together are not looked at together for ever.
+            one.grounds, one.checked = grounds[one.who], now - random.uniform(0, SURE_EVERY / 2)  # noqa: S311
             one.over, one.heard = heard is None, heard or one.heard
-        if None in found.values():
-            self._wake()
+            if one.over:
+                self._wake()
 
     async def _read(self, job: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._reader, job)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from django.db.models import Min, Q
 
@@ -11,16 +11,15 @@ from tenancy import policy
 from tenancy.enums import Permission
 from tenancy.errors import FieldError, Invalid, Lapsed
 from tenancy.event_enums import EventType
-from tenancy.models import Event, EventHead
-from tenancy.queries import tenants
+from tenancy.models import ApiToken, Event, EventHead, Membership, Tenant
+from tenancy.queries import tenants, tokens
 from tenancy.rules import events as rules
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from django.db.models import QuerySet
 
-    from tenancy.models import Tenant
     from tenancy.policy import Actor
 
 
@@ -39,6 +38,39 @@ def stream(actor: Actor, tenant_name: str, only: str | None = None) -> Stream:
     all_of_it = policy.allows(actor, Permission.AUDIT_VIEW, tenant)
     types = frozenset(EventType) - (frozenset() if all_of_it else rules.FOR_OWNERS)
     return Stream(tenant.name, types & {EventType(only)} if only else types)
+
+
+def grounds(listeners: Collection[tuple[str, str]]) -> dict[tuple[str, str], object]:
+    """On what it rests that each of these, a token's digest and a tenant, may hear what they hear.
+
+    Three reads for however many: as long as the rows of token, user, account, membership and tenant are
+    as they were, so is what ``stream`` says. That a token expires is no change of a row, and seen here.
+    """
+    digests, names = {digest for digest, _ in listeners}, {name for _, name in listeners}
+    rows = ApiToken.objects.filter(digest__in=digests).filter(tokens.valid()).values_list(*_GROUNDS)
+    found = {row[0]: row[1:] for row in rows}
+    of_tenants = Tenant.objects.filter(name__in=names).values_list("name", "uid", "suspended")
+    there = {name: rest for name, *rest in of_tenants}
+    users = {row[0] for row in found.values()}
+    roles = Membership.objects.filter(tenant__name__in=names, user__in=users)
+    members = {(user, name): role for user, name, role in roles.values_list("user", "tenant__name", "role")}
+    return {
+        (digest, name): (row, there.get(name), members.get((row[0], name))) if row else None
+        for digest, name in listeners
+        for row in [found.get(digest)]
+    }
+
+
+_GROUNDS: Final = (
+    "digest",
+    "user",
+    "tenant",
+    "scopes",
+    "read_only",
+    "user__platform_role",
+    "user__service_account__role",
+    "user__service_account__tenant",
+)
 
 
 def visible_to(actor: Actor, tenant: Tenant) -> QuerySet[Event]:

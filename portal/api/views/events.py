@@ -59,6 +59,6 @@ class TenantEvents(Resource):
 
         heard = events.stream(self.actor, tenant, only)
         start = events.end(tenant) if position is None else position
-        pieces = live.listen(live.Listener((raw, tenant, only), heard, permitted, start))
+        pieces = live.listen(live.Listener((tokens.digest(raw), tenant), heard, permitted, start))
         headers = {"Vary": "Accept", "X-Accel-Buffering": "no"}
         return StreamingHttpResponse(pieces, content_type=EVENT_STREAM, headers=headers)  # type: ignore[return-value] # a stream

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import Counter
 from datetime import timedelta
 
 import pytest
@@ -14,6 +15,8 @@ from tenancy.actions import event_rows, members, tenants, tokens
 from tenancy.actions.unit import atomic
 from tenancy.enums import Role
 from tenancy.models import ApiToken, Event
+from tenancy.queries import events as event_queries
+from tenancy.queries import tokens as token_queries
 from tenancy.rules import events as rules
 from tests import factories
 from tests.portal.api.client import Api, assert_problem
@@ -140,6 +143,21 @@ class TestAsAList:
         assert kinds >= rules.FOR_OWNERS
 
 
+@pytest.mark.django_db
+def test_what_rights_rest_on_is_read_at_once_for_all(team, alice, django_assert_num_queries):
+    mia = factories.actor("mia")
+    members.put(by=alice, tenant="team", username="mia", role=Role.MEMBER)
+    who = [(token_queries.digest(factories.token(one)), "team") for one in (alice, mia, factories.admin())]
+    with django_assert_num_queries(3):
+        before = event_queries.grounds(who)
+    members.put(by=alice, tenant="team", username="mia", role=Role.VIEWER)
+
+    after = event_queries.grounds([*who, ("unknown", "team")])
+
+    changed = [one for one in who if before[one] != after[one]]
+    assert (changed, after["unknown", "team"]) == ([who[1]], None)
+
+
 @pytest.mark.django_db(transaction=True)
 class TestAsAStream:
     @pytest.fixture(autouse=True)
@@ -202,7 +220,7 @@ class TestAsAStream:
         token = factories.token(alice)
         assert asyncio.run(scene()).events == []
 
-    @pytest.mark.parametrize("end", ["revoked", "expired", "no member", "inactive"])
+    @pytest.mark.parametrize("end", ["revoked", "expired", "no member", "inactive", "tenant gone"])
     def test_it_ends_with_the_right_to_listen(self, alice, mia, end):
         def take_away():
             if end == "revoked":
@@ -211,19 +229,62 @@ class TestAsAStream:
                 ApiToken.objects.filter(user=mia.user).update(expires_at=timezone.now())
             elif end == "inactive":
                 type(mia.user).objects.filter(pk=mia.user.pk).update(is_active=False)
+            elif end == "tenant gone":
+                tenants.delete(by=factories.admin(), name="team")
             else:
                 members.remove(by=alice, tenant="team", username="mia")
 
         async def scene():
-            async with listening(STREAM, token) as heard, listening(STREAM, others) as stays:
+            async with listening(STREAM, token) as heard, listening(elsewhere, others) as stays:
+                await asyncio.sleep(0.3)  # the right was looked at, and held
                 await asyncio.to_thread(away, take_away)
                 await heard.until(lambda one: one.ended, seconds=3)
                 return heard, stays.ended
 
+        factories.tenant("other", owner=alice)
+        elsewhere = "/tenants/other/events" if end == "tenant gone" else STREAM
         token, others = factories.token(mia), factories.token(alice)
         heard, stays_ended = asyncio.run(scene())
         assert "may listen no longer" in heard.text
         assert stays_ended is False
+
+    def test_who_may_hear_more_hears_more_from_then_on(self, alice, mia):
+        def tell(name):
+            tokens.create(by=alice, name=name, tenant="team")
+
+        async def scene():
+            async with listening(STREAM, token) as heard:
+                await asyncio.to_thread(away, lambda: tell("before"))
+                owner = {"tenant": "team", "username": "mia", "role": Role.OWNER}
+                await asyncio.to_thread(away, lambda: members.put(by=alice, **owner))
+                await heard.until(lambda one: one.events)
+                await asyncio.sleep(0.3)
+                await asyncio.to_thread(away, lambda: tell("after"))
+                await heard.until(lambda one: len(one.events) == 2)
+                return [(one["type"], one["data"].get("name")) for one in heard.events]
+
+        token = factories.token(mia)
+        assert asyncio.run(scene()) == [("member.changed", None), ("token.created", "after")]
+
+    def test_rights_are_asked_for_when_something_changed_and_else_now_and_then(self, alice, mia, monkeypatch):
+        """However many listen, in between it is three reads for all of them."""
+        asked = []
+        authenticate = token_queries.authenticate
+        monkeypatch.setattr(
+            token_queries, "authenticate", lambda raw: (asked.append(raw), authenticate(raw))[1]
+        )
+
+        async def scene():
+            async with listening(STREAM, first), listening(STREAM, first), listening(STREAM, second):
+                await asyncio.sleep(0.5)  # five looks
+                held = Counter(asked)
+                monkeypatch.setattr(live, "SURE_EVERY", 0.2)
+                await asyncio.sleep(0.6)
+                return held
+
+        first, second = factories.token(alice), factories.token(mia)
+        assert asyncio.run(scene()) == {first: 4, second: 2}  # to open it, and at the first look
+        assert asked.count(second) > 2
 
     def test_none_is_lost_and_none_comes_twice_while_many_write(self, alice, mia):
         """Eight write and roll back; one listens to the end, one goes away and comes back all the time."""
