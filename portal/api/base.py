@@ -68,7 +68,9 @@ class Resource(APIView):
         self._require_scope(request, kwargs)
         texts = [*kwargs.values(), *request.query_params, *request.query_params.values()]
         if not all(storable(str(text)) for text in texts):
-            raise Invalid("the address holds characters that no name has: NUL or lone surrogates")
+            detail = "it holds characters that no name has, NUL or lone surrogates: remove them"
+            fault = FieldError("address", "bad-characters", detail)
+            raise Invalid(f"address: {detail}", errors=(fault,))
 
     def _require_scope(self, request: Request, named: dict[str, Any]) -> None:
         """Whatever the address: the answer tells nothing of what is there."""

@@ -6,6 +6,7 @@ import logging
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from django.core.exceptions import SuspiciousOperation
 from django.db import DatabaseError, IntegrityError, InterfaceError, OperationalError
 from django.http import Http404
 from rest_framework import exceptions
@@ -70,6 +71,20 @@ _CODES: Final[Mapping[int, str]] = {
 }
 
 
+BODY: Final = "body"
+"""The path of a fault that is in no field of its own."""
+_HINTS: Final[Mapping[type[exceptions.APIException], str]] = {
+    exceptions.NotAuthenticated: "there is no token: send one as 'Authorization: Bearer atoll_…'",
+    exceptions.MethodNotAllowed: "this address does not take that: it knows {}",
+    exceptions.UnsupportedMediaType: "send JSON, not compressed, with 'Content-Type: application/json'",
+}
+_FIXES: Final[Mapping[str, str]] = {
+    "null": "null is no value here: leave it out, or give one",
+    "blank": "empty is no value here: leave it out, or give one",
+}
+"""Code of a fault → what to do, where DRF only says what is wrong."""
+
+
 def problem(
     status: int,
     detail: str,
@@ -121,8 +136,12 @@ def handle(error: Exception, context: dict[str, Any]) -> Response:
             return _domain(error)
         case Http404():
             return problem(404, "there is nothing at this address")
+        case SuspiciousOperation():
+            return _domain(
+                _invalid("query", "too-many", "the address asks for more than any list knows: shorten it")
+            )
         case exceptions.APIException():
-            return _framework(error)
+            return _framework(error, context["view"])
         case DatabaseError() | InterfaceError():
             return _database(error, context["request"])
         case _:
@@ -164,7 +183,12 @@ def _domain(error: domain.DomainError) -> Response:
     return problem(status, error.detail, code=error.code, errors=error.errors, headers=headers, **more)
 
 
-def _framework(error: exceptions.APIException) -> Response:
+def _invalid(path: str, code: str, detail: str) -> domain.Invalid:
+    return domain.Invalid(f"{path}: {detail}", errors=(domain.FieldError(path, code, detail),))
+
+
+def _framework(error: exceptions.APIException, view: APIView) -> Response:
+    """What DRF refuses, in words that say what to do."""
     headers = {}
     if getattr(error, "auth_header", None):
         headers["WWW-Authenticate"] = error.auth_header  # type: ignore[attr-defined]
@@ -174,13 +198,17 @@ def _framework(error: exceptions.APIException) -> Response:
         faults = tuple(flatten(error.get_full_details()))
         detail = "; ".join(f"{f.path}: {f.detail}" for f in faults)
         return problem(400, detail, errors=faults, headers=headers)
-    return problem(error.status_code, str(error.detail), headers=headers)
+    if isinstance(error, exceptions.ParseError):
+        return _domain(_invalid(BODY, "unreadable", str(error.detail)))
+    detail = _HINTS.get(type(error), str(error.detail))
+    return problem(error.status_code, detail.format(", ".join(view.allowed_methods)), headers=headers)
 
 
 def flatten(details: Any, path: str = "") -> Iterator[domain.FieldError]:  # noqa: ANN401 - nested at will
     """DRF's nested faults as a flat list with paths such as ``spec.resources.cpu``."""
     if isinstance(details, dict) and set(details) == {"message", "code"}:
-        yield domain.FieldError(path, details["code"].replace("_", "-"), str(details["message"]))
+        code = details["code"].replace("_", "-")
+        yield domain.FieldError(path or BODY, code, _FIXES.get(code, str(details["message"])))
     elif isinstance(details, dict):
         for key, inner in details.items():
             nested = f"{path}[{key}]" if isinstance(key, int) else f"{path}.{key}".lstrip(".")

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 BODY_MAX: Final = 256 * 1024
 """Bytes."""
 DEPTH_MAX: Final = 32
+DIGITS_MAX: Final = 1000
+"""Of a whole number; no field takes as many, and Python reads no more than a few thousand."""
 
 
 class TooLarge(APIException):
@@ -86,7 +88,9 @@ class AlwaysJSON(BaseContentNegotiation):
     """The API speaks JSON whatever ``Accept`` says: an answer helps more than a 406."""
 
     def select_parser(self, request: Request, parsers: Iterable[BaseParser]) -> BaseParser | None:
-        """The JSON parser, for bodies that say they are JSON."""
+        """The JSON parser, for bodies that say they are JSON and nothing packed."""
+        if request.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
+            return None
         kind = (request.content_type or "").partition(";")[0].strip().lower()
         return next((parser for parser in parsers if parser.media_type == kind), None)
 
@@ -113,6 +117,7 @@ def _decode(raw: bytes) -> Any:  # noqa: ANN401
             object_pairs_hook=_object,
             parse_constant=_refuse_constant,
             parse_float=_finite,
+            parse_int=_whole,
         )
     except UnicodeDecodeError as error:
         raise ParseError("the body is not UTF-8") from error
@@ -131,6 +136,12 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _refuse_constant(word: str) -> None:
     raise ValueError(f"{word} is not a JSON number")
+
+
+def _whole(text: str) -> int:
+    if len(text) > DIGITS_MAX:
+        raise ValueError(f"the number {text[:40]}… is too large")
+    return int(text)
 
 
 def _finite(text: str) -> float:

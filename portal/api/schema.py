@@ -85,6 +85,16 @@ def without_orphans(result: dict[str, Any], **_: Any) -> dict[str, Any]:  # noqa
     return result
 
 
+def with_null_as_anything(result: dict[str, Any], **_: Any) -> dict[str, Any]:  # noqa: ANN401 - drf-spectacular's hook
+    """A value of any kind that may be null would be "one of anything and null", which null is not, being both."""
+
+    def plain(found: dict[str, Any]) -> dict[str, Any]:
+        return {k: v for k, v in found.items() if k != "oneOf" or v != [{}, {"type": "null"}]}
+
+    made: dict[str, Any] = json.loads(json.dumps(result), object_hook=plain)
+    return made
+
+
 class TaggedSchema(AutoSchema):
     """Chapters and scopes come from the views, 404 from the address."""
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 class CamelSerializer(serializers.Serializer[Any]):
     """Fields are declared in Python's spelling and travel in Kubernetes'."""
 
+    default_error_messages = {"invalid": "give a JSON object, not {datatype}"}
+
     @staticmethod
     def wire(name: str) -> str:
         """``created_at`` → ``createdAt``."""
@@ -44,7 +46,8 @@ class StrictSerializer(CamelSerializer):
         return super().to_internal_value(data)
 
     def _refuse_unknown(self, data: dict[str, Any]) -> None:
-        detail = ErrorDetail(f"no such field: known are {', '.join(self.fields)}", "unknown-field")
+        known = f"known are {', '.join(self.fields)}" if self.fields else "there is none here, leave it out"
+        detail = ErrorDetail(f"no such field: {known}", "unknown-field")
         strange = {key: [detail] for key in data if key not in self.fields}
         if strange:
             raise serializers.ValidationError(strange)

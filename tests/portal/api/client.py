@@ -53,4 +53,7 @@ def assert_problem(response, status: int, code: str) -> dict[str, Any]:
     assert body["type"] == f"urn:atoll:problem:{code}"
     assert body["title"]
     assert body["detail"]
+    if code == "invalid":
+        assert body["errors"], body
+    assert all(fault["path"] and fault["code"] and fault["detail"] for fault in body.get("errors", ())), body
     return body

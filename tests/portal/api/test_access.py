@@ -12,6 +12,7 @@ from tenancy.queries import grants as grant_queries
 from tests import factories
 from tests.portal.api.access_matrix import IDENTITIES, MATRIX
 from tests.portal.api.client import Api
+from tests.portal.api.documented import assert_documented
 from tests.support.worlds import made_once
 
 pytestmark = [pytest.mark.matrix, pytest.mark.django_db]
@@ -80,9 +81,11 @@ def test_access(world, operation, identity):
     expected = line.statuses[IDENTITIES.index(identity)]
     path, api = addressed(line.request, world["owner"]), _speaker(world, identity)
 
-    status = api.send(operation.split()[0], path, line.body).status_code
+    response = api.send(operation.split()[0], path, line.body)
 
+    status = response.status_code
     assert (2 if status < 300 else status) == expected
+    assert_documented(operation, response)
 
 
 def _speaker(world, identity):

@@ -9,6 +9,7 @@ from tenancy.models import AuditEvent, Operation, WorkItem
 from tests import factories
 from tests.portal.api.client import Api, assert_problem
 from tests.portal.api.contract_table import CONTRACT
+from tests.portal.api.documented import assert_documented
 from tests.support.worlds import made_once
 
 pytestmark = [pytest.mark.matrix, pytest.mark.django_db]
@@ -146,10 +147,12 @@ def test_a_writer_writes_over_what_was_read_alone(api, entry):
 
 
 @each
-def test_a_plan_tells_and_does_nothing(api, entry):
+def test_a_plan_tells_and_does_nothing(api, entry, route):
     address = f"{entry.address}?dry_run=true"
     before = traces()
-    plan = api.put(address, {"spec": entry.spec}).json()
+    answer = api.put(address, {"spec": entry.spec})
+    assert_documented(f"PUT {route}", answer)
+    plan = answer.json()
     assert plan["action"] == "create"
     written = {change["path"].split(".")[1] for change in plan["changes"]}
     assert written == set(entry.spec) - {"isolation"}  # which holds but a null

@@ -57,6 +57,35 @@ def test_bodies_that_are_not_said_to_be_json(api, kind):
     assert_problem(api.send("PUT", FIRST, raw=b"{}", Content_Type=kind), 415, "unsupported-media-type")
 
 
+@pytest.mark.parametrize("packed", ["gzip", "br"])
+def test_packed_bodies(api, packed):
+    body = assert_problem(
+        api.put(FIRST, {"spec": {}}, Content_Encoding=packed), 415, "unsupported-media-type"
+    )
+
+    assert "not compressed" in body["detail"]
+
+
+def test_more_words_behind_the_question_mark_than_anything_reads(api):
+    query = "&".join(f"a{n}=1" for n in range(2000))
+
+    assert_problem(api.get(f"/operations?{query}"), 400, "invalid")
+
+
+def test_refusals_say_what_to_do(api):
+    told = {
+        "Authorization: Bearer": Api().get("/me"),
+        "GET, HEAD, PUT, DELETE": api.send("PATCH", FIRST, {}),
+        "application/json": api.send("PUT", FIRST, raw=b"a=b", Content_Type="text/plain"),
+        "give a JSON object": api.put(FIRST, []),
+        "leave it out": api.put("/webhooks/x", {"spec": {"url": None}}),
+        "no such field": api.get("/me?pretty=1"),
+    }
+
+    for hint, response in told.items():
+        assert hint in response.json()["detail"], response.content
+
+
 def test_a_charset_beside_the_media_type_is_fine(api):
     response = api.send("PUT", FIRST, raw=b'{"spec": {}}', Content_Type="Application/JSON; charset=utf-8")
 
