@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from django.http import JsonResponse
 
 from portal.api.errors import CONTENT_TYPE, document
+from tenancy.errors import FieldError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,5 +36,7 @@ class ProblemMiddleware:
             return response
         status = response.status_code
         extra = {"requestId": request.META["ATOLL_REQUEST_ID"]} if status >= 500 else {}  # noqa: PLR2004
-        body = document(status, _DETAILS.get(status, "the request failed: look at its status"), **extra)
+        detail = _DETAILS.get(status, "the request failed: look at its status")
+        errors = [FieldError("request", "unreadable", detail)] if status == 400 else ()  # noqa: PLR2004
+        body = document(status, detail, errors=errors, **extra)
         return JsonResponse(body, status=status, content_type=CONTENT_TYPE)

@@ -121,7 +121,7 @@ def test_put_refuses_metadata_that_contradicts_the_address(api, metadata, path):
         ({"spec": {}, "specs": {}}, [("specs", "unknown-field")]),
         ({"spec": {}, "metadata": {"labels": {}}}, [("metadata.labels", "unknown-field")]),
         ({"spec": {}, "metadata": {"name": 5}}, [("metadata.name", "invalid")]),
-        ([], [("", "invalid")]),
+        ([], [("body", "invalid")]),
         ({"spec": {"cpus": 4}}, [("spec.cpus", "unknown-field")]),
         ({"spec": {"resources": {"cpu": "many"}}}, [("spec.resources.cpu", "not-a-quantity")]),
         ({"spec": {"resources": {"pods": 10**40}}}, [("spec.resources.pods", "out-of-range")]),
