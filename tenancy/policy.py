@@ -135,6 +135,7 @@ STEP_UP: Final = frozenset(
         Permission.GPU_APPROVE,
         Permission.GPU_MANAGE,
         Permission.IDENTITY_MANAGE,
+        Permission.TEMPLATE_MANAGE,
     }
 )
 """Decisions over others. The role is not enough for these: somebody has just shown who they are, or made a

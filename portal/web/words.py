@@ -17,6 +17,7 @@ from tenancy.enums import (
     Reason,
 )
 from tenancy.grant_enums import Approval, GrantPhase, RequestState
+from tenancy.template_enums import TemplateVerdict, VersionState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -76,6 +77,18 @@ REQUEST_STATES: Final[Mapping[RequestState, tuple[Tone, str]]] = {
     RequestState.DECLINED: (Tone.IDLE, "The offer was declined. Ask again if it is still needed."),
     RequestState.WITHDRAWN: (Tone.IDLE, "Taken back before anybody decided."),
     RequestState.LAPSED: (Tone.IDLE, "Nobody decided in time. Ask again if it is still needed."),
+}
+
+VERDICTS: Final[Mapping[TemplateVerdict, tuple[Tone, str]]] = {
+    TemplateVerdict.CURRENT: (Tone.GOOD, "has it"),
+    TemplateVerdict.MOVES: (Tone.BUSY, "goes on to it"),
+    TemplateVerdict.STAYS: (Tone.IDLE, "stays"),
+    TemplateVerdict.REFUSED: (Tone.WARN, "cannot have it"),
+}
+VERSION_STATES: Final[Mapping[VersionState, tuple[Tone, str]]] = {
+    VersionState.ACTIVE: (Tone.GOOD, "Active"),
+    VersionState.DEPRECATED: (Tone.WARN, "Deprecated"),
+    VersionState.YANKED: (Tone.BAD, "Yanked"),
 }
 
 GRANT_PHASES: Final[Mapping[GrantPhase, tuple[Tone, str]]] = {

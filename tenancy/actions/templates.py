@@ -109,6 +109,7 @@ def delete(*, by: Actor, name: str) -> None:
 @atomic
 def publish(*, by: Actor, name: str, version: str, text: str) -> tuple[TemplateVersion, bool]:
     """Publishes a version, or changes its state; True when it is new. Its content is for ever."""
+    policy.check(by, Permission.TEMPLATE_MANAGE)
     row, action, before = _planned(by, name, version, text)
     if action == "none":
         return row, False
@@ -125,7 +126,8 @@ def publish(*, by: Actor, name: str, version: str, text: str) -> tuple[TemplateV
 
 @atomic
 def plan(*, by: Actor, name: str, version: str, text: str, expect: Expectation = ANYTHING) -> Plan:
-    """What ``publish`` would do, with the same checks and no effect."""
+    """What ``publish`` would do, with the same checks and no effect; so nobody is asked who they are."""
+    policy.check_look(by, Permission.TEMPLATE_MANAGE)
     row, action, before = _planned(by, name, version, text)
     meet(expect, etag(row.uid, row.generation - (action == "update")) if action != "create" else None)
     changes = differences(before, json.loads(text))
@@ -134,7 +136,6 @@ def plan(*, by: Actor, name: str, version: str, text: str, expect: Expectation =
 
 def _planned(by: Actor, name: str, version: str, text: str) -> tuple[TemplateVersion, str, dict[str, Any]]:
     """The row as it would be, what makes it so, and its content before."""
-    policy.check(by, Permission.TEMPLATE_MANAGE)
     template = ClusterTemplate.objects.select_for_update().get(pk=templates.get(by, name).pk)
     number, state = checked(version, text)
     row = templates.versions_of(template, version).first()
@@ -234,8 +235,8 @@ def _moved(cluster: VirtualCluster, version: TemplateVersion) -> None:
 
 def _refuse_ungranted(cluster: VirtualCluster, filled: Filled) -> None:
     """Nobody is asked for devices by a template: a cluster that would have to wait for them stays."""
-    if not filled.spec.accelerators:
-        return
+    if not filled.spec.accelerators or filled.spec.accelerators == known.spec(cluster).accelerators:
+        return  # what it waits for already it goes on waiting for
     classes = accelerators.all_().filter(key__in=filled.spec.accelerators)
     wanted = {row.pk: filled.spec.accelerators[row.key] for row in classes}
     if cluster.pool is None:

@@ -43,7 +43,9 @@ def users_of(actor: Actor, template: ClusterTemplate) -> QuerySet[VirtualCluster
     """The clusters that stand on it, as far as the actor sees them; oldest first."""
     rows = clusters.visible_to(actor).filter(template_version__template=template, deletion_requested_at=None)
     related = rows.select_related("tenant", "pool", "template_version__template")
-    return related.prefetch_related("template_version__template__tenants")
+    return related.prefetch_related(
+        "template_version__template__tenants", "template_version__template__versions"
+    )
 
 
 def of(cluster: VirtualCluster, version: TemplateVersion) -> Impact:
@@ -76,6 +78,12 @@ def _changes(cluster: VirtualCluster, filled: Filled) -> tuple[tuple[str, Any, A
 
 def _stays(cluster: VirtualCluster, version: TemplateVersion, wish: TemplateWish) -> str:
     """Why it does not go on to this version by itself; empty when it does."""
+    if cluster.quarantined or cluster.tenant.suspended:
+        return "nothing of it is changed while it is in quarantine or its tenant suspended"
+    return _leads_elsewhere(cluster, version, wish)
+
+
+def _leads_elsewhere(cluster: VirtualCluster, version: TemplateVersion, wish: TemplateWish) -> str:
     row = cluster.template_version
     if row is not None and templates.number(version) < templates.number(row):
         return f"{row.name} is in use: clusters go back by their own spec only"
@@ -85,8 +93,9 @@ def _stays(cluster: VirtualCluster, version: TemplateVersion, wish: TemplateWish
         return "it is yanked"
     if row is not None and not templates.may_use(cluster.tenant, row.template):
         return f"tenant {cluster.tenant.name} may use the template no longer"
-    if cluster.quarantined or cluster.tenant.suspended:
-        return "nothing of it is changed while it is in quarantine or its tenant suspended"
+    newest = templates.newest(row.template, wish) if row is not None else None
+    if newest is not None and newest > templates.number(version):
+        return f"its range leads to {newest}, whether that can be had or not"
     return ""
 
 

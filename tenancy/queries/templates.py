@@ -162,8 +162,13 @@ def target(cluster: VirtualCluster) -> TemplateVersion | None:
     if wish is None or row is None or not may_use(cluster.tenant, row.template):
         return None
     able = [v for v in published(row.template) if number(v) in wish.versions]
-    newest = max(able, key=number, default=row)
-    return newest if number(newest) > number(row) else None
+    found = max(able, key=number, default=row)
+    return found if number(found) > number(row) else None
+
+
+def newest(template: ClusterTemplate, wish: TemplateWish) -> Version | None:
+    """The newest of a template's versions that may be begun with and that a wish leads to."""
+    return versions.newest(wish.versions, (number(row) for row in published(template)))
 
 
 def behind(template: UUID) -> list[UUID]:

@@ -95,7 +95,7 @@ def filled(version: str, content: Body, wish: TemplateWish, own: Mapping[str, An
 
 def merged(template: Mapping[str, Any], own: Mapping[str, Any], locked: frozenset[str]) -> dict[str, Any]:
     """Field by field: the template's where locked, else the cluster's own, else the template's."""
-    theirs, mine = _flat(template), _flat(own)
+    theirs, mine = flat(template), flat(own)
     if "isolation.pool" in theirs:
         theirs.setdefault("isolation.model", IsolationModel.DEDICATED_POOL.value)
     chosen = {**theirs, **{field: value for field, value in mine.items() if field not in locked}}
@@ -129,7 +129,7 @@ def _expanded(fields: Iterable[str]) -> frozenset[str]:
     )
 
 
-def _flat(spec: Mapping[str, Any]) -> dict[str, Any]:
+def flat(spec: Mapping[str, Any]) -> dict[str, Any]:
     """Field → value, of the fields that say anything; null and empty objects do not."""
     found = {}
     for field in FIELDS:
@@ -154,8 +154,8 @@ def _nested(flat: Mapping[str, Any]) -> dict[str, Any]:
 
 def _lock_faults(version: str, content: Body, own: Mapping[str, Any]) -> Iterator[FieldError]:
     """What a cluster says of fields that are not its own; saying the same as the template harms nobody."""
-    theirs = _flat(content.cluster)
-    for field, value in _flat(own).items():
+    theirs = flat(content.cluster)
+    for field, value in flat(own).items():
         if field in content.locked and value != theirs.get(field):
             detail = f"template {version} locks {field}: leave it out, or take another version or template"
             yield FieldError(f"spec.{field}", "locked", detail)

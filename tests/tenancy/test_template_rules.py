@@ -274,7 +274,7 @@ def test_what_is_free_is_the_clusters_own_where_it_says_anything(cluster, own):
     except Invalid:
         return
     for field, read in _ATTRIBUTES.items():
-        if templates._flat(own).get(field) is not None:
+        if templates.flat(own).get(field) is not None:
             assert read(spec) == read(mine), field
 
 

@@ -116,7 +116,7 @@ class OneVersion(DeclaredResource[models.TemplateVersion]):
         Clusters whose range it is in go on to it by themselves. With `dry_run=true` the
         answer tells for each of them what would come of it.
         """
-        policy.check(self.actor, Permission.TEMPLATE_MANAGE)
+        policy.check_look(self.actor, Permission.TEMPLATE_MANAGE)
         return self.written(request, name=name, version=version)
 
     def rows(self, name: str, version: str) -> QuerySet[models.TemplateVersion]:

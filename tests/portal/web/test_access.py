@@ -65,6 +65,12 @@ READS = {
     "/gpu/requests/{request}/what-if": (403, 403, 403, 404, 200, SIGN_IN),
     "/gpu/grants/{grant}": (200, 200, 200, 404, 200, SIGN_IN),
     "/gpu/grants/{grant}/receipt": (409, 409, 409, 404, 409, SIGN_IN),
+    "/templates": (200, 200, 200, 200, 200, SIGN_IN),
+    "/templates/web": (200, 200, 200, 404, 200, SIGN_IN),
+    "/templates/none": (404, 404, 404, 404, 404, SIGN_IN),
+    "/templates/web/publish": (403, 403, 403, 404, 200, SIGN_IN),
+    "/templates/web/versions/1.2.0": (200, 200, 200, 404, 200, SIGN_IN),
+    "/templates/web/versions/9.9.9": (404, 404, 404, 404, 404, SIGN_IN),
     "/inbox": (200, 200, 200, 200, 200, SIGN_IN),
     "/findings": (403, 403, 403, 403, 200, SIGN_IN),
     "/audit": (403, 403, 403, 403, 200, SIGN_IN),
@@ -128,11 +134,20 @@ WRITES = {
     "/webhooks/siem/ping": (403, 403, 403, 403, 302, SIGN_IN),
     "/webhooks/siem/nonsense": (404, 404, 404, 404, 404, SIGN_IN),
     f"/webhooks/siem/deliveries/{UID}/redeliver": (403, 403, 403, 403, 404, SIGN_IN),
+    "/templates": (403, 403, 403, 403, 302, SIGN_IN),
+    "/templates/web": (403, 403, 403, 404, 302, SIGN_IN),
+    "/templates/web/publish": (403, 403, 403, 404, 302, SIGN_IN),
+    "/templates/web/versions/1.2.0": (403, 403, 403, 404, 302, SIGN_IN),
+    "/templates/web/remove": (403, 403, 403, 404, 302, SIGN_IN),
     "/inbox/read": (302, 302, 302, 302, 302, SIGN_IN),
     f"/inbox/{UID}": (404, 404, 404, 404, 404, SIGN_IN),
 }
 _HOOK = {"url": "https://93.184.215.14/in", "enabled": "on"}
 BODIES: dict[str, dict[str, str]] = {
+    "/templates": {"name": "fresh"},
+    "/templates/web": {"tenants": "team"},
+    "/templates/web/publish": {"version": "1.3.0", "text": "cluster: {}"},
+    "/templates/web/versions/1.2.0": {"state": "deprecated"},
     "/tenants/team/webhooks": {"name": "chat", **_HOOK},
     "/tenants/team/webhooks/hook": _HOOK,
     "/webhooks": {"name": "chat", **_HOOK},
@@ -180,6 +195,8 @@ def world(django_db_setup: None, django_db_blocker: Any) -> Iterator[World]:
         found = peopled()
         factories.cluster(found.alice, "team", "first")
         factories.service_account("first")
+        factories.template("web", "team")
+        factories.published("1.2.0")
         wish = webhooks.WebhookWish("https://93.184.215.14/in")
         webhooks.put(by=found.alice, tenant_name="team", name="hook", wish=wish)
         webhooks.put(by=found.root, tenant_name=None, name="siem", wish=wish)
