@@ -269,6 +269,11 @@ def _ways_on(books: Books, cluster: VirtualCluster, *, frozen: bool) -> str:
     owed = (Account(cluster.pool_id, one) for one in books.asked[cluster.uid]) if cluster.pool_id else ()
     if cluster.pool_id and not any(books.lacking.get(account) for account in owed):
         return ": it goes on by itself once the team's other clusters have given devices back"
+    if cluster.unasked:
+        return (
+            ": the team has another request for it open. Once that is decided, one for this cluster is made"
+            " by itself if it still lacks any; or ask for less"
+        )
     return (
         ": it goes on by itself once that is granted. An admin decides the open request;"
         " where none is open any more, ask for devices again, or ask for less"

@@ -6,53 +6,90 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from tenancy import policy
-from tenancy.actions import decisions
+from tenancy.actions import allocations, decisions
 from tenancy.actions import request_rows as rows
 from tenancy.actions.allocations import Account
 from tenancy.enums import Permission
-from tenancy.grant_enums import RequestState, RequestVerb
-from tenancy.models import GrantRequest, NodePool
+from tenancy.grant_enums import RequestVerb
+from tenancy.models import GrantRequest, NodePool, VirtualCluster
 from tenancy.queries import calendar
 from tenancy.rules import requests as rules
 from tenancy.rules.requests import Terms
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
+    from uuid import UUID
 
     from django.db.models import QuerySet
 
-    from tenancy.actions import allocations
-    from tenancy.models import VirtualCluster
     from tenancy.policy import Actor
-
 
 TEMPLATE: Final = "template"
 """Who changes a cluster that follows its template, as audit rows name it."""
 
 
 def for_clusters(by: Actor | None, books: allocations.Books, changed: VirtualCluster) -> None:
-    """One request for all that a tenant's clusters lack of a class; it follows what they lack. Locked by the caller.
+    """One request for all that a tenant's clusters lack of a class in a pool; it follows what they lack. Locked by the caller.
 
-    Only a cluster that was just changed, or one that had to let another pool's request go first,
-    makes a new one: what was denied is not asked for again by itself. ``by`` is None for a cluster that
-    follows its template, which asks nobody.
+    Only what a cluster that was just changed lacks is asked for: what was denied is not asked for again
+    by itself. ``by`` is None for a cluster that follows its template, which asks nobody.
     """
-    who = by.name if by else TEMPLATE
-    waiting = {row.accelerator_id: row for row in _open(books)}
-    withdrawn = set()
-    for row in list(waiting.values()):
+    for row in _open(books):
         if row.for_clusters and row.pool_id is not None:
             lacking = books.lacking.get(Account(row.pool_id, row.accelerator_id), 0)
             if by and lacking > row.amount:
                 _check_asking(by, changed)
-            _follow(row, lacking, who)
-            if row.state == RequestState.WITHDRAWN:
-                withdrawn.add(waiting.pop(row.accelerator_id).accelerator_id)
+            _follow(row, lacking, by.name if by else TEMPLATE)
+    if by:
+        _wish(by, books, changed)
+    in_turn(books)
+
+
+def in_turn(books: allocations.Books) -> None:
+    """Asks for what clusters wish for and nobody was asked for yet, one request for each class at a time. Locked by the caller.
+
+    Where a request is open that will not help them (another pool's, a person's own) they wait until it is decided.
+    """
+    open_ = {row.accelerator_id: row for row in _open(books)}
     for account, lacking in sorted(books.lacking.items(), key=lambda item: str(item[0])):
-        asks = account.accelerator in withdrawn or changed.name in set(_lacking(books, account))
-        if by and lacking and asks and account.accelerator not in waiting:
+        wishing = [cluster.unasked.get(account.accelerator.hex, "") for cluster in _lacking(books, account)]
+        if lacking and any(wishing) and account.accelerator not in open_:
+            open_[account.accelerator] = _ask(sorted({*wishing} - {""}), books, account, lacking)
+    if _forget(books, open_):
+        allocations.settle(books.tenant)  # what clusters are told has changed
+
+
+def _wish(by: Actor, books: allocations.Books, changed: VirtualCluster) -> None:
+    """Notes who wishes what a cluster lacks, unless an open request is about it already."""
+    open_ = {row.accelerator_id: row for row in _open(books)}
+    for account, lacking in books.lacking.items():
+        helped = _helps(open_.get(account.accelerator), account)
+        if lacking and not helped and changed.pk in {one.pk for one in _lacking(books, account)}:
             _check_asking(by, changed)
-            waiting[account.accelerator] = _ask(by, books, account, lacking)
+            books.clusters[changed.pk].unasked[account.accelerator.hex] = by.name
+
+
+def _forget(books: allocations.Books, open_: Mapping[UUID, GrantRequest]) -> bool:
+    """Drops the wishes that were asked for by now, or came true; whether any cluster waits for its turn otherwise than before."""
+    known = dict(VirtualCluster.objects.filter(tenant=books.tenant).values_list("pk", "unasked"))
+    still = {
+        (cluster.pk, account.accelerator.hex)
+        for account, lacking in books.lacking.items()
+        if lacking and not _helps(open_.get(account.accelerator), account)
+        for cluster in _lacking(books, account)
+    }
+    news = False
+    for pk, cluster in books.clusters.items():
+        cluster.unasked = {key: who for key, who in cluster.unasked.items() if (pk, key) in still}
+        if cluster.unasked != known[pk]:
+            VirtualCluster.objects.filter(pk=pk).update(unasked=cluster.unasked)
+            news = True
+    return news
+
+
+def _helps(request: GrantRequest | None, account: Account) -> bool:
+    """Whether an open request is the one that follows what clusters lack there."""
+    return request is not None and request.for_clusters and request.pool_id == account.pool
 
 
 def _check_asking(by: Actor, changed: VirtualCluster) -> None:
@@ -66,16 +103,16 @@ def _open(books: allocations.Books) -> QuerySet[GrantRequest]:
     return rows.select_related("tenant", "accelerator", "pool")
 
 
-def _ask(by: Actor, books: allocations.Books, account: Account, lacking: int) -> GrantRequest:
+def _ask(wishing: list[str], books: allocations.Books, account: Account, lacking: int) -> GrantRequest:
     accelerator, today = books.classes[account.accelerator], calendar.today()
+    names = ", ".join(sorted(cluster.name for cluster in _lacking(books, account)))
     made = rows.make(
         books.tenant,
         accelerator,
         Terms(lacking, today, today + timedelta(days=accelerator.default_days)),
-        f"more than is granted is asked for by {', '.join(sorted(_lacking(books, account)))}"[
-            : rules.TEXT_MAX
-        ],
-        by.name,
+        f"more than is granted is asked for by {names}"[: rules.TEXT_MAX],
+        wishing[0],
+        *wishing[1:],
         pool=NodePool.objects.select_related("host").get(pk=account.pool),
         for_clusters=True,
     )
@@ -92,9 +129,9 @@ def _follow(request: GrantRequest, lacking: int, by: str) -> None:
         decisions.at_once(request)
 
 
-def _lacking(books: allocations.Books, account: Account) -> Iterator[str]:
+def _lacking(books: allocations.Books, account: Account) -> Iterator[VirtualCluster]:
     for uid, wish in books.asked.items():
         row = books.open.get((uid, account.accelerator))
         cluster = books.clusters[uid]
         if cluster.pool_id == account.pool and wish.get(account.accelerator, 0) > (row.target if row else 0):
-            yield cluster.name
+            yield cluster

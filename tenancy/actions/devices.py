@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING
+from uuid import UUID
+
+from django.db import OperationalError
 
 from tenancy.actions import allocations, balances, cluster_requests
+from tenancy.actions.unit import atomic
 from tenancy.enums import Trust
 from tenancy.errors import FieldError
-from tenancy.models import Allocation, Grant
+from tenancy.models import Allocation, Grant, GrantRequest, Tenant, VirtualCluster
 from tenancy.queries import accelerators, advisories, clusters, pools
 from tenancy.rules import accelerators as rules
 from tenancy.rules import gpu
 from tenancy.rules import pools as pool_rules
+from tenancy.rules.requests import OPEN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tenancy.enums import GpuVerdict, Sandbox
-    from tenancy.models import HostCluster, NodePool, Tenant, VirtualCluster
+    from tenancy.models import HostCluster, NodePool
     from tenancy.policy import Actor
     from tenancy.rules.specs import ClusterSpec, HostFacts
+
+log = logging.getLogger(__name__)
 
 
 def lock(tenant: Tenant) -> None:
@@ -105,6 +113,32 @@ def settled(by: Actor | None, tenant: Tenant, cluster: VirtualCluster, *, concer
     books = allocations.settle(tenant)
     cluster_requests.for_clusters(by, books, cluster)
     cluster.refresh_from_db()
+
+
+def ask_in_turn() -> int:
+    """Makes the requests that clusters could not, while another one of their team was open; for how many teams it was tried."""
+    wishing = VirtualCluster.objects.exclude(unasked={}).filter(tenant__suspended=False)
+    waits = set(GrantRequest.objects.filter(state__in=OPEN).values_list("tenant", "accelerator"))
+    turn = {
+        tenant
+        for tenant, unasked in wishing.values_list("tenant", "unasked")
+        if any((tenant, UUID(key)) not in waits for key in unasked)
+    }
+    for tenant in turn:
+        try:
+            _ask_in_turn(tenant)
+        except OperationalError:
+            raise  # the database itself: the others would fare no better
+        except Exception:
+            log.exception("tenant %s: what its clusters wish for could not be asked for; tried again", tenant)
+    return len(turn)
+
+
+@atomic
+def _ask_in_turn(uid: UUID) -> None:
+    tenant = Tenant.objects.get(pk=uid)
+    lock(tenant)
+    cluster_requests.in_turn(allocations.settle(tenant))
 
 
 def _involved(cluster: VirtualCluster) -> bool:

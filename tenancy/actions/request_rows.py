@@ -44,7 +44,7 @@ def make(
     terms: Terms,
     justification: str,
     by: str,
-    *,
+    *together: str,
     pool: NodePool | None = None,
     extends: Grant | None = None,
     for_clusters: bool = False,
@@ -59,7 +59,7 @@ def make(
         for_clusters=for_clusters,
         requested_by=by,
         requested_at=calendar.now(),
-        asked_by=[by],
+        asked_by=[by, *together],
         changed_at=timezone.now(),
         **columns(terms),
     )

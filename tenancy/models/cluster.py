@@ -47,6 +47,8 @@ class VirtualCluster(models.Model):
     quarantined_at = models.DateTimeField(null=True)
     quarantined_by = models.CharField(max_length=150, blank=True)
     quarantine_reason = models.CharField(max_length=500, blank=True)
+    unasked = models.JSONField(default=dict)
+    """Classes (uids) that it lacks and nobody was asked for yet, as the team has another request open → who wishes them."""
     access_epoch = models.PositiveIntegerField(default=0)
     """Counts the quarantines: credentials of an earlier epoch must be dead before access is offered."""
 
