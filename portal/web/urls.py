@@ -77,6 +77,7 @@ urlpatterns = [
     path("gpu/catalogue", gpu_catalogue.index, name="gpu-catalogue"),
     path("gpu/catalogue/<str:name>/remove", gpu_catalogue.remove, name="gpu-class-remove"),
     path("gpu/requests/<uuid:uid>", gpu_requests.show, name="gpu-request"),
+    path("gpu/requests/<uuid:uid>/live", gpu_requests.live, name="gpu-request-live"),
     path("gpu/requests/<uuid:uid>/what-if", gpu_requests.what_if, name="gpu-what-if"),
     path("gpu/requests/<uuid:uid>/<str:verb>", gpu_requests.act, name="gpu-request-verb"),
     path("gpu/grants/<uuid:uid>", gpu_grants.show, name="gpu-grant"),

@@ -68,22 +68,31 @@ def queue_live(request: HttpRequest, actor: Actor) -> HttpResponseBase:
 @page
 def show(request: HttpRequest, actor: Actor, uid: UUID) -> HttpResponseBase:
     """The request's page."""
-    row = grants.get_request(actor, uid)
-    terms = grants.asked(row)
-    typed = {"amount": terms.amount, "since": terms.starts_on, "until": terms.ends_on}
-    form = DecisionForm(pools=grants.candidates(row), initial={**typed, **request.GET.dict()})
-    return render(request, "gpu/request.html", _context(actor, row, form))
+    return render(request, "gpu/request.html", _shown(request, actor, uid))
+
+
+@require_GET
+@page
+def live(request: HttpRequest, actor: Actor, uid: UUID) -> HttpResponseBase:
+    """All of the page that depends on the request, if it changed since ``?seen=``; a reason that is being typed is kept."""
+    shown = _shown(request, actor, uid)
+    if request.GET.get("seen") == shown["version"]:
+        return HttpResponse(status=204)
+    return render(request, "gpu/_request.html", {**shown, "live": True})
 
 
 @require_GET
 @page
 def what_if(request: HttpRequest, actor: Actor, uid: UUID) -> HttpResponseBase:
-    """What approving the terms that are typed so far would come to."""
+    """What approving the terms that are typed so far would come to, unless that is what is ``?shown=``."""
     row = grants.get_request(actor, uid)
     policy.check_look(actor, Permission.GPU_APPROVE)
     form = DecisionForm({**request.GET.dict(), "reason": "-"}, pools=grants.candidates(row))
     form.is_valid()
-    return render(request, "gpu/_what_if.html", _what_if(actor, row, form.cleaned_data))
+    shown = _what_if(actor, row, form.cleaned_data)
+    if request.GET.get("shown") == shown["what_if_version"]:
+        return HttpResponse(status=204)
+    return render(request, "gpu/_what_if.html", shown)
 
 
 @require_POST
@@ -112,6 +121,15 @@ def _queue(actor: Actor) -> dict[str, Any]:
     return {"requests": rows, "version": presenters.version(seen)}
 
 
+def _shown(request: HttpRequest, actor: Actor, uid: UUID) -> dict[str, Any]:
+    """The terms as they stand, to be decided or changed."""
+    row = grants.get_request(actor, uid)
+    terms = grants.asked(row)
+    typed = {"amount": terms.amount, "since": terms.starts_on, "until": terms.ends_on}
+    form = DecisionForm(pools=grants.candidates(row), initial={**typed, **request.GET.dict()})
+    return _context(actor, row, form)
+
+
 def _decide(actor: Actor, row: GrantRequest, verb: str, given: dict[str, Any]) -> GrantRequest:
     reason, pool = given["reason"], given["pool"]
     if verb == RequestVerb.APPROVE:
@@ -131,6 +149,8 @@ def _context(actor: Actor, row: GrantRequest, form: DecisionForm) -> dict[str, A
     return {
         "row": gpu.request_row(row),
         "request_": row,
+        "open": is_open,
+        "version": presenters.version(row.changed_at, is_open, approves, asked),
         "lapses": rules.lapses_on(row.requested_at.date(), grants.asked(row)) if is_open else None,
         "may_ask": is_open and gpu.may_ask(actor, row.tenant) and (asked or not approves),
         "countered": row.state == RequestState.COUNTERED,
@@ -154,5 +174,6 @@ def _what_if(actor: Actor, row: GrantRequest, given: dict[str, Any]) -> dict[str
             pool=tuple(pool.split("/", 1)) if pool else None,
         )
     except DomainError as error:
-        return {"fault": error.detail, "request_": row}
-    return {"shown": shown, "choices": gpu.choices(shown), "request_": row}
+        return {"fault": error.detail, "what_if_version": presenters.version(error.detail), "request_": row}
+    version = presenters.version(shown)
+    return {"shown": shown, "choices": gpu.choices(shown), "what_if_version": version, "request_": row}

@@ -62,6 +62,7 @@ READS = {
     "/gpu/approvals": (403, 403, 403, 403, 200, SIGN_IN),
     "/gpu/catalogue": (403, 403, 403, 403, 200, SIGN_IN),
     "/gpu/requests/{request}": (200, 200, 200, 404, 200, SIGN_IN),
+    "/gpu/requests/{request}/live": (200, 200, 200, 404, 200, SIGN_IN),
     "/gpu/requests/{request}/what-if": (403, 403, 403, 404, 200, SIGN_IN),
     "/gpu/grants/{grant}": (200, 200, 200, 404, 200, SIGN_IN),
     "/gpu/grants/{grant}/receipt": (409, 409, 409, 404, 409, SIGN_IN),

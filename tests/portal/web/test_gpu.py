@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from typing import TYPE_CHECKING
+
 import pytest
 
-from tenancy.actions import decisions, grants, requests
+from tenancy.actions import accelerators, decisions, grants, requests
 from tenancy.grant_enums import RequestState
 from tenancy.models import (
     AcceleratorClass,
@@ -21,6 +23,9 @@ from tenancy.queries import calendar
 from tenancy.rules.requests import Terms
 from tests import factories
 from tests.portal.web.conftest import World, shown
+
+if TYPE_CHECKING:
+    from django.test import Client
 
 CLUSTER = {"tenant": "team", "name": "first", "size": "small", "version": "1.36"}
 
@@ -212,6 +217,35 @@ def test_the_queue_of_approvers_keeps_itself_fresh(world: World, pool: NodePool)
     requests.withdraw(by=world.alice, uid=request.uid)
     assert "Nothing waits for you" in shown(client.get(live + "0"))
     assert world.client("bob").get(live).status_code == 403
+
+
+def test_the_page_of_a_request_keeps_itself_fresh(world: World, pool: NodePool) -> None:
+    request = ask(world)
+    address = f"/gpu/requests/{request.uid}"
+    team, root = world.client("bob"), world.client("root")
+
+    def live(client: Client) -> str:
+        page = client.get(address).content.decode()
+        return page.partition('id="request" hx-get="')[2].partition('"')[0].replace("&amp;", "&")
+
+    waiting, deciding = live(team), live(root)
+    assert [team.get(waiting).status_code, root.get(deciding).status_code] == [204, 204]
+    what_if = f"{address}/what-if?amount=2&since={day(0)}&until={day(30)}"
+    seen = root.get(what_if).content.decode().partition('name="shown" value="')[2].partition('"')[0]
+    assert root.get(f"{what_if}&shown={seen}").status_code == 204
+    accelerators.set_limit(by=world.root, tenant_name="team", key="gpu", amount=1)
+    assert "It does not fit" in shown(root.get(f"{what_if}&shown={seen}"))
+    offer = Terms(1, calendar.today(), calendar.today() + timedelta(days=5))
+    decisions.counter(by=world.root, uid=request.uid, terms=offer, reason="one is left")
+    fresh = team.get(waiting)
+    assert "Accept the offer" in shown(fresh)
+    assert "root: one is left" in shown(fresh)
+    assert "hx-swap-oob" in fresh.content.decode()
+    assert "half typed" in root.get(f"{deciding}&reason=half+typed").content.decode()
+    requests.withdraw(by=world.alice, uid=request.uid)
+    ended = team.get(waiting).content.decode()
+    assert "hx-get" not in ended
+    assert world.client("charlie").get(waiting).status_code == 404
 
 
 def test_use_is_shown_to_a_team_and_to_admins(world: World, pool: NodePool) -> None:
