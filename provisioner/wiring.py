@@ -13,28 +13,8 @@ from django.utils import timezone
 from provisioner import config, messages
 from provisioner.adapters.hosts import RealHosts, RealTenants
 from provisioner.outcomes import Done, LeaseLost, Permanent, Stall, Transient, Wait
-from provisioner.reconcile import (
-    access,
-    canary,
-    canary_packets,
-    control_plane,
-    discovery,
-    dns,
-    engine,
-    handover,
-    host,
-    host_rails,
-    limits,
-    namespace,
-    network,
-    patrol,
-    quarantine,
-    release,
-    sandbox,
-    teardown,
-)
+from provisioner.reconcile import discovery, engine, handover, host_rails, limits, patrol, stages
 from provisioner.reconcile.attestation import report
-from provisioner.reconcile.engine import Step
 from provisioner.reconcile.holding import SECONDS, Holding
 from provisioner.reconcile.memory import Memory
 from provisioner.reconcile.moving import passing
@@ -55,7 +35,7 @@ from tenancy.actions import (
     work,
 )
 from tenancy.actions import nodes as node_records
-from tenancy.enums import ConditionType, Reason, WorkKind
+from tenancy.enums import Reason, WorkKind
 from tenancy.queries import access as wishes
 from tenancy.queries import advisories, calendar, clusters
 from tenancy.queries import findings as findings_of
@@ -72,7 +52,6 @@ if TYPE_CHECKING:
 
     from provisioner.outcomes import Outcome
     from provisioner.ports import Host
-    from provisioner.reconcile.engine import Stage
     from tenancy.actions.work import Lease
     from tenancy.grant_enums import Rung
     from tenancy.rules.drift import Drift, Established
@@ -80,50 +59,6 @@ if TYPE_CHECKING:
     from tenancy.rules.specs import DesiredCluster, DesiredReport, DeviceShare, HostAccess, Observation
 
 log = logging.getLogger(__name__)
-
-BUILD: Final[tuple[Stage, ...]] = (
-    (Step("Host", ConditionType.HOST_REACHABLE, host.offered),),
-    (Step("Namespace", ConditionType.NAMESPACE_READY, namespace.ensure),),
-    (Step("Limits", ConditionType.LIMITS_APPLIED, limits.apply),),
-    (Step("Network rules", ConditionType.NETWORK_ISOLATED, network.isolate),),
-    (Step("Guard rails", ConditionType.GUARD_RAILS_PROVEN, canary.proven),),
-    (Step("Control plane release", ConditionType.RELEASED, release.ensure),),
-    (
-        Step("API server", ConditionType.CONTROL_PLANE_AVAILABLE, control_plane.available),
-        Step("Traffic", ConditionType.TRAFFIC_BLOCKED, canary_packets.proven),
-    ),
-    (
-        Step("Sandbox", ConditionType.SANDBOX_ENFORCED, sandbox.enforced),
-        Step("DNS", ConditionType.DNS_AVAILABLE, dns.available),
-        Step("Access", ConditionType.ACCESS_ISSUED, access.issued),
-    ),
-)
-"""Guard rails before the release; what needs only the tenant's API goes side by side."""
-
-TEARDOWN: Final[tuple[Stage, ...]] = (
-    (Step("Host", ConditionType.HOST_REACHABLE, teardown.reach),),
-    (Step("Control plane and access", ConditionType.DELETING, teardown.uninstall),),
-    (Step("Namespace", ConditionType.DELETING, teardown.clear),),
-    (Step("Nothing left", ConditionType.DELETING, teardown.prove),),
-)
-
-QUARANTINE: Final[tuple[Stage, ...]] = (
-    (Step("Host", ConditionType.HOST_REACHABLE, teardown.reach),),
-    (
-        Step("Nothing starts", ConditionType.QUARANTINED, quarantine.close),
-        Step("Control plane stopped", ConditionType.QUARANTINED, quarantine.stop_control_plane),
-        Step("Pods stopped", ConditionType.QUARANTINED, quarantine.stop_pods),
-    ),
-    (Step("Nothing runs", ConditionType.QUARANTINED, quarantine.prove),),
-)
-"""In this order, and each though another fails: what can be stopped is stopped."""
-
-GIVE_BACK: Final[tuple[Stage, ...]] = ((Step("Host", ConditionType.HOST_REACHABLE, teardown.reach),),)
-"""Of a cluster that waits for approval and still holds devices of a grant that is over."""
-
-BESIDE: Final = (Step("Devices given back", ConditionType.DEVICES_SETTLED, ladder.give_back),)
-"""What keeps a cluster from nothing, and what nothing of a cluster keeps."""
-
 
 @cache
 def _hosts() -> RealHosts:
@@ -181,10 +116,8 @@ def _cluster(lease: Lease, held: Holding) -> Outcome:
         return Done()
     return engine.reconcile(
         _scope(desired, lease, held),
-        build=GIVE_BACK if desired.waits_for_approval else BUILD,
-        teardown=TEARDOWN,
-        quarantine=QUARANTINE,
-        beside=BESIDE if ladder.needed(desired) else (),
+        stages.of(desired),
+        beside=stages.BESIDE if ladder.needed(desired) else (),
     )
 
 

@@ -141,6 +141,7 @@ class Phase(StrEnum):
     READY = "Ready"
     UPDATING = "Updating"
     DEGRADED = "Degraded"
+    PAUSED = "Paused"
     FAILED = "Failed"
     QUARANTINED = "Quarantined"
     DELETING = "Deleting"
@@ -177,6 +178,7 @@ class ConditionType(StrEnum):
     # Owned by actions.templates: False while a newer version of its template cannot be had; no part of the summary.
     TEMPLATE_FOLLOWED = "TemplateFollowed"
     # Negative polarity: True is bad or final.
+    PAUSED = "Paused"
     QUARANTINED = "Quarantined"
     DELETING = "Deleting"
     STALLED = "Stalled"
@@ -231,6 +233,8 @@ class Reason(StrEnum):
     """The host's ResourceQuota refused an object of ours."""
     CLAIM_FAILED = "ClaimFailed"
     """The last isolation report did not hold; the message names the control."""
+    PAUSED = "Paused"
+    """It sleeps, as its spec asks: nothing of it runs until spec.paused is false."""
     QUARANTINED = "Quarantined"
     """An admin took the cluster out of use: nothing of it runs until it is lifted."""
     UNEXPECTED = "Unexpected"

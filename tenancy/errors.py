@@ -112,6 +112,12 @@ class InQuarantine(Conflict):
     code = "quarantined"
 
 
+class Asleep(Conflict):
+    """Access to, or proof of, a cluster that its spec has put to sleep."""
+
+    code = "paused"
+
+
 class AlreadyExists(Conflict):
     """A create for a name that is taken."""
 

@@ -40,6 +40,7 @@ STATUS: Final[Mapping[str, int]] = {
     domain.BeingDeleted.code: 409,
     domain.Protected.code: 409,
     domain.InQuarantine.code: 409,
+    domain.Asleep.code: 409,
     domain.AlreadyExists.code: 409,
     domain.InvalidTransition.code: 409,
     domain.DoesNotFit.code: 409,

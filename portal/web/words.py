@@ -40,6 +40,7 @@ PHASES: Final[Mapping[Phase, tuple[Tone, str]]] = {
     Phase.READY: (Tone.GOOD, "Ready to use"),
     Phase.UPDATING: (Tone.BUSY, "Being changed"),
     Phase.DEGRADED: (Tone.WARN, "Something is not as it should be"),
+    Phase.PAUSED: (Tone.IDLE, "Asleep: nothing of it runs"),
     Phase.FAILED: (Tone.BAD, "Stopped: somebody must act"),
     Phase.QUARANTINED: (Tone.BAD, "Taken out of use by an admin"),
     Phase.DELETING: (Tone.BUSY, "Being deleted"),
@@ -61,6 +62,7 @@ CONDITIONS: Final[Mapping[ConditionType, str]] = {
     ConditionType.DEVICES_SETTLED: "Devices given back",
     ConditionType.ISOLATION_ATTESTED: "Isolation report",
     ConditionType.TEMPLATE_FOLLOWED: "Template",
+    ConditionType.PAUSED: "Sleep",
     ConditionType.QUARANTINED: "Quarantine",
     ConditionType.DELETING: "Deletion",
     ConditionType.STALLED: "Stopped until somebody acts",
@@ -121,6 +123,9 @@ DOING: Final[Mapping[str, str]] = {
     "Sandbox": "proving the sandbox with a probe pod",
     "DNS": "waiting for its DNS",
     "Access": "preparing access for people",
+    "Control plane stopped": "stopping its control plane",
+    "Pods stopped": "ending its pods, each in its own time",
+    "Nothing runs": "looking on the host that nothing of it runs any more",
     "Control plane and access": "removing its control plane and every access to it",
     "Nothing left": "proving that nothing of it is left on the host",
 }
@@ -132,7 +137,9 @@ TEARING_DOWN: Final[Mapping[str, str]] = {
 }
 """Steps that mean something else in a deletion."""
 
-NEGATIVE: Final = frozenset({ConditionType.DELETING, ConditionType.QUARANTINED, ConditionType.STALLED})
+NEGATIVE: Final = frozenset(
+    {ConditionType.PAUSED, ConditionType.DELETING, ConditionType.QUARANTINED, ConditionType.STALLED}
+)
 """Conditions of which True is the bad or final one."""
 
 REASONS: Final[Mapping[Reason, str]] = {
@@ -158,6 +165,7 @@ REASONS: Final[Mapping[Reason, str]] = {
     Reason.GUARD_RAILS_OPEN: "The host does not refuse what it must. An admin installs helm/host there anew; then it goes on.",
     Reason.QUOTA_EXCEEDED: "The host's quota refused an object. Ask for a larger size.",
     Reason.CLAIM_FAILED: "The last isolation report did not hold. An admin mends the control it names; then ask for a new report.",
+    Reason.PAUSED: "It sleeps: nothing of it runs, everything it stores is kept. Resume wakes it.",
     Reason.QUARANTINED: "An admin took it out of use. Nothing of it runs until an admin lifts the quarantine.",
     Reason.UNEXPECTED: "Something nobody foresaw. It is logged and tried again.",
     Reason.DELETION_REQUESTED: "Somebody asked for its end.",
@@ -188,6 +196,8 @@ EVENTS: Final[Mapping[str, str]] = {
     "cluster.gone": "saw that nothing of it is left",
     "report.request": "asked for an isolation report",
     "report.failed": "saw its isolation report fail",
+    "cluster.pause": "put it to sleep",
+    "cluster.resume": "woke it",
     "cluster.quarantine": "put it into quarantine",
     "cluster.quarantine.lift": "lifted its quarantine",
     "finding.noticed": "noticed that a guard rail on the host was changed",

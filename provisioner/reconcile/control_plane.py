@@ -94,7 +94,7 @@ def _why_not(scope: Scope) -> Wait:
 
 
 def _wake(scope: Scope) -> None:
-    """A control plane that was put to sleep, by a quarantine or by hand, gets its pod back."""
+    """A control plane that was put to sleep, by a pause, a quarantine or by hand, gets its pod back."""
     seen = scope.host.kube.get(STATEFUL_SETS, RELEASE, scope.desired.namespace)
     if seen is not None and seen["spec"].get("replicas", 1) == 0:
         scope.host.kube.apply(STATEFUL_SETS, replicas(scope, 1))

@@ -37,22 +37,13 @@ Stage: TypeAlias = tuple[Step, ...]
 """Steps that do not wait for one another; the next stage waits for all of them."""
 
 
-def reconcile(
-    scope: Scope,
-    *,
-    build: Sequence[Stage],
-    teardown: Sequence[Stage],
-    quarantine: Sequence[Stage] = (),
-    beside: Sequence[Step] = (),
-) -> Outcome:
+def reconcile(scope: Scope, stages: Sequence[Stage], *, beside: Sequence[Step] = ()) -> Outcome:
     """Walks the cluster one pass towards its spec and reports what was seen.
 
     The report goes out even when a step raises, but not when the lease is lost; only
     a pass in which every step is done moves ``observed_generation`` forward. Steps ``beside`` are
     looked at however the others end, once the host was reached, and keep the cluster from nothing.
     """
-    in_use = quarantine if scope.desired.quarantined else build
-    stages = teardown if scope.desired.deleting else in_use
     clean, reached, lost = False, 0, False
     ending: Outcome | Exception = Done()
     try:

@@ -47,6 +47,8 @@ def mint(
         return NotMinted(f"{name} is being deleted: it gives out no more kubeconfigs")
     if wish.cluster.quarantined:
         return NotMinted(f"{name} is in quarantine: it gives out no kubeconfigs")
+    if wish.cluster.paused:
+        return NotMinted(f"{name} is paused and its API does not run: set spec.paused to false first")
     try:
         return _minted(wish, hosts, tenants, guard)
     except Fault as fault:

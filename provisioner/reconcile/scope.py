@@ -34,6 +34,8 @@ _LASTING: Final = {
     ConditionType.QUARANTINED: Reason.QUARANTINED,
 }
 """Conditions that are True while their steps run, and the reason once a step is done."""
+_BY_PROOF: Final = frozenset({ConditionType.QUARANTINED, ConditionType.PAUSED})
+"""Conditions of several steps, of which only the last one, the proof, has words."""
 GUARD_RAILS: Final = frozenset({NAMESPACES, RESOURCE_QUOTAS, LIMIT_RANGES, NETWORK_POLICIES, ROLE_BINDINGS})
 """Kinds of which every object of ours is watched."""
 _KEPT: Final = 10.0
@@ -178,6 +180,9 @@ class Scope:
     @property
     def settled(self) -> bool:
         """Whether everything was as wanted when it was last looked at."""
+        if self.desired.paused:
+            asleep = self.known(ConditionType.PAUSED)
+            return asleep is not None and asleep.true
         return summary(self.desired.conditions, self.desired.generation).true
 
     def note(self, name: str, kind: ConditionType, outcome: Outcome, began: datetime) -> None:
@@ -187,6 +192,10 @@ class Scope:
             self._set(kind, outcome)
         if isinstance(outcome, Stall):
             self._stalled(outcome.reason, outcome.message)
+
+    def sleeps(self, kind: ConditionType, status: ConditionStatus) -> None:
+        """Takes down what follows for another condition from the cluster's sleep."""
+        self._put(kind, status, Reason.PAUSED, "")
 
     def note_fault(
         self, name: str, kind: ConditionType, fault: Fault, began: datetime, *, final: bool
@@ -206,6 +215,8 @@ class Scope:
         """Publishes what was seen, unless nothing of it is news; ``ahead`` are steps not reached."""
         if ConditionType.STALLED not in self._conditions:
             self._put(ConditionType.STALLED, ConditionStatus.FALSE, Reason.AS_WANTED, "")
+        if not self.desired.paused:
+            self._put(ConditionType.PAUSED, ConditionStatus.FALSE, Reason.AS_WANTED, "")
         news = tuple(c for c in self._conditions.values() if c not in self.desired.conditions)
         steps = (*self._steps, *(StepReport(name, StepState.PENDING) for name in ahead))
         key = ("published", self.desired.uid, steps)
@@ -235,19 +246,20 @@ class Scope:
         """What is in place now, ``None`` when that is known; only a whole pass can tell that one is no more."""
         if self._watch is None:
             return None
-        whole = clean and not self.desired.quarantined
+        whole = clean and not self.desired.quarantined and not self.desired.paused
         now = {**({} if whole else self._watch.known), **self._watch.found}
         return None if now == self.desired.guard_rails else now
 
     def _set(self, kind: ConditionType, outcome: Outcome) -> None:
-        if kind is ConditionType.QUARANTINED and outcome == Done():
-            return  # only the proof at its end, which has words, may call it contained
+        if kind in _BY_PROOF and outcome == Done():
+            return
         if kind in _LASTING:
             # True is the bad pole here: it holds until the row is gone, or the quarantine lifted.
             reason = _LASTING[kind] if isinstance(outcome, Done) else outcome.reason
             self._put(kind, ConditionStatus.TRUE, reason, outcome.message)
         elif isinstance(outcome, Done):
-            self._put(kind, ConditionStatus.TRUE, Reason.AS_WANTED, outcome.message)
+            reason = Reason.PAUSED if kind is ConditionType.PAUSED else Reason.AS_WANTED
+            self._put(kind, ConditionStatus.TRUE, reason, outcome.message)
         else:
             self._put(kind, ConditionStatus.FALSE, outcome.reason, outcome.message)
 

@@ -21,7 +21,7 @@ from tenancy.enums import (
     Role,
     WorkKind,
 )
-from tenancy.errors import BeingDeleted, Conflict, FieldError, InQuarantine, Invalid, NotFound
+from tenancy.errors import Asleep, BeingDeleted, Conflict, FieldError, InQuarantine, Invalid, NotFound
 from tenancy.models import AccessRequest
 from tenancy.queries import clusters
 from tenancy.rules import sealing
@@ -136,6 +136,12 @@ def _refuse_too_early(cluster: VirtualCluster) -> None:
     if cluster.quarantined:
         msg = f"{cluster} is in quarantine: it gives out no kubeconfigs, and all it gave out are dead"
         raise InQuarantine(msg)
+    if clusters.spec(cluster).paused:
+        msg = (
+            f"{cluster} is paused and its API does not run: set spec.paused to false,"
+            " wait until it is Ready (GET …/ready), then ask again"
+        )
+        raise Asleep(msg)
     if cluster.access_epoch and not _offered_again(cluster):
         msg = f"{cluster} comes back from quarantine: wait until it is Ready (GET …/ready), then ask again"
         raise Conflict(msg)

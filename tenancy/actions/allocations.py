@@ -176,7 +176,7 @@ def _read(tenant: Tenant, rows: dict[UUID, VirtualCluster]) -> Books:
             found[(row.cluster_id, row.accelerator_id)] = row
     asked: dict[UUID, dict[UUID, int]] = {}
     for cluster in rows.values():
-        wish = {} if cluster.deleting else clusters.spec(cluster).accelerators
+        wish = {} if cluster.deleting else clusters.spec(cluster).claims
         asked[cluster.uid] = {by_key[key]: n for key, n in wish.items() if key in by_key}
     counted = Grant.objects.filter(tenant=tenant, closed_at=None)
     return Books(tenant, rows, asked, found, list(counted), known)

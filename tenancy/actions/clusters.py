@@ -11,7 +11,17 @@ from typing import TYPE_CHECKING, Any
 from django.utils import timezone
 
 from tenancy import policy
-from tenancy.actions import audit, conditions, devices, events, foresight, operations, placement, work
+from tenancy.actions import (
+    asleep,
+    audit,
+    conditions,
+    devices,
+    events,
+    foresight,
+    operations,
+    placement,
+    work,
+)
 from tenancy.actions.unit import atomic
 from tenancy.enums import (
     ConditionStatus,
@@ -183,10 +193,13 @@ def change(
 ) -> PutResult:
     """Gives a locked cluster another wish: its own, or its template's."""
     before, theirs, phase = json.loads(cluster.spec_text), _filled(cluster), cluster.phase
+    slept = clusters.spec(cluster).paused
     # Its devices are there, so it stays there.
     _take(cluster, spec_text, filled, pool if filled.spec.accelerators else None)
     cluster.generation += 1
     _clear_stall(cluster)
+    if slept != filled.spec.paused:
+        asleep.turned(by, cluster, filled.spec)
     cluster.phase = clusters.phase(cluster)
     # Whether its template has something newer for it is asked anew.
     followed = Condition(
@@ -297,7 +310,12 @@ def _begin_conditions(cluster: VirtualCluster) -> None:
 
 
 def _first_status(kind: ConditionType) -> ConditionStatus:
-    negative = {ConditionType.STALLED, ConditionType.DELETING, ConditionType.QUARANTINED}
+    negative = {
+        ConditionType.STALLED,
+        ConditionType.DELETING,
+        ConditionType.QUARANTINED,
+        ConditionType.PAUSED,
+    }
     if kind in {ConditionType.DEVICES_SETTLED, ConditionType.TEMPLATE_FOLLOWED}:
         return (
             ConditionStatus.TRUE

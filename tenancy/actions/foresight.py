@@ -48,6 +48,8 @@ def foresee(
     """One plan for each class of the spec; the caller holds the tenant's lock."""
     if pool is None or not spec.accelerators:
         return ()
+    if spec.releases:
+        return tuple(_given_back(key, count) for key, count in spec.accelerators.items())
     return tuple(_plans(spec, pool, tenant, cluster))
 
 
@@ -68,6 +70,11 @@ def _plans(
     for key, count in spec.accelerators.items():
         mine, together = lacks[rows[key].pk]
         yield _plan(rows[key], count, together if mine else 0, pool, tenant, late=mine > 0)
+
+
+def _given_back(key: str, count: int) -> DevicePlan:
+    message = f"{count} {key}: given back while it sleeps; it asks for them again when it wakes"
+    return DevicePlan(key, count, 0, Approval.NONE, fits=True, message=message)
 
 
 def _plan(

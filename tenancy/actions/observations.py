@@ -54,8 +54,7 @@ def record(lease: Lease, uid: UUID, seen: Observation) -> bool:
         return _gone(cluster, seen)
     now = timezone.now()
     for condition in seen.conditions:
-        # A pass that began before the quarantine was lifted must not bring it back.
-        if condition.type is not ConditionType.QUARANTINED or cluster.quarantined:
+        if not _late(cluster, condition):
             conditions.merge(cluster, condition, now)
     _advance(cluster, seen, now)
     _progress(cluster, seen)
@@ -128,6 +127,13 @@ def _advance(cluster: VirtualCluster, seen: Observation, now: datetime) -> None:
     events.phase_changed(cluster, before)
 
 
+def _late(cluster: VirtualCluster, seen: Condition) -> bool:
+    """A pass that began before the quarantine was lifted, or the cluster woken, must not bring that back."""
+    if seen.type is ConditionType.QUARANTINED:
+        return not cluster.quarantined
+    return seen.type is ConditionType.PAUSED and seen.observed_generation < cluster.generation
+
+
 def _progress(cluster: VirtualCluster, seen: Observation) -> None:
     """Carries the pass's steps into the running operation, and ends it when its end was seen."""
     operation = Operation.objects.filter(target_uid=cluster.uid, state=OperationState.RUNNING).first()
@@ -136,7 +142,7 @@ def _progress(cluster: VirtualCluster, seen: Observation) -> None:
     if seen.steps:
         operation.steps = progress.merged(operation.steps, seen.steps)
         operation.save(update_fields=["steps"])
-    if cluster.phase == Phase.READY:
+    if cluster.phase in {Phase.READY, Phase.PAUSED}:
         operations.close(cluster.uid, OperationState.SUCCEEDED)
     stalled = next((c for c in seen.conditions if c.type is ConditionType.STALLED and c.true), None)
     if stalled is not None:

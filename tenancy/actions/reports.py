@@ -21,7 +21,7 @@ from tenancy.enums import (
     ReportState,
     WorkKind,
 )
-from tenancy.errors import BeingDeleted, Conflict, InQuarantine
+from tenancy.errors import Asleep, BeingDeleted, Conflict, InQuarantine
 from tenancy.models import Finding, IsolationReport, VirtualCluster
 from tenancy.queries import clusters, reports
 from tenancy.rules import attestation
@@ -90,12 +90,18 @@ def begin(lease: Lease, uid: UUID) -> bool:
 
 @atomic
 def finish(lease: Lease, uid: UUID, claims: Sequence[Claim], *, policies: str) -> bool:
-    """Signs what was seen and records it; False (and nothing written) when the lease is lost."""
+    """Signs what was seen and records it; False when the lease is lost, and nothing is written.
+
+    False, too, when the cluster was put to sleep meanwhile: what was seen of it then says nothing.
+    """
     row = IsolationReport.objects.select_related("cluster__tenant", "cluster__host").filter(uid=uid).first()
     if not work.holds(lease):
         return False
     if row is None or row.state != ReportState.PENDING:
         return True
+    if clusters.spec(row.cluster).paused:
+        refuse(lease, uid, f"{row.cluster} was paused while the report was made")
+        return False
     now = timezone.now()
     expires = now + timedelta(seconds=settings.ATOLL_REPORT_VALID)
     text = attestation.statement(
@@ -134,6 +140,9 @@ def _refuse(cluster: VirtualCluster) -> None:
     if cluster.quarantined:
         msg = f"{cluster} is in quarantine and nothing of it runs: an admin lifts it, then ask again"
         raise InQuarantine(msg)
+    if clusters.spec(cluster).paused:
+        msg = f"{cluster} is paused and nothing of it runs: set spec.paused to false, and ask again when it is Ready"
+        raise Asleep(msg)
     if cluster.first_ready_at is None:
         msg = f"{cluster} is {cluster.phase}: wait until it is Ready (GET …/ready), then ask again"
         raise Conflict(msg)

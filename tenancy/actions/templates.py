@@ -235,10 +235,11 @@ def _moved(cluster: VirtualCluster, version: TemplateVersion) -> None:
 
 def _refuse_ungranted(cluster: VirtualCluster, filled: Filled) -> None:
     """Nobody is asked for devices by a template: a cluster that would have to wait for them stays."""
-    if not filled.spec.accelerators or filled.spec.accelerators == known.spec(cluster).accelerators:
+    claims = filled.spec.claims
+    if not claims or claims == known.spec(cluster).claims:
         return  # what it waits for already it goes on waiting for
-    classes = accelerators.all_().filter(key__in=filled.spec.accelerators)
-    wanted = {row.pk: filled.spec.accelerators[row.key] for row in classes}
+    classes = accelerators.all_().filter(key__in=claims)
+    wanted = {row.pk: claims[row.key] for row in classes}
     if cluster.pool is None:
         raise Conflict(
             "it asks for accelerators, which this cluster has none of: ask for them in its own spec"

@@ -30,7 +30,7 @@ class Devices:
 
 def of_clusters(clusters: Sequence[VirtualCluster]) -> dict[UUID, tuple[Devices, ...]]:
     """Cluster → what it has of each class; in two reads however many there are. Clusters without any are not in it."""
-    asked = {c.uid: {} if c.deleting else dict(known.spec(c).accelerators) for c in clusters}
+    asked = {c.uid: {} if c.deleting else dict(known.spec(c).claims) for c in clusters}
     rows = Allocation.objects.filter(cluster__in=list(asked), released_at=None).select_related("accelerator")
     has = {(row.cluster_id, row.accelerator.key): row for row in rows} if asked else {}
     lacking = {c.tenant_id for c in clusters if asked[c.uid]}

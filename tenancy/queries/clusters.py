@@ -112,8 +112,7 @@ def effective_values(cluster: VirtualCluster | None) -> dict[str, Any]:
     found = effective(cluster) if cluster else None
     if cluster is None or found is None:
         return {}
-    wish = spec(cluster)
-    return offers.written(found, wish.accelerators, protected=wish.deletion_protection)
+    return offers.written(found, spec(cluster))
 
 
 def chosen_sandbox(cluster: VirtualCluster) -> Sandbox | None:
@@ -175,6 +174,7 @@ def phase(cluster: VirtualCluster) -> Phase:
         ever_ready=cluster.first_ready_at is not None,
         deleting=cluster.deleting,
         quarantined=cluster.quarantined,
+        paused=spec(cluster).paused,
     )
 
 
@@ -234,6 +234,7 @@ def to_desired(cluster: VirtualCluster) -> DesiredCluster:
         endpoint=cluster.endpoint,
         trust=Trust(cluster.tenant.trust),
         quarantined=cluster.quarantined,
+        paused=spec(cluster).paused,
         access_epoch=cluster.access_epoch,
         guard_rails=drift.from_json(cluster.guard_rails),
         drifted=findings.open_subjects(cluster.host.name, cluster.namespace),

@@ -28,6 +28,8 @@ OF_ACTION: Final[Mapping[str, tuple[EventType, tuple[str, ...]]]] = {
     "kubeconfig.collect": (EventType.KUBECONFIG_ISSUED, ("uid", "role", "expires")),
     "cluster.create": (EventType.CLUSTER_CREATED, ("uid", "generation")),
     "cluster.update": (EventType.CLUSTER_UPDATED, ("uid", "generation")),
+    "cluster.pause": (EventType.CLUSTER_PAUSED, ("uid", "generation", "accelerators")),
+    "cluster.resume": (EventType.CLUSTER_RESUMED, ("uid", "generation")),
     "cluster.quarantine": (EventType.CLUSTER_QUARANTINED, ("uid", "reason")),
     "cluster.quarantine.lift": (EventType.CLUSTER_QUARANTINE_LIFTED, ("uid",)),
     "cluster.gone": (EventType.CLUSTER_DELETED, ("uid",)),

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def summary(conditions: Iterable[Condition], generation: int) -> Condition:
     """The ``Available`` condition of a cluster.
 
-    A quarantine or a failed isolation report tells against it, of whichever generation; that
+    A quarantine, sleep or a failed isolation report tells against it, of whichever generation; that
     there is no report yet does not.
     """
     by_type = {c.type: c for c in conditions}
@@ -33,18 +33,22 @@ def derive_phase(
     ever_ready: bool,
     deleting: bool,
     quarantined: bool = False,
+    paused: bool = False,
 ) -> Phase:
-    """The phase; a cluster is Ready only when the last spec was seen as a whole."""
+    """The phase; a cluster is Ready, or Paused, only when the last spec was seen as a whole."""
     by_type = {c.type: c for c in conditions}
     if deleting:
         return Phase.DELETING
     if quarantined:
         return Phase.QUARANTINED
     approved = by_type.get(ConditionType.APPROVED)
-    if approved is not None and approved.status is ConditionStatus.FALSE:
+    # A cluster that sleeps waits for nobody: it uses no devices.
+    if not paused and approved is not None and approved.status is ConditionStatus.FALSE:
         return Phase.AWAITING_APPROVAL
     if _holds(by_type, ConditionType.STALLED):
         return Phase.FAILED
+    if paused and observed_generation >= generation:
+        return Phase.PAUSED if _holds(by_type, ConditionType.PAUSED) else Phase.DEGRADED
     if not ever_ready:
         started = _holds(by_type, ConditionType.HOST_REACHABLE)
         return Phase.PROVISIONING if started else Phase.PENDING
@@ -65,7 +69,8 @@ def _holds(by_type: dict[ConditionType, Condition], kind: ConditionType) -> bool
 
 
 def _against(by_type: dict[ConditionType, Condition]) -> Condition | None:
-    if _holds(by_type, ConditionType.QUARANTINED):
-        return by_type[ConditionType.QUARANTINED]
+    for kind in (ConditionType.QUARANTINED, ConditionType.PAUSED):
+        if _holds(by_type, kind):
+            return by_type[kind]
     attested = by_type.get(ConditionType.ISOLATION_ATTESTED)
     return attested if attested and attested.status is ConditionStatus.FALSE else None

@@ -88,6 +88,7 @@ def refusals(
         *_version_refusals(spec, versions, host),
         *sandbox_refusals(spec, facts, trust, host),
         *_persistence_refusals(spec, facts, host),
+        *pause_refusals(spec, facts),
     )
 
 
@@ -120,7 +121,7 @@ def effective(
     )
 
 
-def written(found: EffectiveSpec, accelerators: Mapping[str, int], *, protected: bool) -> dict[str, Any]:
+def written(found: EffectiveSpec, wish: ClusterSpec) -> dict[str, Any]:
     """Effective values as a spec has them."""
     amounts = found.resources
     return {
@@ -137,9 +138,22 @@ def written(found: EffectiveSpec, accelerators: Mapping[str, int], *, protected:
             "pods": amounts.pods,
         },
         "persistence": found.persistence.value,
-        "accelerators": dict(accelerators),
-        "deletionProtection": protected,
+        "accelerators": dict(wish.accelerators),
+        "deletionProtection": wish.deletion_protection,
+        "paused": wish.paused,
+        "releaseAcceleratorsWhilePaused": wish.release_accelerators_while_paused,
     }
+
+
+def pause_refusals(spec: ClusterSpec, facts: HostFacts | None) -> Iterable[FieldError]:
+    """Who sleeps must have somewhere to keep what it is to remember."""
+    kept = spec.persistence or (default_persistence(facts) if facts else None)
+    if spec.paused and kept is Persistence.EPHEMERAL:
+        detail = (
+            "an ephemeral cluster would forget every object in it: leave it running, delete it,"
+            " or make one with persistence 'persistent' and pause that"
+        )
+        yield FieldError("spec.paused", NOT_OFFERED, detail)
 
 
 def effective_resources(spec: ClusterSpec) -> Resources:

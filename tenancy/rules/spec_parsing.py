@@ -48,6 +48,8 @@ class _Reader:
             "accelerators",
             "persistence",
             "deletionProtection",
+            "paused",
+            "releaseAcceleratorsWhilePaused",
             "template",
         )
         top = self.mapping(data, "spec", known)
@@ -61,6 +63,10 @@ class _Reader:
             persistence=self.choice(top.get("persistence"), "spec.persistence", Persistence),
             deletion_protection=self._flag(top.get("deletionProtection"), "spec.deletionProtection"),
             accelerators=self._accelerators(top.get("accelerators")),
+            paused=self._flag(top.get("paused"), "spec.paused"),
+            release_accelerators_while_paused=self._flag(
+                top.get("releaseAcceleratorsWhilePaused"), "spec.releaseAcceleratorsWhilePaused"
+            ),
             template=self._template(top.get("template")),
         )
 

@@ -69,8 +69,22 @@ class ClusterSpec:
     deletion_protection: bool = False
     accelerators: dict[str, int] = field(default_factory=dict)
     """Class → how many devices."""
+    paused: bool = False
+    """It sleeps: nothing of it runs, what it stores is kept."""
+    release_accelerators_while_paused: bool = False
+    """Its devices go back while it sleeps; without this they are its own all the while."""
     template: TemplateWish | None = None
     """As written; a spec whose template was filled in has none."""
+
+    @property
+    def releases(self) -> bool:
+        """Whether it does without its devices for now; the wish for them stays written."""
+        return self.paused and self.release_accelerators_while_paused
+
+    @property
+    def claims(self) -> dict[str, int]:
+        """The devices that are to be its own now: class → how many."""
+        return {} if self.releases else self.accelerators
 
 
 @dataclass(frozen=True)
@@ -192,6 +206,8 @@ class DesiredCluster:
     """Why the host does not offer it (any more), and what to do."""
     trust: Trust = Trust.UNTRUSTED
     quarantined: bool = False
+    paused: bool = False
+    """It is to sleep."""
     access_epoch: int = 0
     """Credentials of an earlier one must be dead before access is offered."""
     guard_rails: Mapping[str, Established] = field(default_factory=dict)
@@ -206,7 +222,8 @@ class DesiredCluster:
     @property
     def waits_for_approval(self) -> bool:
         """Nothing of it is built yet, and nothing is to be; one that was built goes on with what it has."""
-        return self.awaiting_approval and not self.ever_ready and not self.deleting
+        asks = self.awaiting_approval and not self.ever_ready
+        return asks and not self.deleting and not self.paused
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,8 @@ FIELDS: Final = (
     "accelerators",
     "persistence",
     "deletionProtection",
+    "paused",
+    "releaseAcceleratorsWhilePaused",
 )
 """What can be taken from one side or the other; accelerators as a whole."""
 GROUPS: Final = ("isolation", "resources")

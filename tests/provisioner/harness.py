@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from provisioner.outcomes import Fault, Stall, Transient
-from provisioner.reconcile import engine
+from provisioner.reconcile import engine, stages
 from provisioner.reconcile.memory import Memory
 from provisioner.reconcile.reclaim import ladder
 from provisioner.reconcile.scope import Scope
 from provisioner.release.state import SELECTOR, revisions
-from provisioner.wiring import BESIDE, BUILD, GIVE_BACK, QUARANTINE, TEARDOWN
 from tenancy.enums import (
     ConditionStatus,
     ConditionType,
@@ -133,10 +132,8 @@ class Team:
         try:
             return engine.reconcile(
                 scope,
-                build=GIVE_BACK if self.wanted.waits_for_approval else BUILD,
-                teardown=TEARDOWN,
-                quarantine=QUARANTINE,
-                beside=BESIDE if ladder.needed(self.wanted) else (),
+                stages.of(self.wanted),
+                beside=stages.BESIDE if ladder.needed(self.wanted) else (),
             )
         except Fault as fault:
             self.fault = fault

@@ -53,7 +53,7 @@ class Passes:
     def go(self, *beside):
         steps = [self._step(ConditionType.DEVICES_SETTLED, ending) for ending in beside]
         self.scope.host = self.world.hosts().open(WANTED.host, FakeGuard())
-        return engine.reconcile(self.scope, build=self.stages, teardown=(), beside=steps)
+        return engine.reconcile(self.scope, self.stages, beside=steps)
 
     def told(self):
         (report,) = self.reports

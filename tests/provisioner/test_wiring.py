@@ -135,7 +135,7 @@ def test_a_lost_lease_leaves_the_row_to_its_holder(world, cluster, monkeypatch):
 
 def test_a_pass_that_was_overtaken_writes_nothing(world, cluster, monkeypatch):
     """Stopped in mid-pass for longer than the lease: the world and the row are the other one's."""
-    from provisioner.reconcile import namespace
+    from provisioner.reconcile import namespace, stages
 
     ensure = namespace.ensure
 
@@ -145,11 +145,11 @@ def test_a_pass_that_was_overtaken_writes_nothing(world, cluster, monkeypatch):
         assert work.claim(WorkKind.CLUSTER, cluster.uid) is not None
         return ensure(scope)
 
-    stages = list(wiring.BUILD)
+    build = list(stages.BUILD)
     from dataclasses import replace
 
-    stages[1] = (replace(stages[1][0], run=overtaken),)
-    monkeypatch.setattr(wiring, "BUILD", tuple(stages))
+    build[1] = (replace(build[1][0], run=overtaken),)
+    monkeypatch.setattr(stages, "BUILD", tuple(build))
     assert wiring.run(WorkKind.CLUSTER, cluster.uid) is None
     assert phase(cluster) == Phase.PENDING
 

@@ -232,6 +232,8 @@ SPECS = st.fixed_dictionaries(
         "accelerators": _some([[], [{"class": "gpu"}], [{"class": "gpu", "count": 2}]]),
         "persistence": _some(["persistent", "ephemeral"]),
         "deletionProtection": _some([True, False]),
+        "paused": _some([True, False]),
+        "releaseAcceleratorsWhilePaused": _some([True, False]),
     },
 )
 LOCKS = st.lists(st.sampled_from((*templates.GROUPS, *FIELDS)), max_size=6)
@@ -247,6 +249,8 @@ _ATTRIBUTES: dict[str, Any] = {
     "accelerators": lambda spec: spec.accelerators,
     "persistence": lambda spec: spec.persistence,
     "deletionProtection": lambda spec: spec.deletion_protection,
+    "paused": lambda spec: spec.paused,
+    "releaseAcceleratorsWhilePaused": lambda spec: spec.release_accelerators_while_paused,
 }
 
 

@@ -108,6 +108,16 @@ class ClusterSpec(CamelSerializer):
     accelerators = Accelerator(many=True, required=False, allow_null=True)
     persistence = serializers.ChoiceField(choices(Persistence), required=False, allow_null=True)
     deletion_protection = serializers.BooleanField(required=False, allow_null=True)
+    paused = serializers.BooleanField(
+        required=False,
+        allow_null=True,
+        help_text="It sleeps: nothing of it runs, its objects and volumes are kept.",
+    )
+    release_accelerators_while_paused = serializers.BooleanField(
+        required=False,
+        allow_null=True,
+        help_text="Its accelerators go back to the team while it sleeps; it asks for them again when it wakes.",
+    )
     template = TemplateChoice(required=False, allow_null=True)
 
 

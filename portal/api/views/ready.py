@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from tenancy.models import VirtualCluster
 
-IN_VAIN: Final = frozenset({Phase.FAILED, Phase.DELETING})
+IN_VAIN: Final = frozenset({Phase.PAUSED, Phase.FAILED, Phase.DELETING})
 """Who waits may stop; every other phase may still become Ready."""
 
 
@@ -29,7 +29,7 @@ class ClusterReady(ClusterResource):
     def get(self, request: Request, tenant: str, name: str) -> Response:
         """Answers 200 when the cluster is ready at its last change, 503 while it is not.
 
-        409 says that waiting is in vain: it failed, or is being deleted. With
+        409 says that waiting is in vain: it failed, sleeps, or is being deleted. With
         `wait=30s` the answer comes when there is one other than 503, or then.
         """
         cluster = clusters.get(self.actor, tenant, name)

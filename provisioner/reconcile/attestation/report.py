@@ -64,6 +64,9 @@ def make(
     if wish.cluster.deleting or wish.cluster.quarantined:
         name = f"{wish.cluster.tenant}/{wish.cluster.name}"
         return NotMade(f"{name} is no longer in use: it is being deleted, or in quarantine")
+    if wish.cluster.paused:
+        name = f"{wish.cluster.tenant}/{wish.cluster.name}"
+        return NotMade(f"{name} is paused and nothing of it runs: set spec.paused to false, then ask again")
     late = wish.started_at is not None and now() - wish.started_at > PATIENCE
     try:
         host = hosts.open(wish.cluster.host, guard)

@@ -11,7 +11,7 @@ from portal.web.forms.base import sentence
 from portal.web.forms.clusters import PERSISTENCES
 from portal.web.templatetags import atoll
 from portal.web.words import Tone
-from provisioner import wiring
+from provisioner.reconcile import stages
 from tenancy.actions import work
 from tenancy.enums import (
     ConditionStatus,
@@ -132,12 +132,12 @@ def test_version_follows_what_is_shown() -> None:
 
 
 def test_every_step_of_the_provisioner_has_words() -> None:
-    steps = {step.name for stage in (*wiring.BUILD, *wiring.TEARDOWN) for step in stage}
+    steps = {step.name for stage in (*stages.BUILD, *stages.PAUSE, *stages.TEARDOWN) for step in stage}
     assert steps - set(words.DOING) == set()
 
 
 def test_steps_not_begun_have_the_names_they_will_have() -> None:
-    built = [step.name for stage in wiring.BUILD for step in stage]
+    built = [step.name for stage in stages.BUILD for step in stage]
     assert [words.CONDITIONS[kind] for kind in BY_STEPS] == built
 
 
