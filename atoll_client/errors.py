@@ -70,7 +70,7 @@ class Conflict(Problem):
 
 
 class WillNotBeReady(Conflict):
-    """Waiting is in vain: the cluster failed or is being deleted."""
+    """Waiting is in vain: the cluster failed, sleeps or is being deleted."""
 
 
 class Unavailable(Problem):

@@ -60,6 +60,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+
 @cache
 def _hosts() -> RealHosts:
     given = config.load()

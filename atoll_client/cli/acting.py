@@ -15,7 +15,7 @@ from atoll_client.cli import wishes
 from atoll_client.cli.output import Format, at, cell, clean, lines, show, write
 from atoll_client.cli.progress import told
 from atoll_client.cli.shell import note
-from atoll_client.errors import Misconfigured, NotFound
+from atoll_client.errors import Misconfigured, NotFound, WillNotBeReady
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -157,7 +157,12 @@ class Act:
             if name == "delete":
                 waiting.gone(atoll, path, timeout=wish.timeout, seen=seen)
                 return replace(answer, status=GONE)
-            found = waiting.ready(atoll, path, timeout=wish.timeout, seen=seen)
+            try:
+                found = waiting.ready(atoll, path, timeout=wish.timeout, seen=seen)
+            except WillNotBeReady as told_so:
+                if told_so.phase != ASLEEP:
+                    raise
+                found = atoll.get(path)  # as it is wanted
         return replace(answer, body=found)
 
     def _waiting(self, noun: str, values: Sequence[str], name: str) -> str:

@@ -75,6 +75,8 @@ _RESOURCES: dict[str, type[Resource]] = {
     f"{_TENANT}/clusters": clusters.Clusters,
     _CLUSTER: clusters.OneCluster,
     f"{_CLUSTER}/ready": ready.ClusterReady,
+    f"{_CLUSTER}/pause": clusters.ClusterPause,
+    f"{_CLUSTER}/resume": clusters.ClusterResume,
     f"{_CLUSTER}/retry": clusters.ClusterRetry,
     f"{_CLUSTER}/kubeconfig": kubeconfigs.Kubeconfigs,
     f"{_CLUSTER}/kubeconfigs/<uuid:uid>": kubeconfigs.OneKubeconfig,

@@ -85,7 +85,12 @@ class ClusterPage:
     @property
     def usable(self) -> bool:
         """Whether it gives out kubeconfigs."""
-        return self.cluster.first_ready_at is not None and not self.cluster.deleting
+        return self.cluster.first_ready_at is not None and not self.cluster.deleting and not self.paused
+
+    @property
+    def paused(self) -> bool:
+        """Whether it sleeps, or is to."""
+        return clusters.spec(self.cluster).paused
 
 
 def read(actor: Actor, tenant: str, name: str) -> ClusterPage:

@@ -109,6 +109,7 @@ def spec_rows(cluster: VirtualCluster) -> tuple[Row, ...]:
         *_amounts(resources, built),
         Row("Persistence", _asked(asked.get("persistence")), built.persistence.value if built else ""),
         Row("Deletion protection", _asked(asked.get("deletionProtection")), _flag(asked)),
+        Row("Paused", _asked(asked.get("paused")), "yes" if clusters.spec(cluster).paused else "no"),
     )
 
 
@@ -124,8 +125,9 @@ def _template(asked: dict[str, Any], cluster: VirtualCluster) -> Iterator[Row]:
 def device_rows(devices: Iterable[Devices]) -> Iterator[Row]:
     """What was asked for of each accelerator class beside what the cluster may use of it."""
     for one in devices:
+        none = "none while it sleeps" if one.sleeps else "none any more"
         late = f", {one.held - one.granted} on the way back" if one.held > one.granted else ""
-        yield Row(one.key, str(one.asked) if one.asked else "none any more", f"{one.granted} granted{late}")
+        yield Row(one.key, str(one.asked) if one.asked else none, f"{one.granted} granted{late}")
 
 
 def size(cluster: VirtualCluster) -> str:
@@ -134,6 +136,13 @@ def size(cluster: VirtualCluster) -> str:
     if built is None:
         return ""
     return f"{plain(built.resources.cpu)} CPU, {bytes_(built.resources.memory)}"
+
+
+def sleep_verb(cluster: VirtualCluster) -> str:
+    """What its button does: ``pause``, ``resume``, or nothing where neither can be."""
+    if cluster.deleting or cluster.quarantined:
+        return ""
+    return "resume" if clusters.spec(cluster).paused else "pause"
 
 
 def kubernetes(cluster: VirtualCluster) -> str:

@@ -17,6 +17,7 @@ from tenancy.enums import (
     Reason,
     StepState,
 )
+from tenancy.queries import clusters
 from tenancy.rules.conditions import BUILD_ORDER, BY_STEPS
 
 if TYPE_CHECKING:
@@ -31,11 +32,13 @@ _STEP_TONES: Final = {
 
 _AGAINST: Final = {
     ConditionType.QUARANTINED: ConditionStatus.TRUE,
+    ConditionType.PAUSED: ConditionStatus.TRUE,
     ConditionType.ISOLATION_ATTESTED: ConditionStatus.FALSE,
 }
 """Facts beside the build that keep a cluster from being available, and how they read then."""
 _UNSETTLED_NEXT: Final = {
     ConditionType.QUARANTINED: "Its objects and volumes are kept. An admin lifts the quarantine or deletes the cluster.",
+    ConditionType.PAUSED: "Resume wakes it. Until then it costs its host nothing but its volumes.",
     ConditionType.ISOLATION_ATTESTED: "An admin mends the named control; then ask for a new report.",
 }
 
@@ -82,7 +85,7 @@ class Progress:
 
 def of(cluster: VirtualCluster, operation: Operation | None, *, workers: int) -> Progress:
     """The cluster page's head: what is going on and what happens next."""
-    steps = _steps(operation)
+    steps = _steps(operation, pausing=clusters.spec(cluster).paused)
     if operation is not None and operation.state == OperationState.RUNNING:
         return _running(cluster, operation, steps, workers=workers)
     if Phase(cluster.phase) is Phase.FAILED:
@@ -121,7 +124,7 @@ def _running(
     return Progress(
         title=f"{words.OPERATIONS[kind][1]} {cluster.name}",
         detail=_waiting_for(cluster, kind, now, workers=workers),
-        next=_next(kind, steps),
+        next=_next(kind, steps, pausing=clusters.spec(cluster).paused),
         tone=Tone.BUSY,
         working=True,
         started=operation.created_at,
@@ -141,13 +144,13 @@ def _waiting_for(cluster: VirtualCluster, kind: OperationKind, now: Step | None,
     return "A worker picks it up within a second."
 
 
-def _next(kind: OperationKind, steps: tuple[Step, ...]) -> str:
+def _next(kind: OperationKind, steps: tuple[Step, ...], *, pausing: bool) -> str:
     ahead = [s.name for s in steps if s.state is StepState.PENDING]
     if ahead:
         return doing(kind, ahead[0])
     if kind is OperationKind.DELETE:
         return "its name is free again"
-    return "it is Ready and you can download its kubeconfig"
+    return "it sleeps" if pausing else "it is Ready and you can download its kubeconfig"
 
 
 def _failed(cluster: VirtualCluster, operation: Operation | None, steps: tuple[Step, ...]) -> Progress:
@@ -194,17 +197,17 @@ def _unsettled(cluster: VirtualCluster) -> Progress:
             "It is looked at again every few seconds and mended where that is possible.",
         ),
         tone=tone,
-        working=tone not in {Tone.WARN, Tone.BAD},
+        working=tone not in {Tone.WARN, Tone.BAD} and Phase(cluster.phase) is not Phase.PAUSED,
         started=None,
         finished=None,
         steps=(),
     )
 
 
-def _steps(operation: Operation | None) -> tuple[Step, ...]:
+def _steps(operation: Operation | None, *, pausing: bool) -> tuple[Step, ...]:
     if operation is not None and operation.steps:
         return tuple(_step(step) for step in operation.steps)
-    if operation is not None and operation.kind == OperationKind.DELETE:
+    if pausing or (operation is not None and operation.kind == OperationKind.DELETE):
         return ()
     return tuple(_ahead(kind) for kind in BY_STEPS)
 

@@ -63,9 +63,9 @@ def stop_pods(scope: Scope, *, most: int, alone: timedelta) -> Outcome:
 
 
 def _grace(pod: Object, most: int) -> int:
-    """Seconds. Never 0: then the host forgets a pod before its node has ended it,
-    and that no pod is listed would prove nothing."""
-    return max(1, min(pod.get("spec", {}).get("terminationGracePeriodSeconds", DEFAULT_GRACE), most))
+    """Seconds, never 0: then the host forgets a pod before its node has ended it, and its absence proves nothing."""
+    own = int(pod.get("spec", {}).get("terminationGracePeriodSeconds", DEFAULT_GRACE))
+    return max(1, min(own, most))
 
 
 def _told(pod: Object, most: int) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tenancy.actions import devices
@@ -31,6 +32,9 @@ def pool_for(
     spec: ClusterSpec, host: HostCluster, tenant: Tenant, cluster: VirtualCluster | None = None
 ) -> NodePool | None:
     """The pool that it runs on, its tenant's under lock; ``None`` for whichever all share. ``Invalid`` if it cannot be had."""
+    if cluster is not None and _only_sleeps(spec, cluster):
+        refuse(offers.pause_refusals(spec, facts_from_json(host.facts)))
+        return cluster.pool
     rows = _pools(spec, host, tenant, cluster)
     mine = [pools.to_pool(row) for row in rows.values() if row.tenant_id]
     meant = pool_rules.chosen(spec, mine) if cluster is None else None
@@ -51,6 +55,13 @@ def pool_for(
     faults += tuple(devices.refusals(spec, pool, there, sandbox, cluster, tenant, host))
     refuse(faults)
     return pool
+
+
+def _only_sleeps(spec: ClusterSpec, cluster: VirtualCluster) -> bool:
+    """Whether it is the cluster as it is, asleep: what its host offers is no matter before it wakes."""
+    has = clusters.spec(cluster)
+    release = has.release_accelerators_while_paused
+    return spec.paused and replace(spec, paused=has.paused, release_accelerators_while_paused=release) == has
 
 
 def _pools(

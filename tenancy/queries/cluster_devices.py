@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from tenancy.models import VirtualCluster
+    from tenancy.rules.specs import ClusterSpec
 
 
 @dataclass(frozen=True)
@@ -26,11 +27,18 @@ class Devices:
     held: int = 0
     request: UUID | None = None
     """The tenant's open request of the class, while the cluster lacks some."""
+    sleeps: bool = False
+    """It does without them for now."""
+
+
+def _asked(wish: ClusterSpec) -> dict[str, int]:
+    """Class → devices; 0 of each while it sleeps and does without."""
+    return {key: wish.claims.get(key, 0) for key in wish.accelerators}
 
 
 def of_clusters(clusters: Sequence[VirtualCluster]) -> dict[UUID, tuple[Devices, ...]]:
     """Cluster → what it has of each class; in two reads however many there are. Clusters without any are not in it."""
-    asked = {c.uid: {} if c.deleting else dict(known.spec(c).claims) for c in clusters}
+    asked = {c.uid: {} if c.deleting else _asked(known.spec(c)) for c in clusters}
     rows = Allocation.objects.filter(cluster__in=list(asked), released_at=None).select_related("accelerator")
     has = {(row.cluster_id, row.accelerator.key): row for row in rows} if asked else {}
     lacking = {c.tenant_id for c in clusters if asked[c.uid]}
@@ -44,7 +52,8 @@ def of_clusters(clusters: Sequence[VirtualCluster]) -> dict[UUID, tuple[Devices,
             row, n = has.get((cluster.uid, key)), wish.get(key, 0)
             granted = row.target if row else 0
             request = waiting.get((cluster.tenant_id, key)) if granted < n else None
-            devices.append(Devices(key, n, granted, row.held if row else 0, request))
+            sleeps = n == 0 and key in wish
+            devices.append(Devices(key, n, granted, row.held if row else 0, request, sleeps))
         if devices:
             found[cluster.uid] = tuple(devices)
     return found

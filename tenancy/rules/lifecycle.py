@@ -47,18 +47,20 @@ def derive_phase(
         return Phase.AWAITING_APPROVAL
     if _holds(by_type, ConditionType.STALLED):
         return Phase.FAILED
-    if paused and observed_generation >= generation:
-        return Phase.PAUSED if _holds(by_type, ConditionType.PAUSED) else Phase.DEGRADED
-    if not ever_ready:
+    if not ever_ready and not (paused and observed_generation >= generation):
         started = _holds(by_type, ConditionType.HOST_REACHABLE)
         return Phase.PROVISIONING if started else Phase.PENDING
-    return _built(by_type, generation, observed_generation)
+    return _built(by_type, generation, observed_generation, paused=paused)
 
 
-def _built(by_type: dict[ConditionType, Condition], generation: int, observed_generation: int) -> Phase:
-    """Of a cluster that was ready once."""
+def _built(
+    by_type: dict[ConditionType, Condition], generation: int, observed_generation: int, *, paused: bool
+) -> Phase:
+    """Of a cluster that was ready once, or sleeps."""
     if observed_generation < generation:
         return Phase.UPDATING
+    if paused:
+        return Phase.PAUSED if _holds(by_type, ConditionType.PAUSED) else Phase.DEGRADED
     available = summary(by_type.values(), generation).status
     return Phase.READY if available is ConditionStatus.TRUE else Phase.DEGRADED
 

@@ -219,6 +219,17 @@ class Effective(CamelSerializer):
     persistence = serializers.ChoiceField(choices(Persistence))
 
 
+class PauseWish(StrictSerializer):
+    """How a cluster is put to sleep."""
+
+    release_accelerators = serializers.BooleanField(
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="Whether its accelerators go back to the team meanwhile; as its spec has it where left out.",
+    )
+
+
 class QuarantineWish(StrictSerializer):
     """Why a cluster is taken out of use."""
 

@@ -7,11 +7,17 @@ from typing import TYPE_CHECKING, Any
 from portal.api.base import RETRY_AFTER, Resource, agree, operation
 from portal.api.declared import reads, writes
 from portal.api.preconditions import expectation
-from portal.api.serializers.clusters import Cluster, ClusterFilters, QuarantineWish, WaitQuery
+from portal.api.serializers.clusters import (
+    Cluster,
+    ClusterFilters,
+    PauseWish,
+    QuarantineWish,
+    WaitQuery,
+)
 from portal.api.serializers.plans import ClusterPlan
 from portal.api.waiting import WAIT, Wait, look_until_gone, patient
 from tenancy.actions import clusters as verbs
-from tenancy.actions import quarantine
+from tenancy.actions import pausing, quarantine
 from tenancy.errors import AlreadyExists, PreconditionFailed
 from tenancy.queries import cluster_devices, clusters, operations, templates, tenants
 from tenancy.rules.preconditions import Expectation
@@ -50,6 +56,11 @@ class ClusterResource(Resource):
         if result.created:
             headers["Location"] = address(result.cluster)
         return self.cluster(result.cluster, status=status, headers=headers)
+
+    def asked(self, result: PutResult) -> Response:
+        """What a verb answers: the whole cluster, which goes on by itself."""
+        headers = {"Retry-After": RETRY_AFTER, "Location": address(result.cluster)}
+        return self.cluster(result.cluster, status=202, headers=headers)
 
 
 class Clusters(ClusterResource):
@@ -122,9 +133,26 @@ class ClusterRetry(ClusterResource):
     @operation("retryCluster", {202: Cluster}, idempotent=True, problems=(409,))
     def post(self, _: Request, tenant: str, name: str) -> Response:
         """Lets a Failed cluster try again, and one that waits look again at once."""
-        result = verbs.retry(by=self.actor, tenant_name=tenant, name=name)
-        headers = {"Retry-After": RETRY_AFTER, "Location": address(result.cluster)}
-        return self.cluster(result.cluster, status=202, headers=headers)
+        return self.asked(verbs.retry(by=self.actor, tenant_name=tenant, name=name))
+
+
+class ClusterPause(ClusterResource):
+    """A cluster to sleep."""
+
+    @operation("pauseCluster", {202: Cluster}, body=PauseWish, idempotent=True, problems=(409,))
+    def post(self, _: Request, tenant: str, name: str) -> Response:
+        """Puts a cluster to sleep: nothing of it runs, its objects and volumes are kept. Writes `spec.paused`."""
+        release = self.body.get("release_accelerators")
+        return self.asked(pausing.pause(by=self.actor, tenant_name=tenant, name=name, release=release))
+
+
+class ClusterResume(ClusterResource):
+    """A cluster to wake."""
+
+    @operation("resumeCluster", {202: Cluster}, idempotent=True, problems=(409,))
+    def post(self, _: Request, tenant: str, name: str) -> Response:
+        """Wakes a cluster; accelerators that it gave back are asked for again. Takes `spec.paused` back."""
+        return self.asked(pausing.resume(by=self.actor, tenant_name=tenant, name=name))
 
 
 class ClusterQuarantine(ClusterResource):

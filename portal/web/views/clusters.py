@@ -145,14 +145,16 @@ def _put(actor: Actor, form: ClusterForm) -> actions.PutResult:
 
 def _list(actor: Actor) -> dict[str, Any]:
     rows = list(clusters.visible_to(actor))
-    settled = {Phase.READY, Phase.FAILED}
+    settled = {Phase.READY, Phase.PAUSED, Phase.FAILED}
     seen = [(c.uid, c.generation, c.phase, presenters.brief(c), presenters.size(c)) for c in rows]
+    writable = _writable(actor)
     return {
         "clusters": rows,
+        "writable": {tenant.name for tenant in writable},
         "working": any(Phase(c.phase) not in settled for c in rows),
         "version": presenters.version(seen),
         "tenants": list(tenants.visible_to(actor)),
-        "may_create": bool(_writable(actor)),
+        "may_create": bool(writable),
     }
 
 

@@ -87,12 +87,14 @@ def remove_member(request: HttpRequest, actor: Actor, tenant: str) -> HttpRespon
 
 
 def _shown(request: HttpRequest, actor: Actor, tenant: Tenant, form: MemberForm) -> HttpResponse:
+    may_create = policy.allows(actor, Permission.CLUSTER_WRITE, tenant)
     context = {
         "tenant": tenant,
         "members": tenants.members(actor, tenant),
         "clusters": clusters.visible_to(actor, tenant),
         "may_manage": policy.allows(actor, Permission.MEMBER_MANAGE, tenant),
-        "may_create": policy.allows(actor, Permission.CLUSTER_WRITE, tenant),
+        "may_create": may_create,
+        "writable": {tenant.name} if may_create else set(),
         "may_account": policy.allows(actor, Permission.SERVICE_ACCOUNT_MANAGE, tenant),
         "may_audit": policy.allows(actor, Permission.AUDIT_VIEW, tenant),
         "form": form,

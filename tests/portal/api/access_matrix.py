@@ -164,6 +164,8 @@ MATRIX: Final[dict[str, Line]] = {
     ),
     "DELETE /api/v1/tenants/{tenant}/clusters/{name}": Line(_CLUSTER, _WRITE),
     "GET /api/v1/tenants/{tenant}/clusters/{name}/ready": Line(f"{_CLUSTER}/ready", _LOOK),
+    "POST /api/v1/tenants/{tenant}/clusters/{name}/pause": Line(f"{_CLUSTER}/pause", _WRITE, {}),
+    "POST /api/v1/tenants/{tenant}/clusters/{name}/resume": Line(f"{_CLUSTER}/resume", _WRITE),
     "POST /api/v1/tenants/{tenant}/clusters/{name}/retry": Line(f"{_CLUSTER}/retry", _WRITE),
     "POST /api/v1/tenants/{tenant}/clusters/{name}/kubeconfig": Line(
         f"{_CLUSTER}/kubeconfig", (2, 2, 2, 404, 2, 403, 401, 403, 2), {}
