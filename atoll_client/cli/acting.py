@@ -32,8 +32,10 @@ ACCEPTED: Final = 202
 GONE: Final = 404
 SHOWN_ONCE: Final = ("token", "secret")
 """Members of answers that no later one has: they are the result."""
-WAITED_FOR: Final = frozenset({"create", "apply", "delete"})
+WAITED_FOR: Final = frozenset({"create", "apply", "pause", "resume", "delete"})
 """Verbs whose effect comes later, where a noun can be waited for."""
+ASLEEP: Final = "Paused"
+"""The phase of a cluster that will not be ready because its spec has it so."""
 
 
 @dataclass(frozen=True)
