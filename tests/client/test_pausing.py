@@ -28,7 +28,7 @@ def host():
 @pytest.mark.parametrize("words", [("pause", "team/first"), ("apply", "team/first", "--paused")])
 def test_waiting_ends_when_it_sleeps_and_when_it_is_awake(cli, cluster, portal, words):
     portal.after = [host] * 20
-    status, out, told = cli("cluster", *words, "--wait")
+    status, _out, told = cli("cluster", *words, "--wait")
     assert status == 0, told
     assert cli("cluster", "get", "team/first", "-o", "json")[1].count('"phase": "Paused"') == 1
     assert cli("cluster", "resume", "team/first", "--wait")[0] == 0

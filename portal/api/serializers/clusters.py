@@ -18,7 +18,6 @@ from portal.api.serializers.base import (
     choices,
     shown,
 )
-from tenancy.actions.access import DEFAULT as DEFAULT_LIFETIME
 from tenancy.enums import (
     ConditionStatus,
     ConditionType,
@@ -386,23 +385,3 @@ class WaitQuery(QuerySerializer):
 
 
 LONGEST_WAIT = 60
-
-
-class KubeconfigWish(StrictSerializer):
-    """What kind of kubeconfig."""
-
-    lifetime = Duration(default=DEFAULT_LIFETIME, help_text="From `10m` to `1h`.")
-
-
-class Kubeconfig(CamelSerializer):
-    """A short-lived credential, bound to who asked; it is handed over once."""
-
-    kubeconfig = serializers.CharField(help_text="YAML.")
-    expires_at = serializers.DateTimeField()
-
-
-class KubeconfigPending(CamelSerializer):
-    """A kubeconfig that a worker is about to make: ask at `Location`."""
-
-    uid = serializers.UUIDField()
-    state = serializers.CharField()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from portal.api.base import RETRY_AFTER, Resource, operation
-from portal.api.serializers.clusters import Kubeconfig, KubeconfigPending, KubeconfigWish
+from portal.api.serializers.kubeconfigs import Kubeconfig, KubeconfigPending, KubeconfigWish
 from tenancy.actions import access
 from tenancy.enums import AccessState
 from tenancy.errors import Conflict, NotFound, Unavailable
