@@ -78,15 +78,16 @@ class Atoll:
         headers: Mapping[str, str] | None = None,
         patience: float | None = None,
         longer: float = 0.0,
+        keyed: bool = True,
     ) -> Answer:
         """One request; ``path`` begins below ``/api/v1``, or with it as links in answers do.
 
-        POSTs get an ``Idempotency-Key``, so that they too may be sent again.
-        Where the caller set a precondition nothing is: the second sending
-        would contradict the first. ``longer`` adds to the time to answer.
+        POSTs get an ``Idempotency-Key``, so that they too may be sent again, unless ``keyed``
+        says that the address takes none. Where the caller set a precondition nothing is: the
+        second sending would contradict the first. ``longer`` adds to the time to answer.
         """
         sent = dict(headers or {})
-        if method == "POST":
+        if method == "POST" and keyed:
             sent.setdefault("Idempotency-Key", str(uuid4()))
         asked = {key: _text(value) for key, value in (query or {}).items() if value is not None}
         request = self._http.build_request(
@@ -98,7 +99,8 @@ class Atoll:
         )
         conditional = {"if-match", "if-none-match"} & {name.lower() for name in sent}
         patience = self.patience if patience is None else patience
-        return self._sending.send(request, again=not conditional, patience=patience)
+        again = not conditional and (keyed or method != "POST")
+        return self._sending.send(request, again=again, patience=patience)
 
     def get(self, path: str, **query: Any) -> Object:  # noqa: ANN401 - JSON
         """One object."""
@@ -115,7 +117,10 @@ class Atoll:
             page = self.get(page["next"])
 
     def events(self, path: str, *, after: str = "", **query: Any) -> Iterator[Event]:  # noqa: ANN401 - JSON
-        """What happens, as it happens and for ever, from now on or since the event ``after``."""
+        """What happens, as it happens and for ever, from now on or since the event ``after``.
+
+        "Now" is when it was opened first, however often the connection breaks.
+        """
 
         def request(last: str) -> httpx.Request:
             return self._http.build_request(

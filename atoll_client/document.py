@@ -74,6 +74,8 @@ class Verb:
     """Understands ``If-Match``."""
     streaming: bool = False
     """Answers with events that go on."""
+    keyed: bool = False
+    """Understands ``Idempotency-Key``."""
 
     @property
     def reference(self) -> tuple[str, ...]:
@@ -102,6 +104,15 @@ class Api:
     def of(self, noun: str) -> dict[str, list[Verb]]:
         """The verbs of a noun."""
         return {name: verbs for (of, name), verbs in self.verbs.items() if of == noun}
+
+    def keyed(self, method: str, path: str) -> bool:
+        """Whether an address takes an ``Idempotency-Key``; one that is not known does not."""
+        below = path.partition("?")[0].rstrip("/").removeprefix(ROOT)
+        found = (verb for verbs in self.verbs.values() for verb in verbs if verb.method == method)
+        return any(
+            verb.keyed and re.fullmatch(re.sub(r"{[^}]+}", "[^/]+", verb.path.removeprefix(ROOT)), below)
+            for verb in found
+        )
 
     def noun(self, written: str) -> str:
         """``clusters``, ``Cluster`` or ``cluster`` → ``cluster``; empty for one that is not known."""
@@ -173,6 +184,7 @@ def _verb(document: dict[str, Any], path: str, method: str, operation: dict[str,
         listing=listing,
         named=name == "create" and "name" in _fields(document, body, "metadata"),
         conditional=any(one.get("name") == "If-Match" for one in parameters),
+        keyed=any(one.get("name") == "Idempotency-Key" for one in parameters),
         spec="spec" in body.get("properties", {}),
         required=frozenset(body.get("required", ())),
         streaming="text/event-stream" in operation["responses"].get("200", {}).get("content", {}),

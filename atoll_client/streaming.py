@@ -32,6 +32,13 @@ class Event:
     body: Object
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where the stream is: told at its beginning, so that a connection that breaks before anything happened loses nothing."""
+
+    id: str
+
+
 def follow(
     http: httpx.Client, request: Callable[[str], httpx.Request], *, after: str, patience: float
 ) -> Iterator[Event]:
@@ -44,11 +51,11 @@ def follow(
     while True:
         asked, opened, rest = request(after), False, pause
         try:
-            for event in _connection(http, asked):
+            for told in _connection(http, asked):
                 opened = True
-                if event is not None:
-                    after = event.id or after
-                    yield event
+                after = told.id or after
+                if isinstance(told, Event):
+                    yield told
         except Unavailable as later:
             rest = max(pause, later.retry_after or 0)
             if time.monotonic() + rest > until:
@@ -61,8 +68,8 @@ def follow(
         time.sleep(rest)
 
 
-def parsed(lines: Iterable[str]) -> Iterator[Event]:
-    """The events in the lines of a stream; comments and what holds no JSON object are passed over."""
+def parsed(lines: Iterable[str]) -> Iterator[Event | Place]:
+    """The events and places in the lines of a stream; comments and what holds no JSON object are passed over."""
     fields: dict[str, str] = {}
     for line in lines:
         if line:
@@ -72,17 +79,19 @@ def parsed(lines: Iterable[str]) -> Iterator[Event]:
             continue
         if "data" in fields and (body := _object(fields["data"])) is not None:
             yield Event(fields.get("id", ""), fields.get("event", "message"), body)
+        elif "data" not in fields and fields.get("id"):
+            yield Place(fields["id"])
         fields = {}
 
 
-def _connection(http: httpx.Client, request: httpx.Request) -> Iterator[Event | None]:
-    """None once it is open, then events."""
+def _connection(http: httpx.Client, request: httpx.Request) -> Iterator[Event | Place]:
+    """A place without a name once it is open, then events and places."""
     response = http.send(request, stream=True)
     try:
         if not response.is_success:
             response.read()
             answered(response)
-        yield None
+        yield Place("")
         yield from parsed(response.iter_lines())
     finally:
         response.close()

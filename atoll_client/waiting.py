@@ -58,15 +58,16 @@ class Look:
 def ready(atoll: Asks, path: str, *, timeout: float, seen: Callable[[Look], None] | None) -> Object:
     """The cluster at ``path`` once it is ready at its last change."""
     until, last = time.monotonic() + timeout, ""
+    glance = seen is not None  # who watches sees the first steps at once, then waits
     while True:
         began = time.monotonic()
-        wait = int(min(SHORT_POLL if seen else LONG_POLL, max(1, until - began)))
+        wait = 0 if glance else int(min(SHORT_POLL if seen else LONG_POLL, max(1, until - began)))
         try:
             answer = atoll.request(
                 "GET", f"{path}/ready", query={"wait": f"{wait}s"}, patience=0, longer=wait
             )
         except Unavailable as not_yet:
-            last, pause = not_yet.detail, not_yet.retry_after or PAUSE
+            last, pause = not_yet.detail, 0.0 if glance else not_yet.retry_after or PAUSE
             look = Look(not_yet.phase or "", last)
         except Unreachable as lost:
             last, pause = str(lost), PAUSE
@@ -75,6 +76,7 @@ def ready(atoll: Asks, path: str, *, timeout: float, seen: Callable[[Look], None
             return answer.object
         if seen:
             seen(_with_steps(atoll, path, look))
+        glance = False
         rest = max(0.0, pause - (time.monotonic() - began))
         if time.monotonic() + rest >= until:
             raise TimedOut(f"not ready after {timeout:.0f} s: {last}")

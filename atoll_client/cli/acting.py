@@ -147,7 +147,7 @@ class Act:
         headers = {"If-Match": wish.if_match} if wish.if_match else {}
         if verb.method == "DELETE":
             return atoll.delete(path, if_match=wish.if_match)
-        return atoll.request(verb.method, path, body, query=query, headers=headers)
+        return atoll.request(verb.method, path, body, query=query, headers=headers, keyed=verb.keyed)
 
     def _wait(self, atoll: Atoll, values: Sequence[str], answer: Answer, wish: Wish) -> Answer:
         """The answer with what came in the end."""
@@ -155,7 +155,7 @@ class Act:
         (item, *_) = self.api.verbs[noun, "get"]
         path, what = wishes.address(item, values), f"{noun} {'/'.join(values)}"
         self.shell.resume = f"it goes on; look again: {self._waiting(noun, values, name)}"
-        with told(what) as seen:
+        with told(what, wish.output) as seen:
             if name == "delete":
                 waiting.gone(atoll, path, timeout=wish.timeout, seen=seen)
                 return replace(answer, status=GONE)

@@ -69,7 +69,8 @@ def commands(shell: Shell, api: Api) -> dict[str, Callable[..., None]]:
         for one in settings or ():
             body = wishes.with_setting(body or {}, one)
         with shell.connect(context) as atoll:
-            answer = atoll.request(method.upper(), path, body)
+            keyed = api.keyed(method.upper(), path)
+            answer = atoll.request(method.upper(), path, body, keyed=keyed)
         write(json.dumps(answer.body, indent=2, ensure_ascii=False) if answer.body else answer.text.rstrip())
 
     return {"get": get, "apply": apply, "delete": delete, "api": raw}

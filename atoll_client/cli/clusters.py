@@ -47,17 +47,18 @@ def commands(shell: Shell) -> dict[str, Callable[..., None]]:
             tenant, name = named(shell, reference)
             shell.resume = f"it goes on; look again: atoll cluster wait {tenant}/{name} --for {goal}"
             path, limit = address(tenant, name), wishes.duration(timeout)
-            with told(f"cluster {tenant}/{name}") as seen:
+            with told(f"cluster {tenant}/{name}", output) as seen:
                 if goal is Goal.GONE:
                     waiting.gone(atoll, path, timeout=limit, seen=seen)
+                    found = {"metadata": {"tenant": tenant, "name": name}, "gone": True}
                 else:
                     found = waiting.ready(atoll, path, timeout=limit, seen=seen)
             if goal is Goal.GONE and shell.context:
                 credentials.forget(shell.context, tenant, name)
-            if goal is Goal.READY and output:
-                show([(f"{tenant}/{name}", found)], output, "cluster", one=True)
+            if output in {None, Format.TABLE} and (goal is Goal.GONE or output is None):
+                write(f"cluster {tenant}/{name} is {goal}")
             else:
-                write(f"{tenant}/{name}" if output is Format.NAME else f"cluster {tenant}/{name} is {goal}")
+                show([(f"{tenant}/{name}", found)], output or Format.TABLE, "cluster", one=True)
 
     def kubeconfig_(
         reference: ReferenceArgument,

@@ -1,4 +1,7 @@
-"""How far a wait is: a table of steps that is drawn anew on a terminal, one line a change elsewhere."""
+"""How far a wait is: a table of steps that is drawn anew on a terminal, one line a change elsewhere.
+
+Where the result is for a program, only a terminal is told.
+"""
 
 from __future__ import annotations
 
@@ -11,26 +14,34 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from atoll_client.cli.output import clean, console
+from atoll_client.cli.output import Format, clean, console
 from atoll_client.cli.shell import note
+from atoll_client.waiting import Look
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-    from atoll_client.waiting import Look
 
 _MARKS: Final = {"done": "✓", "running": "…", "failed": "✗", "waiting": "·", "pending": "·"}
 
 
 @contextmanager
-def told(what: str) -> Iterator[Callable[[Look], None]]:
-    """Gives the function that is told each look."""
-    began = time.monotonic()
+def told(what: str, output: Format | None = None) -> Iterator[Callable[[Look], None]]:
+    """Gives the function that is told each look; ``output`` is that of the result."""
+    began, last = time.monotonic(), Look("Waiting", "")
+
+    def see(look: Look) -> None:
+        nonlocal last
+        last = look
+
     if not sys.stderr.isatty():
-        yield _lines(what)
+        yield _lines(what) if output in {None, Format.TABLE} else see
         return
-    with Live(console=console(sys.stderr), transient=True, refresh_per_second=4) as live:
-        yield lambda look: live.update(drawn(what, look, time.monotonic() - began))
+
+    def picture() -> Table:
+        return drawn(what, last, time.monotonic() - began)
+
+    with Live(console=console(sys.stderr), get_renderable=picture, transient=True, refresh_per_second=4):
+        yield see
 
 
 def drawn(what: str, look: Look, seconds: float) -> Table:

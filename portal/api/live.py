@@ -98,14 +98,14 @@ class Hub:
         self._listeners.add(listener)
         self._task = self._task or asyncio.create_task(self._look())
         try:
-            yield f": events of {listener.heard.tenant}\nretry: 2000\n\n".encode()
+            yield f": events of {listener.heard.tenant}\nretry: 2000\n{_place(listener)}\n".encode()
             quiet_since = time.monotonic()
             while not listener.over:
                 news = self._news
                 pieces = await self._following(listener)
                 if pieces or time.monotonic() - quiet_since >= HEARTBEAT:
                     quiet_since = time.monotonic()
-                    yield b"".join(pieces) or b":\n\n"
+                    yield b"".join(pieces) or f":\n{_place(listener)}\n".encode()
                 elif not self._behind(listener):
                     await _told(news, HEARTBEAT - (time.monotonic() - quiet_since))
             yield b": this token may listen no longer\n\n"
@@ -215,6 +215,11 @@ async def listen(listener: Listener) -> AsyncIterator[bytes]:
 async def _told(news: asyncio.Event, seconds: float) -> None:
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(news.wait(), seconds)
+
+
+def _place(listener: Listener) -> str:
+    """Where the stream is, also when nothing was told: whoever comes back after it misses nothing meanwhile."""
+    return f"id: {rules.identity(listener.heard.tenant, listener.position)}\n"
 
 
 def _frames(positions: Mapping[str, int]) -> list[Frame]:

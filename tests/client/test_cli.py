@@ -144,10 +144,31 @@ def test_a_wait_tells_how_far_it_is_and_ends_with_the_object(cli, cluster, porta
     cli("cluster", "list")
     portal.after = [lambda: None] * 3 + [lambda: factories.ready(cluster)]
 
-    status, out, told = cli("cluster", "wait", "team/first", "--timeout", "20s", "-o", "json")
+    status, out, told = cli("cluster", "wait", "team/first", "--timeout", "20s")
 
-    assert (status, json.loads(out)["status"]["phase"]) == (0, "Ready")
+    assert (status, out) == (0, "cluster team/first is ready\n")
     assert "cluster team/first: Pending" in told
+
+
+@pytest.mark.parametrize("how", ["json", "yaml", "name"])
+def test_a_wait_for_a_program_says_nothing_but_the_result(cli, cluster, portal, how):
+    cli("cluster", "list")
+    portal.after = [lambda: factories.ready(cluster)]
+
+    status, out, told = cli("cluster", "wait", "team/first", "-o", how)
+
+    assert (status, told) == (0, "")
+    assert out == "team/first\n" if how == "name" else yaml.safe_load(out)["status"]["phase"] == "Ready"
+
+
+def test_gone_is_json_too(cli, cluster, portal):
+    cli("cluster", "delete", "team/first", "-y")
+    portal.after = [lambda: factories.observe(cluster, gone=True)]
+
+    status, out, told = cli("cluster", "wait", "team/first", "--for", "gone", "-o", "json")
+
+    assert (status, told) == (0, "")
+    assert json.loads(out) == {"metadata": {"tenant": "team", "name": "first"}, "gone": True}
 
 
 def test_a_wait_in_vain_ends_at_once_with_the_reason(cli, cluster):

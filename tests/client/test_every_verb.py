@@ -50,7 +50,14 @@ def tried(command, api, portal, operation, monkeypatch):
     arrived = (
         sent is not None and sent.url.path == path and (body is None or json.loads(sent.content) == body)
     )
+    # The key goes where the document has it, and nowhere else.
+    arrived = arrived and ("Idempotency-Key" in sent.headers) == keyed(api, method, template)
     return "" if arrived and ended.value.code in {0, 1, 3, 4, 5} else f"{words}: {ended.value.code}, {sent}"
+
+
+def keyed(api, method, template):
+    parameters = api.document["paths"][template][method.lower()].get("parameters", [])
+    return any(one.get("name") == "Idempotency-Key" for one in parameters)
 
 
 def spoken(api, method, template, path, body):

@@ -53,6 +53,28 @@ def heard(source, count, **query):
         return [(event.id, event.type, event.body["data"]["n"]) for event in events]
 
 
+class Quiet(httpx.BaseTransport):
+    """Tells where it is, and nothing else before the connection breaks; then one event that came in between."""
+
+    def __init__(self):
+        self.asked = []
+
+    def handle_request(self, request):
+        self.asked.append(request.headers.get("Last-Event-ID"))
+        told = (
+            b": hello\nid: evt-team-7\n\n:\nid: evt-team-9\n\n"
+            if len(self.asked) == 1
+            else b'data: {"data": {"n": 1}}\n\n'
+        )
+        return httpx.Response(200, stream=httpx.ByteStream(told))
+
+
+def test_what_happens_while_nobody_is_connected_is_not_lost_even_before_the_first_event():
+    source = Quiet()
+    assert len(heard(source, 1)) == 1
+    assert source.asked == [None, "evt-team-9"]
+
+
 def test_none_is_lost_and_none_comes_twice():
     source = Source([httpx.ConnectError("refused"), httpx.Response(503, json={})])
 
@@ -74,7 +96,11 @@ def test_a_source_that_stays_away_is_told():
         heard(Source([httpx.ConnectError("refused")] * 100_000), 1)
 
 
-@pytest.mark.parametrize("line", ["data: {", "data: 1", ": comment", "id: 7", "event: x", "data"])
+def test_an_id_alone_is_a_place():
+    assert list(streaming.parsed(["id: 7", ""])) == [streaming.Place("7")]
+
+
+@pytest.mark.parametrize("line", ["data: {", "data: 1", ": comment", "id", "event: x", "data"])
 def test_what_is_no_event_is_passed_over(line):
     assert list(streaming.parsed([line, "", "data: {}", ""])) == [streaming.Event("", "message", {})]
 

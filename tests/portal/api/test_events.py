@@ -200,6 +200,20 @@ class TestAsAStream:
         token = factories.token(alice)
         assert asyncio.run(scene()).ids == ["evt-team-2", "evt-team-3"]
 
+    def test_it_says_where_it_is_before_anything_happens_and_in_silence(self, alice, mia, monkeypatch):
+        """So that who loses the connection then comes back to the same place."""
+        monkeypatch.setattr(live, "HEARTBEAT", 0.1)
+
+        async def scene():
+            async with listening(f"{STREAM}?type=cluster.created", token) as heard:
+                await heard.until(lambda one: "id: evt-team-3\n" in one.text)
+                await asyncio.to_thread(change_member_away, alice)  # not for this one: it moves on
+                await heard.until(lambda one: "id: evt-team-4\n" in one.text)
+                return heard.events
+
+        token = factories.token(alice)
+        assert asyncio.run(scene()) == []
+
     def test_an_id_that_is_not_kept_is_told_before_it_opens(self, alice, mia):
         async def scene():
             async with listening(f"{STREAM}?after=evt-team-77", token) as heard:
@@ -214,7 +228,7 @@ class TestAsAStream:
 
         async def scene():
             async with listening(STREAM, token) as heard:
-                await heard.until(lambda one: one.text.count("\n:\n\n") >= 2)
+                await heard.until(lambda one: one.text.count("\n:\n") >= 2)
                 return heard
 
         token = factories.token(alice)
