@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from typing import TYPE_CHECKING, Final
 
+from django.utils.crypto import salted_hmac
 from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from tenancy.policy import Actor
 
+_SALT: Final = "atoll.api.idempotency"
 _KEY: Final = re.compile(r"[\x21-\x7e]{1,255}")
 UNSTORED: Final = "unstored_member"
 """Attribute of a ``Response``: the member of its body that is shown once and never stored."""
@@ -48,7 +49,8 @@ def _fingerprint(request: Request, by: Actor) -> str:
     """Of what was asked, and how far the token reaches; the same JSON with other spaces is the same request."""
     reach = [str(by.bound_to), sorted(by.held)]
     wish = [reach, request.method, request.path.rstrip("/"), request.query_params.urlencode(), request.data]
-    return hashlib.sha256(json.dumps(wish, sort_keys=True).encode()).hexdigest()
+    # Keyed, for a body may hold a password, which a plain hash would let be guessed.
+    return salted_hmac(_SALT, json.dumps(wish, sort_keys=True), algorithm="sha256").hexdigest()
 
 
 def _stored(response: Response) -> StoredAnswer:

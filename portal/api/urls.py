@@ -32,6 +32,7 @@ from portal.api.views import (
     templates,
     tenants,
     tokens,
+    users,
     webhooks,
 )
 
@@ -52,6 +53,8 @@ _RESOURCES: dict[str, type[Resource]] = {
     "tokens/<uuid:uid>": tokens.OneToken,
     "tokens/<uuid:uid>/rotate": tokens.RotateToken,
     "token-exchange": exchange.TokenExchange,
+    "users": users.Users,
+    "users/<str:username>": users.OneUser,
     "identities": identities.Identities,
     "identities/<uuid:uid>": identities.OneIdentity,
     "tenants": tenants.Tenants,

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Final
 from tenancy import policy
 from tenancy.actions import audit, work
 from tenancy.actions.unit import atomic
-from tenancy.enums import Exposure, Permission, WorkKind
-from tenancy.errors import FieldError, refuse
+from tenancy.enums import Exposure, OperationState, Permission, WorkKind
+from tenancy.errors import Conflict, FieldError, refuse
 from tenancy.models import HostCluster
+from tenancy.queries import hosts
 from tenancy.rules.names import name_errors
 from tenancy.rules.offers import DEFAULT_VERSION, KNOWN_VERSIONS
 
@@ -66,6 +67,29 @@ def put(*, by: Actor, name: str, registration: HostRegistration) -> tuple[HostCl
     changes = audit.changes(before, values)
     audit.note(actor=by.name, action="host.put", target=f"host/{name}", created=created, changes=changes)
     return host, created
+
+
+@atomic
+def delete(*, by: Actor, name: str) -> None:
+    """Forgets a host that carries nothing; its nodes count as unwiped should it ever come back."""
+    policy.check(by, Permission.HOST_MANAGE)
+    host = hosts.get(by, name)
+    if host.clusters.exists():
+        msg = (
+            f"host {name!r} still carries {host.clusters.count()} cluster(s): set spec.acceptsClusters to false,"
+            " delete them and wait until they are gone"
+        )
+        raise Conflict(msg)
+    if host.pools.exists():
+        held = ", ".join(pool.name for pool in host.pools.all())
+        msg = f"host {name!r} still has node pools ({held}): delete them first, so that their nodes are wiped"
+        raise Conflict(msg)
+    if host.nodes.filter(moves__state=OperationState.RUNNING).exists():
+        msg = f"nodes of host {name!r} are being wiped: wait until their moves have ended"
+        raise Conflict(msg)
+    work.forget(WorkKind.HOST, host.uid)
+    audit.note(actor=by.name, action="host.delete", target=f"host/{name}", uid=str(host.uid))
+    host.delete()
 
 
 def _plain(value: object) -> object:

@@ -18,14 +18,18 @@ if TYPE_CHECKING:
 
 @atomic
 def create(
-    *, username: str, password: str, platform_role: PlatformRole = PlatformRole.NONE, by: Actor | None = None
+    *,
+    username: str,
+    password: str | None,
+    platform_role: PlatformRole = PlatformRole.NONE,
+    by: Actor | None = None,
 ) -> User:
-    """A new user; ``by`` is ``None`` for the command line of the machine itself."""
+    """A new user, who signs in by an identity where there is no password; ``by`` is ``None`` for the machine's own command."""
     if by is not None:
-        policy.check(by, Permission.TENANT_MANAGE)
+        policy.check(by, Permission.IDENTITY_MANAGE)
     if username in PROCESSES or username.startswith(ACCOUNT_PREFIX):
         msg = f"{username!r} is how the audit log calls a part of Atoll or a service account: choose another name"
-        raise Invalid(msg, errors=(FieldError("username", "reserved", msg),))
+        raise Invalid(msg, errors=(FieldError("metadata.name", "reserved", msg),))
     if User.objects.filter(username=username).exists():
         msg = f"user {username!r} exists already: choose another name"
         raise AlreadyExists(msg)
@@ -40,7 +44,7 @@ def create(
 def set_password(*, username: str, password: str, by: Actor | None = None) -> User:
     """Replaces a user's password."""
     if by is not None:
-        policy.check(by, Permission.TENANT_MANAGE)
+        policy.check(by, Permission.IDENTITY_MANAGE)
     user = User.objects.get(username=username, service_account=None)
     user.set_password(password)
     user.save(update_fields=["password"])

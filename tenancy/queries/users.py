@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from tenancy import policy
 from tenancy.enums import Permission, PlatformRole
+from tenancy.errors import NotFound
 from tenancy.models import User
 
 if TYPE_CHECKING:
@@ -15,9 +16,17 @@ if TYPE_CHECKING:
 
 
 def visible_to(actor: Actor) -> QuerySet[User]:
-    """All people, by name; for those who manage tenants only."""
-    policy.check_look(actor, Permission.TENANT_MANAGE)
+    """All people, by name; for admins and auditors."""
+    policy.check(actor, Permission.IDENTITY_VIEW)
     return User.objects.filter(service_account=None).order_by("username")
+
+
+def get(actor: Actor, username: str) -> User:
+    """One of them."""
+    found = visible_to(actor).filter(username=username).first()
+    if found is None:
+        raise NotFound(f"there is no user {username!r}: list them for those there are")
+    return found
 
 
 def find(username: str) -> User | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from portal.api.base import Resource, operation
-from portal.api.declared import DeclaredResource, reads, writes
+from portal.api.declared import DeclaredResource, reads, removes, writes
 from portal.api.serializers.hosts import Host, HostFilters
 from tenancy import models
 from tenancy.actions import hosts as verbs
@@ -54,6 +54,14 @@ class OneHost(DeclaredResource[models.HostCluster]):
         """
         return self.written(request, name=name)
 
+    @removes("deleteHost", Host)
+    def delete(self, request: Request, name: str) -> Response:
+        """Forgets a host cluster that carries nothing any more, and answers with what it was (admins).
+
+        What is installed on it stays there: uninstall the chart `helm/host` with Helm.
+        """
+        return self.removed(request, name=name)
+
     def rows(self, name: str) -> QuerySet[models.HostCluster]:
         """By its name."""
         return hosts.visible_to(self.actor).filter(name=name)
@@ -76,6 +84,10 @@ class OneHost(DeclaredResource[models.HostCluster]):
             accepts_clusters=body["accepts_clusters"],
         )
         verbs.put(by=self.actor, name=name, registration=registration)
+
+    def remove(self, name: str) -> None:
+        """Forgets it."""
+        verbs.delete(by=self.actor, name=name)
 
     def missing(self, name: str) -> str:
         """As everywhere."""

@@ -70,6 +70,7 @@ class AccountForm(DomainForm):
 class UserForm(DomainForm):
     """A new person."""
 
+    PATHS: ClassVar = {"metadata.name": "username"}
     CODES: ClassVar = {"already-exists": ("username", "a user of that name exists: choose another name")}
 
     username = forms.CharField(

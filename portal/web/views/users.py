@@ -14,9 +14,10 @@ from portal.web.forms.identities import IdentityForm
 from portal.web.forms.people import UserForm
 from portal.web.pages import attempt, page, status_of
 from portal.web.views.clusters import EDITABLE
+from tenancy import policy
 from tenancy.actions import identities as identity_actions
 from tenancy.actions import users as actions
-from tenancy.enums import PlatformRole
+from tenancy.enums import Permission, PlatformRole
 from tenancy.queries import identities, users
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 @page
 def index(request: HttpRequest, actor: Actor) -> HttpResponseBase:
     """Everybody, and a form for one more."""
+    policy.check_look(actor, Permission.IDENTITY_MANAGE)
     form = UserForm(request.POST or None)
     made = attempt(form, partial(_create, actor, form)) if request.method == "POST" else None
     if made is not None:

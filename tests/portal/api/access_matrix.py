@@ -117,6 +117,9 @@ MATRIX: Final[dict[str, Line]] = {
             "service_account": "team/ci",
         },
     ),
+    "GET /api/v1/users": Line("/api/v1/users", _PLATFORM_LOOK),
+    "POST /api/v1/users": Line("/api/v1/users", _PLATFORM, {"metadata": {"name": "zoe"}}),
+    "GET /api/v1/users/{username}": Line("/api/v1/users/vera", _PLATFORM_LOOK),
     "GET /api/v1/identities": Line("/api/v1/identities", _PLATFORM_LOOK),
     "POST /api/v1/identities": Line(
         "/api/v1/identities",
@@ -193,6 +196,7 @@ MATRIX: Final[dict[str, Line]] = {
     "GET /api/v1/hosts": Line("/api/v1/hosts", _EVERYBODY),
     "GET /api/v1/hosts/{name}": Line("/api/v1/hosts/lab", _HOSTS),
     "PUT /api/v1/hosts/{name}": Line("/api/v1/hosts/lab", _PLATFORM, {"spec": {"kubeconfig": "in-cluster"}}),
+    "DELETE /api/v1/hosts/{name}": Line("/api/v1/hosts/lab", (403, 403, 403, 403, 409, 403, 401, 403, 403)),
     "GET /api/v1/hosts/{name}/gpu-exposure": Line(
         "/api/v1/hosts/lab/gpu-exposure", (404, 404, 404, 404, 2, 2, 401, 404, 404)
     ),

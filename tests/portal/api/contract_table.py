@@ -70,7 +70,6 @@ CONTRACT: Final[dict[str, Entry]] = {
         "/api/v1/hosts/next",
         {"imagePrefix": "mirror:5000", "kubeconfig": "in-cluster", "clientCIDRs": ["10.0.0.0/8"]},
         {"kubeconfig": "env:NEXT"},
-        deleted=None,
     ),
     "/api/v1/hosts/{host}/pools/{name}": Entry(
         "/api/v1/hosts/lab/pools/silver",

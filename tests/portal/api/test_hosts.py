@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tenancy.models import HostCluster
+from tenancy.models import AuditEvent, HostCluster, Node, NodeMove, WorkItem
 from tests import factories
 from tests.portal.api.client import assert_problem
 
@@ -101,3 +101,26 @@ def test_teams_see_no_hosts(api):
     assert api.get("/hosts").json() == {"items": [], "next": None}
     assert_problem(api.get("/hosts/lab"), 404, "not-found")
     assert_problem(api.put("/hosts/new", {"spec": SPEC}), 403, "not-allowed")
+
+
+def test_a_host_is_forgotten_once_it_carries_nothing(admin, alice, team):
+    """Each refusal says what is in the way, and what to do about it."""
+    cluster = factories.cluster(alice, "team")
+    factories.pool("gold", "team")
+    host = HostCluster.objects.get()
+    factories.node("blue")
+    move = NodeMove.objects.create(node=Node.objects.get(name="blue"), cause="a test")
+
+    for hint, removed in (
+        ("delete them and wait", cluster),
+        ("(gold): delete them first", host.pools.get()),
+        ("wait until their moves have ended", move),
+    ):
+        assert hint in assert_problem(admin.delete("/hosts/lab"), 409, "conflict")["detail"]
+        removed.delete()
+
+    gone = admin.delete("/hosts/lab")
+    assert (gone.status_code, gone.json()["metadata"]["uid"]) == (200, str(host.uid))
+    assert_problem(admin.get("/hosts/lab"), 404, "not-found")
+    assert not WorkItem.objects.filter(object_id=host.uid).exists()
+    assert AuditEvent.objects.filter(action="host.delete", target="host/lab").exists()

@@ -215,6 +215,7 @@ MORE = {
     "/api/v1/tenants/{tenant}/webhooks/{name}/deliveries": lambda _: test_access.sent("team", "hook"),
     "/api/v1/webhooks": lambda world: _more_hooks(world["admin"], None),
     "/api/v1/webhooks/{name}/deliveries": lambda _: test_access.sent(None, "siem"),
+    "/api/v1/users": lambda _: factories.user(),
     "/api/v1/tokens": lambda world: factories.token(world["owner"]),
 }
 """Route of a list → makes one more item of it."""
