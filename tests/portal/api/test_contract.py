@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from django.apps import apps
 
 from portal.api import schema
-from tenancy.models import AuditEvent, Operation, WorkItem
+from tenancy.models import ApiToken
 from tests import factories
 from tests.portal.api.client import Api, assert_problem
 from tests.portal.api.contract_table import CONTRACT
@@ -53,9 +54,18 @@ def kept(made, entry):
 
 
 def traces():
-    """What every effect leaves."""
-    due = WorkItem.objects.order_by("pk").values_list("pk", "due_at")
-    return AuditEvent.objects.count(), Operation.objects.count(), list(due)
+    """All that is kept: every effect shows in it. (That a token was used is noted whatever it was used for.)"""
+    kept_in = set(apps.get_app_config("tenancy").get_models()) - {ApiToken}
+    return {kind.__name__: list(kind.objects.order_by("pk").values_list()) for kind in kept_in}
+
+
+def assert_stays(api, address, spec):
+    """It is told as it was written, and written again it is nothing new."""
+    read = api.get(address)
+    assert (read.json()["spec"], list(read.json()["spec"])) == (spec, list(spec))
+    again = api.put(address, read.json())
+    assert (again.status_code, again["ETag"]) == (200, read["ETag"])
+    assert api.put(f"{address}?dry_run=true", read.json()).json()["action"] == "none"
 
 
 @each
@@ -78,6 +88,30 @@ def test_the_spec_comes_back_as_it_was_written(api, entry):
     for spec in (entry.spec, entry.other):
         told = api.put(entry.address, {"spec": spec}).json()["spec"]
         assert (told, list(told)) == (spec, list(spec))
+
+
+@each
+def test_each_field_may_be_left_out_null_or_spelled_out(api, entry):
+    """A field that is needed, or takes no null, is named; all else stays as it was written."""
+    api.put(entry.address, {"spec": entry.spec})
+    for field in entry.spec:
+        for spec in (
+            {key: entry.spec[key] for key in entry.spec if key != field},
+            entry.spec | {field: None},
+        ):
+            written = api.put(entry.address, {"spec": spec})
+            if written.status_code == 400:
+                assert f"spec.{field}" in {fault["path"] for fault in written.json()["errors"]}
+            elif written.status_code == 409:  # a version that is published stays as it is
+                assert_problem(written, 409, "immutable")
+            else:
+                assert written.status_code == 200
+                assert_stays(api, entry.address, spec)
+    effective = api.get(entry.address).json()["status"]["effective"]
+    effective.get("isolation", {}).pop("pool", "")  # that there is none cannot be wished for
+    written = api.put(entry.address, {"spec": effective})
+    assert written.status_code == 200, written.content
+    assert_stays(api, entry.address, effective)
 
 
 @each
