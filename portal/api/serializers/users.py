@@ -14,7 +14,7 @@ from portal.api.serializers.base import CamelSerializer, ListQuery, StrictSerial
 from tenancy.enums import PlatformRole
 
 if TYPE_CHECKING:
-    from tenancy.models import User
+    from tenancy import models
 
 
 class UserMetadata(StrictSerializer):
@@ -55,7 +55,7 @@ class UserStatus(CamelSerializer):
     @extend_schema_field(
         serializers.ChoiceField([role for role in choices(PlatformRole) if role[0]], allow_null=True)
     )
-    def role_of(self, user: User) -> PlatformRole | None:
+    def role_of(self, user: models.User) -> PlatformRole | None:
         """None for most people."""
         return PlatformRole(user.platform_role) or None
 
