@@ -37,7 +37,7 @@ def for_clusters(by: Actor | None, books: allocations.Books, changed: VirtualClu
     for row in _open(books):
         if row.for_clusters and row.pool_id is not None:
             lacking = books.lacking.get(Account(row.pool_id, row.accelerator_id), 0)
-            if by and lacking > row.amount:
+            if by and lacking > row.lacked:
                 _check_asking(by, changed)
             _follow(row, lacking, by.name if by else TEMPLATE)
     if by:
@@ -63,7 +63,7 @@ def _wish(by: Actor, books: allocations.Books, changed: VirtualCluster) -> None:
     """Notes who wishes what a cluster lacks, unless an open request is about it already."""
     open_ = {row.accelerator_id: row for row in _open(books)}
     for account, lacking in books.lacking.items():
-        helped = _helps(open_.get(account.accelerator), account)
+        helped = helps(open_.get(account.accelerator), account.pool)
         if lacking and not helped and changed.pk in {one.pk for one in _lacking(books, account)}:
             _check_asking(by, changed)
             books.clusters[changed.pk].unasked[account.accelerator.hex] = by.name
@@ -75,7 +75,7 @@ def _forget(books: allocations.Books, open_: Mapping[UUID, GrantRequest]) -> boo
     still = {
         (cluster.pk, account.accelerator.hex)
         for account, lacking in books.lacking.items()
-        if lacking and not _helps(open_.get(account.accelerator), account)
+        if lacking and not helps(open_.get(account.accelerator), account.pool)
         for cluster in _lacking(books, account)
     }
     news = False
@@ -87,9 +87,9 @@ def _forget(books: allocations.Books, open_: Mapping[UUID, GrantRequest]) -> boo
     return news
 
 
-def _helps(request: GrantRequest | None, account: Account) -> bool:
-    """Whether an open request is the one that follows what clusters lack there."""
-    return request is not None and request.for_clusters and request.pool_id == account.pool
+def helps(request: GrantRequest | None, pool: UUID) -> bool:
+    """Whether an open request is the one that follows what clusters in a pool lack."""
+    return request is not None and request.for_clusters and request.pool_id == pool
 
 
 def _check_asking(by: Actor, changed: VirtualCluster) -> None:
@@ -123,8 +123,8 @@ def _ask(wishing: list[str], books: allocations.Books, account: Account, lacking
 def _follow(request: GrantRequest, lacking: int, by: str) -> None:
     if not lacking:
         rows.move(request, RequestVerb.WITHDRAW, by, "no cluster lacks devices any more")
-    elif lacking != request.amount:
-        changes = {"amount": lacking, "endorsed_by": ""}
+    elif lacking != request.lacked:
+        changes = {"amount": lacking, "lacked": lacking, "endorsed_by": ""}
         rows.move(request, RequestVerb.AMEND, by, "", **changes)
         decisions.at_once(request)
 

@@ -133,7 +133,7 @@ def plan(*, by: Actor, tenant_name: str, name: str, spec_text: str, expect: Expe
     told = filled if filled.version else None
     if before == after:
         return Plan("none", host.name, (), quota, template=told)
-    foresight.check_asking(by, wish.tenant, quota)
+    foresight.check_asking(by, wish.tenant, pool, quota)
     action = "create" if before is None else "update"
     planned = copy(cluster) if cluster else VirtualCluster(tenant=wish.tenant, host=host, name=name)
     _take(planned, spec_text, filled, pool if cluster is None or filled.spec.accelerators else None)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from tenancy import policy
 from tenancy.actions import allocations
+from tenancy.actions.cluster_requests import helps
 from tenancy.enums import Permission
 from tenancy.grant_enums import Approval
 from tenancy.queries import accelerators, calendar, grants, weighing
@@ -53,9 +54,10 @@ def foresee(
     return tuple(_plans(spec, pool, tenant, cluster))
 
 
-def check_asking(by: Actor, tenant: Tenant, plans: Iterable[DevicePlan]) -> None:
+def check_asking(by: Actor, tenant: Tenant, pool: NodePool | None, plans: Iterable[DevicePlan]) -> None:
     """Raises as the write would where more would be asked for than is: that needs a right of its own."""
-    asked = {row.accelerator.key: row.amount for row in grants.open_requests([tenant.pk])}
+    open_ = grants.open_requests([tenant.pk])
+    asked = {row.accelerator.key: row.lacked for row in open_ if pool and helps(row, pool.pk)}
     if any(plan.lacking > asked.get(plan.key, 0) for plan in plans):
         policy.check(by, Permission.GPU_REQUEST, tenant)
 

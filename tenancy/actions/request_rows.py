@@ -57,6 +57,7 @@ def make(
         extends=extends,
         justification=justification,
         for_clusters=for_clusters,
+        lacked=terms.amount if for_clusters else 0,
         requested_by=by,
         requested_at=calendar.now(),
         asked_by=[by, *together],

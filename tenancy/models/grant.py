@@ -87,6 +87,8 @@ class GrantRequest(models.Model):
     justification = models.TextField()
     for_clusters = models.BooleanField(default=False)
     """Made by clusters that lack devices: its amount follows what all of them lack."""
+    lacked = models.PositiveIntegerField(default=0)
+    """What they lacked when its amount last followed: an offer of less stands until that changes."""
     state = choice_field(RequestState, default=RequestState.REQUESTED)
     requested_by = models.CharField(max_length=150)
     requested_at = models.DateTimeField()

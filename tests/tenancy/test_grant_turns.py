@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -12,7 +13,7 @@ from tenancy.errors import NotAllowed
 from tenancy.grant_enums import RequestState
 from tenancy.models import GrantRequest, VirtualCluster
 from tests import factories as make
-from tests.support.grants import approve, ask, has, put, spec
+from tests.support.grants import approve, ask, has, put, spec, terms
 
 pytestmark = pytest.mark.django_db
 
@@ -124,3 +125,27 @@ def test_the_next_request_is_approved_by_policy_where_it_may(bob, own):
     assert has("second") == (3, 3)
     assert VirtualCluster.objects.get(name="second").unasked == {}
     assert told("second") == ""
+
+
+def test_an_offer_of_less_stands_until_what_clusters_lack_changes(bob, team):
+    put(bob, 4)
+    request = GrantRequest.objects.get()
+    decisions.counter(by=make.admin(), uid=request.uid, terms=terms(2), reason="two will do")
+    make.cluster(bob, "team", "first", {**spec(4), "resources": {"cpu": "3"}})
+    request.refresh_from_db()
+    assert (request.state, request.amount) == (RequestState.COUNTERED, 2)
+    narrow = replace(bob, scopes=("clusters:*", "tenants:*"))
+    make.cluster(narrow, "team", "first", {**spec(4), "resources": {"cpu": "2"}})  # it asks for no more than before
+    put(bob, 3)
+    request.refresh_from_db()
+    assert (request.state, request.amount) == (RequestState.REQUESTED, 3)
+
+
+def test_a_plan_is_refused_where_the_write_would_be(bob, own):
+    ask(bob, 4)
+    narrow = replace(bob, scopes=("clusters:*", "tenants:*"))
+    wish = {**spec(3), "isolation": {"model": "dedicated-pool", "pool": "own"}}
+    asked = {"by": narrow, "tenant_name": "team", "name": "second", "spec_text": json.dumps(wish)}
+    for verb in (clusters.plan, clusters.put):
+        with pytest.raises(NotAllowed):
+            verb(**asked)
