@@ -10,6 +10,7 @@ import threading
 import time
 from collections import Counter
 from contextlib import suppress
+from datetime import timedelta
 
 import pytest
 from django.core.exceptions import ObjectDoesNotExist
@@ -21,6 +22,7 @@ from tenancy.actions import (
     bookkeeping,
     clusters,
     decisions,
+    devices,
     grants,
     observations,
     requests,
@@ -30,11 +32,22 @@ from tenancy.actions.unit import atomic
 from tenancy.enums import PlatformRole, WorkKind
 from tenancy.errors import DoesNotFit, DomainError
 from tenancy.grant_enums import RequestState
-from tenancy.models import Grant, GrantRequest, HostCluster, NodePool, PoolBalance, VirtualCluster, WorkItem
+from tenancy.models import (
+    AuditEvent,
+    Grant,
+    GrantRequest,
+    HostCluster,
+    Node,
+    NodePool,
+    PoolBalance,
+    VirtualCluster,
+    WorkItem,
+)
 from tenancy.queries import audit as log
+from tenancy.rules.requests import OPEN
 from tenancy.rules.specs import Observation
 from tests import factories as make
-from tests.support.grants import approve, ask, confirmed, put
+from tests.support.grants import approve, ask, confirmed, put, terms
 from tests.support.threads import in_threads
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -130,6 +143,9 @@ class Crowd:
             self.give_back,
             self.host,
             self.tick,
+            self.answer,
+            self.extend,
+            self.stock,
         ]
         try:
             while time.monotonic() < self.until:
@@ -170,13 +186,49 @@ class Crowd:
         if waiting:
             decisions.approve(by=dice.choice(self.admins), uid=dice.choice(waiting).uid, reason="go")
 
+    def answer(self, dice):
+        """Everything else that becomes of a request."""
+        waiting = list(GrantRequest.objects.filter(state__in=OPEN).select_related("tenant")[:20])
+        if not waiting:
+            return
+        request, one = dice.choice(waiting), dice.choice(self.admins)
+        by = self.teams[request.tenant.name]
+        dice.choice(
+            [
+                lambda: decisions.counter(
+                    by=one, uid=request.uid, terms=terms(dice.randint(1, 4)), reason="so"
+                ),
+                lambda: requests.accept(by=by, uid=request.uid),
+                lambda: requests.decline(by=by, uid=request.uid),
+                lambda: requests.withdraw(by=by, uid=request.uid),
+                lambda: decisions.deny(by=one, uid=request.uid, reason="no"),
+            ]
+        )()
+
+    def extend(self, dice):
+        rows = list(Grant.objects.filter(ended_at=None).select_related("tenant")[:10])
+        if rows:
+            grant = dice.choice(rows)
+            later = grant.ends_on + timedelta(days=dice.randint(1, 3))
+            by = self.teams[grant.tenant.name]
+            made = requests.extend(by=by, grant_uid=grant.uid, ends_on=later, justification="more")
+            with self.lock:
+                self.asked.add(made.uid)
+
+    def stock(self, dice):
+        """A node comes or goes, or two must agree from now on."""
+        if dice.random() < 0.1:
+            node(dice.choice(["gpus-1", "more-1"]), healthy=dice.random() < 0.7)
+        elif dice.random() < 0.1:
+            make.accelerator(two_approvers_from=dice.choice([0, 3]), auto_approve_up_to=dice.choice([0, 1]))
+
     def put(self, dice):
         name, by = self.team(dice)
-        put(by, dice.randint(0, 3), f"c{name}", name)
+        put(by, dice.randint(0, 3), f"{dice.choice('cd')}{name}", name)
 
     def delete(self, dice):
         name, by = self.team(dice)
-        clusters.delete(by=by, tenant_name=name, name=f"c{name}")
+        clusters.delete(by=by, tenant_name=name, name=f"{dice.choice('cd')}{name}")
 
     def give_back(self, dice):
         rows = list(Grant.objects.filter(closed_at=None, ended_at=None).select_related("tenant")[:10])
@@ -186,7 +238,7 @@ class Crowd:
 
     def host(self, dice):
         """The provisioner: a cluster follows, or is gone; now and then a look at the whole host."""
-        name = f"ct{dice.randrange(16)}"
+        name = f"{dice.choice('cd')}t{dice.randrange(16)}"
         found = VirtualCluster.objects.filter(name=name).first()
         if dice.random() < 0.2:
             with atomic():
@@ -200,6 +252,7 @@ class Crowd:
         if dice.random() < 0.2:
             grants.tick()
             requests.lapse_old()
+            devices.ask_in_turn()
             audit.tell_denials()
 
     def kill(self):
@@ -214,6 +267,22 @@ class Crowd:
                     )
         finally:
             connections.close_all()
+
+
+def node(name, *, healthy):
+    """As after a look at the host."""
+    with atomic():
+        row = Node.objects.select_related("host").get(name=name)
+        Node.objects.filter(pk=row.pk).update(facts={**row.facts, "ready": healthy})
+        balances.recount_host(row.host)
+
+
+def told_to_the_end():
+    """Every request's last audit row tells the state that it is in."""
+    last = {}
+    for row in AuditEvent.objects.filter(action__startswith="request.").order_by("sequence"):
+        last[row.target] = row.facts["state"]
+    assert last == {f"request/{row.uid}": row.state for row in GrantRequest.objects.all()}
 
 
 def gone(cluster):
@@ -231,6 +300,8 @@ def follow(name):
 
 def settled(teams):
     """All comes back, and then each pool is granted whole to one tenant."""
+    make.accelerator()
+    told_to_the_end()
     for request in GrantRequest.objects.filter(state__in=["requested", "endorsed", "countered"]):
         decisions.deny(
             by=admin("ann" if "root" in request.asked_by else "root"), uid=request.uid, reason="over"
@@ -256,6 +327,8 @@ def crowd(teams, threads, seconds, *, killed=False):
     print(dict(sorted(made.told.items())))  # noqa: T201 - what a long run did
     assert made.unexpected == []
     assert GrantRequest.objects.filter(pk__in=made.asked).count() == len(made.asked)
+    for name in ("gpus-1", "more-1"):
+        node(name, healthy=True)
     sound()
     settled(teams)
     return made
