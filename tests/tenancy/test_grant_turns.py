@@ -135,7 +135,9 @@ def test_an_offer_of_less_stands_until_what_clusters_lack_changes(bob, team):
     request.refresh_from_db()
     assert (request.state, request.amount) == (RequestState.COUNTERED, 2)
     narrow = replace(bob, scopes=("clusters:*", "tenants:*"))
-    make.cluster(narrow, "team", "first", {**spec(4), "resources": {"cpu": "2"}})  # it asks for no more than before
+    make.cluster(
+        narrow, "team", "first", {**spec(4), "resources": {"cpu": "2"}}
+    )  # it asks for no more than before
     put(bob, 3)
     request.refresh_from_db()
     assert (request.state, request.amount) == (RequestState.REQUESTED, 3)
