@@ -23,7 +23,6 @@ from tenancy.actions import (
     balances,
     clusters,
     decisions,
-    devices,
     findings,
     grants,
     requests,
@@ -246,7 +245,6 @@ class Life(RuleBasedStateMachine):
     def tick(self):
         self.act("tick", None, grants.tick)
         self.act("tick", None, requests.lapse_old)
-        self.act("clusters", None, devices.ask_in_turn)
         self.facts.the_clock_was_followed()
 
     @rule(name=NAMES)
