@@ -20,7 +20,7 @@ from tenancy.rules.allocations import Share, Want, assign, came_back, shortfall,
 from tenancy.rules.conditions import Condition
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from uuid import UUID
 
     from tenancy.actions.work import Lease
@@ -82,6 +82,14 @@ def settle(tenant: Tenant) -> Books:
     if told:
         work.request_all(WorkKind.CLUSTER, told)
     return books
+
+
+def settle_all(tenants: Iterable[Tenant]) -> None:
+    """The same for those of these tenants that have clusters at all."""
+    known = {tenant.pk: tenant for tenant in tenants}
+    rows = VirtualCluster.objects.filter(tenant__in=list(known)).order_by("tenant")
+    for uid in rows.values_list("tenant", flat=True).distinct():
+        settle(known[uid])
 
 
 def foresee(

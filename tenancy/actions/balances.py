@@ -32,13 +32,14 @@ def lock(pools: Iterable[UUID], tenant: UUID | None = None) -> list[NodePool]:
         rows = NodePool.objects.select_for_update(of=("self",), no_key=True).select_related("host")
         found = list(rows.defer("host__facts").filter(pk__in=wanted).order_by("pk"))
     if tenant is not None:
-        lock_tenant(tenant)
+        lock_tenants([tenant])
     return found
 
 
-def lock_tenant(tenant: UUID) -> Tenant:
-    """After the pools; gives the tenant as it is now."""
-    return Tenant.objects.select_for_update(no_key=True).get(pk=tenant)
+def lock_tenants(tenants: Iterable[UUID]) -> dict[UUID, Tenant]:
+    """After the pools; gives the tenants as they are now."""
+    rows = Tenant.objects.select_for_update(no_key=True).filter(pk__in=set(tenants))
+    return {tenant.pk: tenant for tenant in rows.order_by("pk")}
 
 
 def deciding_at_once(tenant: Tenant, among: Iterable[AcceleratorClass]) -> list[NodePool]:

@@ -2,43 +2,74 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections import defaultdict
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tenancy import policy
-from tenancy.actions import balances, grants, notices
+from tenancy.actions import admission, notices
 from tenancy.actions import request_rows as rows
+from tenancy.actions.admission import Wish
+from tenancy.actions.together import Together
 from tenancy.actions.unit import atomic
 from tenancy.enums import Permission
-from tenancy.errors import Conflict, DoesNotFit, FieldError, refuse
+from tenancy.errors import DomainError, refuse
 from tenancy.grant_enums import RequestState, RequestVerb
-from tenancy.queries import accelerators, calendar, weighing
+from tenancy.queries import calendar, weighing
 from tenancy.queries import grants as known
 from tenancy.rules import requests as rules
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from datetime import date
+    from collections.abc import Iterable, Sequence
     from uuid import UUID
 
-    from tenancy.models import GrantRequest, NodePool
+    from tenancy.models import GrantRequest
     from tenancy.policy import Actor
-    from tenancy.queries.weighing import Place, Weighed
     from tenancy.rules.requests import Terms
 
 
-@atomic
+@dataclass(frozen=True)
+class Consent:
+    """Somebody agrees to a request."""
+
+    by: Actor
+    uid: UUID
+    reason: str
+    pool: tuple[str, str] | None = None
+    """Host and name, where the approver chooses."""
+
+
 def approve(*, by: Actor, uid: UUID, reason: str, pool: tuple[str, str] | None = None) -> GrantRequest:
-    """Agrees to the terms as they stand: the first of two approvers, or the grant; looked at anew under the lock."""
-    request = _decidable(by, uid, RequestVerb.APPROVE, reason)
-    verb = rules.agreed(rows.standing(request), request.amount, request.accelerator.two_approvers_from)
-    rules.after(RequestState(request.state), verb)
-    if verb is RequestVerb.ENDORSE:
-        _refuse_stale(request, calendar.today())
-        rows.move(request, verb, by.name, reason, endorsed_by=by.name)
-    else:
-        grant_now(request, verb, by.name, reason, _named(request, pool) if pool else ())
-    return request
+    """Agrees to the terms as they stand: the first of two approvers, or the grant; looked at anew under the lock.
+
+    Others that come in the same moment are decided with it, in one transaction: ADR 29.
+    """
+    return _approvals(Consent(by, uid, reason, pool))
+
+
+@atomic
+def approve_all(consents: Sequence[Consent]) -> list[GrantRequest | DomainError]:
+    """The same for several, each of another request; those that are refused are so alone."""
+    answers: dict[UUID, GrantRequest | DomainError] = {}
+    wishes: list[Wish] = []
+    endorsements: list[Wish] = []
+    found = _found(consents)
+    for one in consents:
+        try:
+            request = known.readable(one.by, found.get((one.by, one.uid)))
+            verb = _agreed(request, one)
+        except DomainError as error:
+            answers[one.uid] = error
+            continue
+        answers[one.uid] = request
+        made = Wish(request, verb, one.by.name, one.reason, one.pool)
+        (endorsements if verb is RequestVerb.ENDORSE else wishes).append(made)
+    answers |= admission.admit_all(wishes) if wishes else {}
+    answers |= _endorse(endorsements) if endorsements else {}
+    return [answers[one.uid] for one in consents]
+
+
+_approvals: Together[Consent, GrantRequest] = Together(approve_all, about=lambda consent: consent.uid)
 
 
 @atomic
@@ -66,9 +97,10 @@ def deny(*, by: Actor, uid: UUID, reason: str) -> GrantRequest:
 
 def at_once(request: GrantRequest) -> None:
     """Approves what the class's policy lets pass; asks the approvers for all else."""
-    if _weigh(request, known.candidates(request), calendar.today()).modest:
+    today, places = calendar.today(), known.candidates(request)
+    if weighing.weigh(request.tenant, request.accelerator, known.asked(request), places, today).modest:
         why = f"up to {request.accelerator.auto_approve_up_to} are approved without being asked"
-        grant_now(request, RequestVerb.AUTO_APPROVE, rows.POLICY, why)
+        admission.admit(Wish(request, RequestVerb.AUTO_APPROVE, rows.POLICY, why))
         return
     notices.tell(
         notices.approvers(but=rows.standing(request).asked_by),
@@ -79,75 +111,47 @@ def at_once(request: GrantRequest) -> None:
     )
 
 
-def grant_now(
-    request: GrantRequest, verb: RequestVerb, by: str, reason: str, among: Sequence[UUID] = ()
-) -> None:
-    """Locks, looks again, and writes decision, ledger, audit and notices in one transaction.
+def _found(consents: Iterable[Consent]) -> dict[tuple[Actor, UUID], GrantRequest]:
+    """What each may see of what they agree to."""
+    wanted: dict[Actor, list[UUID]] = defaultdict(list)
+    for one in consents:
+        wanted[one.by].append(one.uid)
+    return {
+        (by, uid): request
+        for by, uids in wanted.items()
+        for uid, request in known.get_requests(by, uids).items()
+    }
 
-    ``among`` are the pools to choose from; without, all in which it may be granted. Called in a unit
-    that has no lock yet, or those of these pools and the tenant.
-    """
+
+def _agreed(request: GrantRequest, consent: Consent) -> RequestVerb:
+    """What the consent comes to; raises what stands against it before any lock."""
+    _refuse(request, consent.by, RequestVerb.APPROVE, consent.reason)
+    verb = rules.agreed(rows.standing(request), request.amount, request.accelerator.two_approvers_from)
     rules.after(RequestState(request.state), verb)
-    locked = balances.lock(among or known.candidate_keys(request))
-    request.tenant = balances.lock_tenant(request.tenant_id)
-    now = calendar.now()
-    today = now.date()
-    _refuse_stale(request, today)
-    able = [pool for pool in locked if accelerators.usable(pool, request.tenant)]
-    found = _weigh(request, able, today).best
-    if found is None or not found.verdict.granted:
-        raise _does_not_fit(request, found)
-    grant = grants.make(request, found.pool, found.room, now)
-    rows.move(request, verb, by, reason, grant=grant)
-    kept = found.room.promises
-    if request.extends is None:
-        kept = (*kept, weighing.promise(grant, today))
-    else:
-        kept = weighing.promises(found.pool, request.accelerator, today)
-    balances.promised(found.pool, request.accelerator, kept, today)
-    if request.extends is None and grant.activated_at is not None:
-        grants.begun(grant)
+    return verb
+
+
+def _endorse(wishes: Iterable[Wish]) -> dict[UUID, DomainError]:
+    """Writes down that the first of two agrees; request → why not."""
+    refused: dict[UUID, DomainError] = {}
+    today = calendar.today()
+    for one in wishes:
+        try:
+            admission.refuse_stale(one.request, today)
+            rows.move(one.request, one.verb, one.by, one.reason, endorsed_by=one.by)
+        except DomainError as error:
+            refused[one.request.pk] = error
+    return refused
 
 
 def _decidable(by: Actor, uid: UUID, verb: RequestVerb, reason: str) -> GrantRequest:
     """A request that this admin may decide, looked at before any lock."""
     request = known.get_request(by, uid)
-    policy.check(by, Permission.GPU_APPROVE)
-    rules.refuse_own(rows.standing(request), by.name, verb)
-    refuse(rules.text_faults("reason", reason, "why"))
+    _refuse(request, by, verb, reason)
     return request
 
 
-def _named(request: GrantRequest, named: tuple[str, str]) -> list[UUID]:
-    """The pool that an approver chose among those in which this may be granted."""
-    able = known.candidates(request)
-    found = accelerators.named(able, named)
-    if found is None:
-        names = accelerators.listed(able) or "none"
-        detail = f"it can be granted in {names}: choose one of these, or leave the pool out"
-        refuse((FieldError("pool", "not-offered", detail),))
-    return [found.pk] if found else []
-
-
-def _refuse_stale(request: GrantRequest, today: date) -> None:
-    """What has changed since it was asked for: its days are over, or its tenant may do nothing now."""
-    if rows.lapsed(request, today):
-        msg = "its days, or those of the grant that it extends, are over: deny it, and have them ask again"
-        raise Conflict(msg)
-    if request.tenant.suspended:
-        msg = f"tenant {request.tenant.name!r} is suspended: lift that first, or deny the request"
-        raise Conflict(msg)
-
-
-def _weigh(request: GrantRequest, pools: Sequence[NodePool], today: date) -> Weighed:
-    return weighing.weigh(request.tenant, request.accelerator, known.asked(request), pools, today)
-
-
-def _does_not_fit(request: GrantRequest, best: Place | None) -> DoesNotFit:
-    if best is None:
-        key = request.accelerator.key
-        return DoesNotFit(f"no node pool that takes clusters has {key!r} for this tenant: give it one first")
-    nearest = best.verdict.fits
-    fix = f"offer {nearest} instead (counter)" if nearest else "deny it, or wait until devices are free"
-    detail = f"{request.amount} do not fit: {best.verdict.reason}; {fix}"
-    return DoesNotFit(detail, errors=(FieldError("amount", "does-not-fit", f"nearest that fits: {nearest}"),))
+def _refuse(request: GrantRequest, by: Actor, verb: RequestVerb, reason: str) -> None:
+    policy.check(by, Permission.GPU_APPROVE)
+    rules.refuse_own(rows.standing(request), by.name, verb)
+    refuse(rules.text_faults("reason", reason, "why"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -11,7 +12,7 @@ from django.utils import timezone
 from tenancy.models import Event, EventHead
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from tenancy.rules.events import Happening
 
@@ -24,13 +25,14 @@ def append(happenings: Sequence[Happening]) -> None:
     A tenant's head stays locked until then, so nobody gets a later number and is seen earlier:
     whoever has read up to a number has missed nothing.
     """
-    for tenant in sorted({one.tenant for one in happenings}):
-        mine = [one for one in happenings if one.tenant == tenant]
-        first, now = _advance(tenant, len(mine)), timezone.now()
-        Event.objects.bulk_create(
-            Event(tenant=tenant, sequence=number, type=one.type, at=now, data=one.data)
-            for number, one in enumerate(mine, first)
-        )
+    if not happenings:
+        return
+    numbers = _advance(Counter(one.tenant for one in happenings))
+    now = timezone.now()
+    Event.objects.bulk_create(
+        Event(tenant=one.tenant, sequence=next(numbers[one.tenant]), type=one.type, at=now, data=one.data)
+        for one in happenings
+    )
 
 
 def sweep() -> int:
@@ -38,10 +40,23 @@ def sweep() -> int:
     return Event.objects.filter(at__lt=timezone.now() - KEPT).delete()[0]
 
 
-def _advance(tenant: str, count: int) -> int:
-    """The first of so many new numbers."""
-    head = EventHead.objects.filter(pk=tenant)
-    if not head.update(sequence=F("sequence") + count):
-        EventHead.objects.get_or_create(pk=tenant)
-        head.update(sequence=F("sequence") + count)
-    return head.values_list("sequence", flat=True).get() - count + 1
+def _advance(counts: Mapping[str, int]) -> dict[str, Iterator[int]]:
+    """New numbers for each tenant, so many; their heads are locked in the order of their names."""
+    last = _locked(counts)
+    if missing := counts.keys() - last:
+        EventHead.objects.bulk_create(
+            (EventHead(tenant) for tenant in sorted(missing)), ignore_conflicts=True
+        )
+        last = _locked(counts)
+    for count in set(counts.values()):
+        heads = EventHead.objects.filter(pk__in=[tenant for tenant in counts if counts[tenant] == count])
+        heads.update(sequence=F("sequence") + count)
+    return {
+        tenant: iter(range(last[tenant] + 1, last[tenant] + 1 + count)) for tenant, count in counts.items()
+    }
+
+
+def _locked(tenants: Iterable[str]) -> dict[str, int]:
+    """The last number of each that has any."""
+    heads = EventHead.objects.select_for_update().filter(pk__in=list(tenants)).order_by("pk")
+    return dict(heads.values_list("pk", "sequence"))

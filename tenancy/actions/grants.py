@@ -24,7 +24,7 @@ from tenancy.rules import grants as rules
 from tenancy.rules.allocations import is_back
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
     from datetime import date, datetime
     from uuid import UUID
 
@@ -47,16 +47,14 @@ def refuse_over(grant: Grant, today: date) -> None:
         raise Conflict(msg)
 
 
-def make(request: GrantRequest, pool: NodePool, room: Room, now: datetime) -> Grant:
-    """What an approved request brings: a grant, or more days of one; the caller holds pool and tenant."""
-    today = now.date()
-    if request.extends is not None:
-        grant = Grant.objects.select_related("tenant", "accelerator", "pool__host").get(pk=request.extends.pk)
+def drafted(request: GrantRequest, pool: NodePool, room: Room, now: datetime) -> Grant:
+    """What an approved request brings, not yet written: a grant, or more days of one that was read under the locks."""
+    today, grant = now.date(), request.extends
+    if grant is not None:
         refuse_over(grant, today)
         grant.ends_on, grant.reminded = request.ends_on, None
-        grant.save(update_fields=["ends_on", "reminded"])
         return grant
-    return Grant.objects.create(
+    return Grant(
         tenant=request.tenant,
         accelerator=request.accelerator,
         pool=pool,
@@ -65,6 +63,12 @@ def make(request: GrantRequest, pool: NodePool, room: Room, now: datetime) -> Gr
         ends_on=request.ends_on,
         activated_at=now if request.starts_on <= today and _free(room, request.amount) else None,
     )
+
+
+def write(made: Iterable[Grant], longer: Iterable[Grant]) -> None:
+    """Writes new ones, and those that got more days; the caller holds their pools and tenants."""
+    Grant.objects.bulk_create(made)
+    Grant.objects.bulk_update(longer, ["ends_on", "reminded"])
 
 
 def activate_locked(grant: Grant, today: date) -> bool:
@@ -83,8 +87,14 @@ def activate_locked(grant: Grant, today: date) -> bool:
 
 def begun(grant: Grant) -> None:
     """The tenant's clusters get what they wait for."""
-    _note(grant, "grant.activate", CLOCK)
-    allocations.settle(grant.tenant)
+    begun_all([grant])
+
+
+def begun_all(grants: Sequence[Grant]) -> None:
+    """The same for grants of several tenants."""
+    for grant in grants:
+        _note(grant, "grant.activate", CLOCK)
+    allocations.settle_all({grant.tenant_id: grant.tenant for grant in grants}.values())
 
 
 def _free(room: Room, amount: int) -> bool:
@@ -233,9 +243,13 @@ def _remind(grant: Grant, today: date) -> None:
 
 
 def _tell(grant: Grant, what: str, subject: str, body: str) -> None:
-    people = notices.those_who_ask(grant.tenant)
+    people = notices.those_who_ask([grant.tenant])
     notices.tell(
-        people, key=f"grant/{grant.uid}/{what}", subject=subject, body=body, link=f"/gpu/grants/{grant.uid}"
+        people[grant.tenant_id],
+        key=f"grant/{grant.uid}/{what}",
+        subject=subject,
+        body=body,
+        link=f"/gpu/grants/{grant.uid}",
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from django.db import transaction
@@ -11,7 +12,7 @@ from tenancy import policy
 from tenancy.actions import work
 from tenancy.actions.unit import atomic
 from tenancy.enums import PlatformRole, Role, WorkKind
-from tenancy.models import Notice, User
+from tenancy.models import Membership, Notice, User
 from tenancy.queries import notices as known
 from tenancy.token_enums import Scope
 
@@ -25,27 +26,50 @@ if TYPE_CHECKING:
 _ASK: tuple[Role, ...] = (Role.MEMBER, Role.OWNER)
 
 
+@dataclass(frozen=True)
+class Letter:
+    """What some people are told."""
+
+    users: Iterable[User]
+    key: str
+    subject: str
+    body: str
+    link: str = ""
+
+
 def tell(users: Iterable[User], *, key: str, subject: str, body: str, link: str = "") -> None:
     """Once for each person and key; refuses to run outside the transaction of what it tells."""
+    tell_all([Letter(users, key, subject, body, link)])
+
+
+def tell_all(letters: Iterable[Letter]) -> None:
+    """The same for several."""
     if not transaction.get_connection().in_atomic_block:
-        msg = f"notice {key} outside the change's transaction"
+        msg = f"notices outside the change's transaction: {', '.join(letter.key for letter in letters)}"
         raise RuntimeError(msg)
-    rows = [Notice(user=user, key=key, subject=subject[:200], body=body, link=link) for user in users]
+    rows = [
+        Notice(user=user, key=one.key, subject=one.subject[:200], body=one.body, link=one.link)
+        for one in letters
+        for user in one.users
+    ]
     Notice.objects.bulk_create(rows, ignore_conflicts=True)
     work.begin(WorkKind.NOTICE, [row.uid for row in rows if row.user.email])
 
 
-def those_who_ask(tenant: Tenant) -> list[User]:
-    """The people of a tenant who may ask for devices."""
+def those_who_ask(tenants: Iterable[Tenant]) -> dict[UUID, list[User]]:
+    """Tenant → its people who may ask for devices."""
+    found: dict[UUID, list[User]] = {tenant.pk: [] for tenant in tenants}
     asking = [role.value for role in _ASK]
-    rows = User.objects.filter(memberships__tenant=tenant, memberships__role__in=asking, is_active=True)
-    return list(rows)
+    rows = Membership.objects.filter(tenant__in=list(found), role__in=asking, user__is_active=True)
+    for row in rows.select_related("user"):
+        found[row.tenant_id].append(row.user)
+    return found
 
 
-def approvers(*, but: Iterable[str] = (), only: str = "") -> list[User]:
-    """The people who decide: without some of them, or one alone."""
-    rows = User.objects.filter(platform_role=PlatformRole.ADMIN, is_active=True).exclude(username__in=but)
-    return list(rows.filter(username=only) if only else rows)
+def approvers(*, but: Iterable[str] = ()) -> list[User]:
+    """The people who decide, without some of them."""
+    rows = User.objects.filter(platform_role=PlatformRole.ADMIN, is_active=True)
+    return list(rows.exclude(username__in=but))
 
 
 @atomic

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from django.db.models import Q
 from django.utils import timezone
 
 from tenancy.actions import audit, notices
@@ -15,7 +17,7 @@ from tenancy.rules import requests as rules
 from tenancy.rules.requests import Standing, Terms
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import date
 
     from tenancy.models import AcceleratorClass, Tenant, User
@@ -36,6 +38,18 @@ _DECIDING: Final = frozenset(
     {RequestVerb.APPROVE, RequestVerb.AUTO_APPROVE, RequestVerb.ACCEPT, RequestVerb.DENY, RequestVerb.COUNTER}
 )
 _ASKING: Final = frozenset({RequestVerb.AMEND, RequestVerb.ACCEPT, RequestVerb.CONCUR})
+
+
+@dataclass(frozen=True)
+class Move:
+    """What somebody does with a request."""
+
+    request: GrantRequest
+    verb: RequestVerb
+    by: str
+    reason: str
+    changes: Mapping[str, Any]
+    """Columns beside those that follow from the verb."""
 
 
 def make(
@@ -70,22 +84,42 @@ def make(
 
 def move(request: GrantRequest, verb: RequestVerb, by: str, reason: str, **changes: Any) -> None:  # noqa: ANN401 - columns
     """Compare-and-swap: what somebody else has changed since it was read is not overwritten."""
-    before = RequestState(request.state)
-    values = {"state": rules.after(before, verb).value, "changed_at": timezone.now(), **changes}
-    if verb in _ASKING:
-        values["asked_by"] = sorted({*request.asked_by, by})
-    if verb in _DECIDING:
-        # Who takes an offer does not decide: the admin who made it did.
-        decider = request.endorsed_by if verb is RequestVerb.ACCEPT else by
-        values |= {"decided_by": decider, "decision": reason}
-    same = GrantRequest.objects.filter(pk=request.pk, state=before.value, changed_at=request.changed_at)
-    if same.update(**values) != 1:
+    move_all([Move(request, verb, by, reason, changes)])
+
+
+def move_all(moves: Sequence[Move]) -> None:
+    """The same for several requests, of which all move or none."""
+    same, changed = Q(pk__in=[]), {"state", "changed_at"}
+    noted = []
+    for one in moves:
+        request, before = one.request, RequestState(one.request.state)
+        same |= Q(pk=request.pk, state=before.value, changed_at=request.changed_at)
+        values = _values(one, before)
+        changed |= values.keys()
+        for column, value in values.items():
+            setattr(request, column, value)
+        noted.append((one, before))
+    if GrantRequest.objects.filter(same).bulk_update([one.request for one in moves], sorted(changed)) < len(
+        moves
+    ):
         msg = "somebody else changed this request meanwhile: look at it again, then decide"
         raise Conflict(msg)
-    for column, value in values.items():
-        setattr(request, column, value)
-    _note(request, f"request.{verb.value}", by, before=before.value, reason=reason)
-    _tell(request, verb, by, reason)
+    for one, before in noted:
+        _note(one.request, f"request.{one.verb.value}", one.by, before=before.value, reason=one.reason)
+    _tell(moves)
+
+
+def _values(one: Move, before: RequestState) -> dict[str, Any]:
+    """The columns that change."""
+    state = rules.after(before, one.verb).value
+    values = {"state": state, "changed_at": timezone.now(), **one.changes}
+    if one.verb in _ASKING:
+        values["asked_by"] = sorted({*one.request.asked_by, one.by})
+    if one.verb in _DECIDING:
+        # Who takes an offer does not decide: the admin who made it did.
+        decider = one.request.endorsed_by if one.verb is RequestVerb.ACCEPT else one.by
+        values |= {"decided_by": decider, "decision": one.reason}
+    return values
 
 
 def columns(terms: Terms) -> dict[str, Any]:
@@ -137,27 +171,33 @@ def pool_named(
     return found, ()
 
 
-def _tell(request: GrantRequest, verb: RequestVerb, by: str, reason: str) -> None:
-    if verb is RequestVerb.AMEND:
-        return
-    subject = f"{request.amount} {request.accelerator} for {request.tenant}: {request.state}"
-    concerned = {user.pk: user for user in (*notices.those_who_ask(request.tenant), *_admins(request))}
-    notices.tell(
-        [user for user in concerned.values() if user.username != by],
-        key=f"request/{request.uid}/{verb.value}/{request.changed_at.isoformat()}",
-        subject=subject,
-        body=" ".join(
-            [f"{by}: {reason.rstrip('.')}." if reason else f"By {by}.", _NEXT[request.state]]
-        ).strip(),
+def _tell(moves: Sequence[Move]) -> None:
+    told = [one for one in moves if one.verb is not RequestVerb.AMEND]
+    asking = notices.those_who_ask([one.request.tenant for one in told])
+    deciding = notices.approvers() if any(one.request.endorsed_by for one in told) else []
+    notices.tell_all(
+        _letter(one, [*asking[one.request.tenant_id], *_admins(one.request, deciding)]) for one in told
+    )
+
+
+def _letter(one: Move, concerned: Iterable[User]) -> notices.Letter:
+    request, reason = one.request, one.reason
+    said = f"{one.by}: {reason.rstrip('.')}." if reason else f"By {one.by}."
+    return notices.Letter(
+        {user.pk: user for user in concerned if user.username != one.by}.values(),
+        key=f"request/{request.uid}/{one.verb.value}/{request.changed_at.isoformat()}",
+        subject=f"{request.amount} {request.accelerator} for {request.tenant}: {request.state}",
+        body=f"{said} {_NEXT[request.state]}".strip(),
         link=f"/gpu/requests/{request.uid}",
     )
 
 
-def _admins(request: GrantRequest) -> list[User]:
+def _admins(request: GrantRequest, among: Iterable[User]) -> list[User]:
     """The one who agreed to it or made an offer; those who can still agree where a second one has to."""
     if request.state == RequestState.ENDORSED:
-        return notices.approvers(but=standing(request).asked_by)
-    return notices.approvers(only=request.endorsed_by) if request.endorsed_by else []
+        asked_by = standing(request).asked_by
+        return [user for user in among if user.username not in asked_by]
+    return [user for user in among if user.username == request.endorsed_by]
 
 
 def _note(request: GrantRequest, action: str, by: str, **facts: Any) -> None:  # noqa: ANN401 - facts are JSON

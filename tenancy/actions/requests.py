@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from tenancy import policy
-from tenancy.actions import balances, decisions, grants
+from tenancy.actions import admission, balances, decisions, grants
 from tenancy.actions import request_rows as rows
+from tenancy.actions.admission import Wish
 from tenancy.actions.unit import atomic
 from tenancy.enums import Permission
 from tenancy.errors import AlreadyExists, Conflict, FieldError, Invalid, refuse
@@ -86,7 +87,7 @@ def accept(*, by: Actor, uid: UUID) -> GrantRequest:
     if verb is RequestVerb.CONCUR:
         rows.move(request, verb, by.name, request.decision)
     else:
-        decisions.grant_now(request, verb, by.name, request.decision)
+        admission.admit(Wish(request, verb, by.name, request.decision))
     return request
 
 

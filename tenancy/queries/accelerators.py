@@ -19,6 +19,7 @@ from tenancy.rules.specs import facts_from_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from uuid import UUID
 
     from django.db.models import QuerySet
 
@@ -79,10 +80,11 @@ def catalogue() -> dict[str, Accelerator]:
     return {row.key: to_rule(row) for row in all_()}
 
 
-def limit(tenant: Tenant, accelerator: AcceleratorClass) -> int | None:
-    """The most that a tenant may be granted; ``None`` for no limit."""
-    found = AcceleratorLimit.objects.filter(tenant=tenant, accelerator=accelerator)
-    return next(iter(found.values_list("amount", flat=True)), None)
+def limits_of(tenants: Iterable[Tenant], classes: Iterable[AcceleratorClass]) -> dict[tuple[UUID, UUID], int]:
+    """Tenant and class → the most that may be granted; those without a limit are not in it."""
+    rows = AcceleratorLimit.objects.filter(tenant__in=tenants, accelerator__in=classes)
+    found = rows.values_list("tenant_id", "accelerator_id", "amount")
+    return {(tenant, accelerator): amount for tenant, accelerator, amount in found}
 
 
 def limits(actor: Actor, tenant: Tenant) -> QuerySet[AcceleratorLimit]:
@@ -122,11 +124,11 @@ def stock(actor: Actor, host: HostCluster) -> tuple[Stock, ...]:
     return tuple(found)
 
 
-def pools_with(accelerator: AcceleratorClass, tenant: Tenant | None = None) -> list[NodePool]:
-    """Pools in which the class can be granted to a tenant: shared ones and its own; to anybody without one."""
+def pools_with(accelerator: AcceleratorClass, *tenants: Tenant) -> list[NodePool]:
+    """Pools in which the class can be granted to tenants: shared ones and theirs; to anybody without any."""
     rows = NodePool.objects.select_related("host", "tenant").prefetch_related("nodes")
-    if tenant is not None:
-        rows = rows.filter(Q(kind=PoolKind.SHARED) | Q(tenant=tenant))
+    if tenants:
+        rows = rows.filter(Q(kind=PoolKind.SHARED) | Q(tenant__in=tenants))
     return [row for row in rows.order_by("host__name", "name") if has(row, accelerator)]
 
 

@@ -127,13 +127,21 @@ def to_decide(actor: Actor) -> QuerySet[GrantRequest]:
 
 def get_request(actor: Actor, uid: UUID) -> GrantRequest:
     """One request; ``NotFound`` for unknown and foreign ones alike."""
+    return readable(actor, get_requests(actor, [uid]).get(uid))
+
+
+def get_requests(actor: Actor, uids: Iterable[UUID]) -> dict[UUID, GrantRequest]:
+    """Those of these requests that an actor may see."""
     # Few joins: planning those that lists want takes longer than this answer.
     rows = requests_visible_to(actor).select_related(None).select_related("tenant", "accelerator")
-    try:
-        found = rows.get(uid=uid)
-    except GrantRequest.DoesNotExist:
+    return {row.pk: row for row in rows.filter(pk__in=list(uids)).order_by()}
+
+
+def readable(actor: Actor, found: GrantRequest | None) -> GrantRequest:
+    """A request that was looked for; raises what says that it is not there, or not for this actor."""
+    if found is None:
         msg = "there is no such request, or none that you may see"
-        raise NotFound(msg) from None
+        raise NotFound(msg)
     policy.check(actor, Permission.GPU_VIEW, found.tenant)
     return found
 
@@ -178,14 +186,17 @@ def candidates(request: GrantRequest) -> list[NodePool]:
     fixed = request.extends.pool if request.extends is not None else request.pool
     if fixed is not None:
         return [fixed] if accelerators.usable(fixed, request.tenant) else []
-    able = accelerators.pools_with(request.accelerator, request.tenant)
-    return [pool for pool in able if pool.host.accepts_clusters]
+    return among(request, accelerators.pools_with(request.accelerator, request.tenant))
 
 
-def candidate_keys(request: GrantRequest) -> list[UUID]:
-    """The same as keys, for locking: what a pool is by then is looked at under the lock."""
-    fixed = request.extends.pool_id if request.extends is not None else request.pool_id
-    return [fixed] if fixed is not None else [pool.pk for pool in candidates(request)]
+def fixed_pool(request: GrantRequest) -> UUID | None:
+    """The only pool in which it may be granted, where it is about one."""
+    return request.extends.pool_id if request.extends is not None else request.pool_id
+
+
+def among(request: GrantRequest, pools: Iterable[NodePool]) -> list[NodePool]:
+    """Those of a class's pools that take clusters of the tenant."""
+    return [p for p in pools if p.host.accepts_clusters and accelerators.usable(p, request.tenant)]
 
 
 def holding(tenant: Tenant, accelerator: AcceleratorClass) -> Holding:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tenancy.actions import allocations, balances, decisions, grants, request_rows
+from tenancy.actions import admission, allocations, balances, grants, request_rows
 from tenancy.actions import requests as asking
 from tenancy.grant_enums import RequestState, RequestVerb, Rung
 from tenancy.queries import accelerators, weighing
@@ -93,8 +93,8 @@ FAULTS = {
     ),
     "a grant outlives its last day": set_(grants, "_expire", nothing),
     "a grant begins before its devices are back": set_(grants, "_free", lambda *_: True),
-    "a grant that begins is given to nobody": set_(grants, "begun", nothing),
-    "what is over is decided all the same": set_(decisions, "_refuse_stale", nothing),
+    "a grant that begins is given to nobody": set_(grants, "begun_all", nothing),
+    "what is over is decided all the same": set_(admission, "refuse_stale", nothing),
     "nothing lapses": set_(request_rows, "lapsed", lambda *_: False),
     "four eyes skipped": set_(requests, "refuse_own", nothing),
     "one admin agrees twice": wrap(request_rows, "standing", _no_second_agreement),
@@ -102,7 +102,7 @@ FAULTS = {
     "one admin is enough": set_(requests, "needs_two", lambda *_: False),
     "two admins from one device more": wrap(requests, "needs_two", _takes_less),
     "policy lets everything pass": set_(ledger, "modest", lambda *_: True),
-    "the tenant's limit is ignored": set_(accelerators, "limit", lambda *_: None),
+    "the tenant's limit is ignored": set_(accelerators, "limits_of", lambda *_: {}),
     "a deficit freezes nothing": set_(ledger.Room, "deficit", lambda *_: 0),
     "more days are not weighed": wrap(known, "asked", _extension_unweighed),
     "a decided request is approved again": _twice,
