@@ -42,7 +42,7 @@ class Consent:
 def approve(*, by: Actor, uid: UUID, reason: str, pool: tuple[str, str] | None = None) -> GrantRequest:
     """Agrees to the terms as they stand: the first of two approvers, or the grant; looked at anew under the lock.
 
-    Others that come in the same moment are decided with it, in one transaction: ADR 29.
+    Others that come in the same moment are decided with it, in one transaction: ADR 32.
     """
     return _approvals(Consent(by, uid, reason, pool))
 

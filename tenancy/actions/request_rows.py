@@ -99,9 +99,8 @@ def move_all(moves: Sequence[Move]) -> None:
         for column, value in values.items():
             setattr(request, column, value)
         noted.append((one, before))
-    if GrantRequest.objects.filter(same).bulk_update([one.request for one in moves], sorted(changed)) < len(
-        moves
-    ):
+    written = GrantRequest.objects.filter(same).bulk_update([one.request for one in moves], sorted(changed))
+    if written != len(moves):
         msg = "somebody else changed this request meanwhile: look at it again, then decide"
         raise Conflict(msg)
     for one, before in noted:
