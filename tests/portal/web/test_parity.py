@@ -13,6 +13,7 @@ from portal.web.urls import urlpatterns
 SESSION: Final = "sessions are for browsers: the API knows tokens, made for decisions where one is taken"
 PART: Final = "a part of another page, drawn anew"
 _CLUSTER: Final = "/tenants/{tenant}/clusters/{name}"
+_TEMPLATE: Final = "/cluster-templates/{name}"
 _ACCOUNT: Final = "/tenants/{tenant}/service-accounts/{name}"
 
 
@@ -42,6 +43,8 @@ PAGES: Final[dict[str, tuple[str, ...] | str]] = {
     "cluster-plan": (f"PUT {_CLUSTER}",),  # with dry_run
     "cluster-kubeconfig": (f"POST {_CLUSTER}/kubeconfig",),
     "cluster-retry": (f"POST {_CLUSTER}/retry",),
+    "cluster-pause": (f"POST {_CLUSTER}/pause",),
+    "cluster-resume": (f"POST {_CLUSTER}/resume",),
     "cluster-delete": (f"DELETE {_CLUSTER}",),
     "cluster-quarantine": (f"POST {_CLUSTER}/quarantine",),
     "cluster-quarantine-lift": (f"DELETE {_CLUSTER}/quarantine",),
@@ -64,6 +67,7 @@ PAGES: Final[dict[str, tuple[str, ...] | str]] = {
     "gpu-catalogue": ("GET /accelerator-classes", "PUT /accelerator-classes/{name}"),
     "gpu-class-remove": ("DELETE /accelerator-classes/{name}",),
     "gpu-request": ("GET /gpu-requests/{uid}",),
+    "gpu-request-live": PART,
     "gpu-what-if": ("GET /gpu-requests/{uid}/what-if",),
     "gpu-request-verb": tuple(
         f"POST /gpu-requests/{{uid}}/{verb}"
@@ -75,6 +79,15 @@ PAGES: Final[dict[str, tuple[str, ...] | str]] = {
     "inbox": ("GET /notices",),
     "inbox-read": ("POST /notices/read",),
     "inbox-follow": ("POST /notices/read",),
+    "templates": ("GET /cluster-templates", f"PUT {_TEMPLATE}"),
+    "template": (f"GET {_TEMPLATE}", f"PUT {_TEMPLATE}", f"GET {_TEMPLATE}/versions"),
+    "template-remove": (f"DELETE {_TEMPLATE}",),
+    "template-publish": (f"PUT {_TEMPLATE}/versions/{{version}}",),
+    "template-version": (
+        f"GET {_TEMPLATE}/versions/{{version}}",
+        f"PUT {_TEMPLATE}/versions/{{version}}",
+        f"GET {_TEMPLATE}/versions/{{version}}/impact",
+    ),
     "tenants": ("GET /tenants",),
     "tenant-new": ("PUT /tenants/{tenant}",),
     "tenant": ("GET /tenants/{tenant}", "GET /tenants/{tenant}/members"),
