@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlencode
 from uuid import UUID  # noqa: TC003 - Django's converters
 
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from portal.web import gpu, presenters
@@ -45,6 +47,8 @@ SAID: Final[Mapping[str, str]] = {
     "counter": "Offered. The team accepts or declines it.",
     "deny": "Denied. The team is told why.",
 }
+
+MOVED: Final = "Its terms have changed since you looked, so nothing was done. Here is what they are now."
 
 
 @require_GET
@@ -100,6 +104,10 @@ def what_if(request: HttpRequest, actor: Actor, uid: UUID) -> HttpResponseBase:
 def act(request: HttpRequest, actor: Actor, uid: UUID, verb: str) -> HttpResponseBase:
     """One of the verbs; a refusal is told on the request's page."""
     row = grants.get_request(actor, uid)
+    if request.POST.get("terms", _terms(row)) != _terms(row):
+        messages.warning(request, MOVED)
+        typed = urlencode({"reason": request.POST.get("reason", "")})
+        return redirect(f"{reverse('gpu-request', args=[uid])}?{typed}")
     form = DecisionForm(request.POST, pools=grants.candidates(row))
     if verb in TENANTS:
         done: GrantRequest | None = TENANTS[verb](by=actor, uid=uid)
@@ -112,6 +120,11 @@ def act(request: HttpRequest, actor: Actor, uid: UUID, verb: str) -> HttpRespons
         return render(request, "gpu/request.html", _context(actor, row, form), status=status_of(form))
     messages.success(request, SAID[verb])
     return redirect("gpu-request", uid)
+
+
+def _terms(row: GrantRequest) -> str:
+    """Identifies the terms that somebody looks at: nobody agrees to others than they saw."""
+    return presenters.version(row.amount, row.starts_on, row.ends_on, row.pool_id)
 
 
 def _queue(actor: Actor) -> dict[str, Any]:
@@ -150,6 +163,7 @@ def _context(actor: Actor, row: GrantRequest, form: DecisionForm) -> dict[str, A
         "row": gpu.request_row(row),
         "request_": row,
         "open": is_open,
+        "terms": _terms(row),
         "version": presenters.version(row.changed_at, is_open, approves, asked),
         "lapses": rules.lapses_on(row.requested_at.date(), grants.asked(row)) if is_open else None,
         "may_ask": is_open and gpu.may_ask(actor, row.tenant) and (asked or not approves),

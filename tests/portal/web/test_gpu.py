@@ -104,6 +104,34 @@ def test_an_approver_sees_the_facts_and_decides(world: World, pool: NodePool) ->
     assert "gpu 4 0 0 none" in shown(member.get("/gpu"))
 
 
+def test_nobody_agrees_to_other_terms_than_they_saw(world: World, pool: NodePool) -> None:
+    factories.cluster(world.alice, "team", "first", {"accelerators": [{"class": "gpu", "count": 1}]})
+    request = GrantRequest.objects.get()
+    address, root, team = f"/gpu/requests/{request.uid}", world.client("root"), world.client("bob")
+
+    def terms(client: Client) -> str:
+        return client.get(address).content.decode().partition('name="terms" value="')[2].partition('"')[0]
+
+    seen = terms(root)
+    factories.cluster(world.alice, "team", "second", {"accelerators": [{"class": "gpu", "count": 3}]})
+    moved = root.post(f"{address}/approve", {"reason": "one is fine", "terms": seen})
+    said = root.get(moved["Location"])
+    assert "so nothing was done" in shown(said)
+    assert "one is fine" in said.content.decode()
+    request.refresh_from_db()
+    assert (request.state, request.amount) == (RequestState.REQUESTED, 4)
+    offer = {"reason": "two", "terms": terms(root), "amount": "2"}
+    assert root.post(f"{address}/counter", offer).status_code == 302
+    seen = terms(team)
+    root.post(f"{address}/counter", {"reason": "rather one", "amount": "1"})
+    team.post(f"{address}/accept", {"terms": seen})
+    request.refresh_from_db()
+    assert (request.state, request.amount) == (RequestState.COUNTERED, 1)
+    team.post(f"{address}/accept", {"terms": terms(team)})
+    request.refresh_from_db()
+    assert request.state == RequestState.APPROVED
+
+
 def test_four_eyes_are_told_beforehand(world: World, pool: NodePool) -> None:
     mine = factories.gpu_request(world.root)
     said = shown(world.client("root").get(f"/gpu/requests/{mine.uid}"))
