@@ -52,9 +52,10 @@ def restored(lease: Lease, place: Place, subject: str) -> bool:
     return True
 
 
-def close_all(cluster: VirtualCluster) -> None:
-    """A cluster that is gone has no guard rails to put right."""
-    Finding.objects.filter(cluster=cluster, restored_at__isnull=True).update(restored_at=timezone.now())
+def close_all(cluster: VirtualCluster) -> bool:
+    """A cluster that is gone has no guard rails to put right: whether any was open."""
+    open_ = Finding.objects.filter(cluster=cluster, restored_at__isnull=True)
+    return bool(open_.update(restored_at=timezone.now()))
 
 
 def _holding_back(place: Place, kind: str) -> Tenant | None:

@@ -164,10 +164,10 @@ def _gone(cluster: VirtualCluster, seen: Observation) -> bool:
         uid=str(cluster.uid),
     )
     uid, owner = cluster.uid, cluster.tenant
-    findings.close_all(cluster)
+    closed = findings.close_all(cluster)
     freed = allocations.release_all(cluster)
     cluster.delete()
-    if freed:
+    if freed or closed:  # its devices, or what a finding held back, are for the tenant's others
         allocations.settle(owner)
     work.forget(WorkKind.CLUSTER, uid)
     return True

@@ -33,7 +33,7 @@ from tenancy.actions.unit import atomic
 from tenancy.enums import FindingKind, WorkKind
 from tenancy.errors import DoesNotFit, DomainError
 from tenancy.grant_enums import RequestState, Rung
-from tenancy.models import Allocation, Grant, GrantRequest, Node, VirtualCluster
+from tenancy.models import Allocation, Finding, Grant, GrantRequest, Node, VirtualCluster
 from tenancy.queries import books, calendar
 from tenancy.queries import clusters as cluster_queries
 from tenancy.queries import grants as known
@@ -285,6 +285,7 @@ class Life(RuleBasedStateMachine):
         found = VirtualCluster.objects.filter(name=name, deletion_requested_at__isnull=False).first()
         if found is not None:
             self.facts.quota[name] = self.facts.pods[name] = 0
+            self.facts.frozen = self.frozen(but=name)
             self.act("clusters", None, make.observe, found, gone=True)
 
     @rule(name=NAMES, over=st.sampled_from([True, True, False]))
@@ -300,14 +301,12 @@ class Life(RuleBasedStateMachine):
         lease = work.claim(WorkKind.CLUSTER, found.uid)
         findings.noticed(lease, place, drift) if over else findings.restored(lease, place, drift.subject)
         work.wait(lease, 0)
-        open_ = {row.tenant for row in self.open_findings()}
         self.facts.look()
-        self.facts.frozen = open_
+        self.facts.frozen = self.frozen()
 
-    def open_findings(self):
-        from tenancy.models import Finding
-
-        return Finding.objects.filter(kind=FindingKind.DEVICES_OVER, restored_at=None)
+    def frozen(self, but=""):
+        found = Finding.objects.filter(kind=FindingKind.DEVICES_OVER, restored_at=None)
+        return set(found.exclude(cluster_name=but).values_list("tenant", flat=True))
 
     @rule(pool=st.sampled_from(list(SIZES)), healthy=st.booleans())
     def node(self, pool, healthy):

@@ -42,6 +42,12 @@ def test_the_books_are_right_whatever_happens_for_long(life):
 
 @pytest.mark.long
 @pytest.mark.timeout(1800)
+def test_what_finds_a_planted_fault_finds_none_where_none_is(life):
+    lives(life, 200, 30, **FIRST_FAULT)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("fault", mutants.FAULTS)
 def test_a_planted_fault_is_found(life, monkeypatch, fault):
     mutants.FAULTS[fault](monkeypatch)

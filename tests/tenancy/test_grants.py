@@ -218,6 +218,21 @@ def test_nothing_more_is_given_while_devices_are_held_beyond_the_ledger(bob, tea
     assert has() == (3, 3)
 
 
+def test_what_a_cluster_that_is_gone_held_back_goes_to_the_others(bob, team):
+    approve(ask(bob, 2))
+    put(bob, 0)
+    gone = VirtualCluster.objects.get()
+    place = Place("lab", gone.namespace, "team", "first", gone.uid)
+    over = Drift(FindingKind.DEVICES_OVER, "Devices nvidia.com/gpu", (), Culprit("mallory"), "end the pods")
+    lease = work.claim(WorkKind.CLUSTER, gone.uid)
+    assert findings.noticed(lease, place, over)
+    work.wait(lease, 0)
+    put(bob, 2, "second")
+    assert has("second") is None
+    make.observe(gone, gone=True)
+    assert has("second") == (2, 2)
+
+
 def test_a_cluster_asks_only_for_what_grants_lack(team, bob):
     approve(ask(bob, 1))
     put(bob, 3)
