@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-BUDGET: Final = 40.0
+BUDGET: Final = 20.0
 """Seconds for which a pass begins with new receivers; those it is at then are waited for, which takes a deadline more."""
 TURN: Final = 15.0
 """Seconds after which a receiver that takes one message after the other gives its place to the next."""
