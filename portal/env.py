@@ -81,6 +81,12 @@ class Environment(BaseSettings):
     oidc_tenant_roles: str = Field(default="", description="GROUP=TENANT:ROLE, comma-separated")
     oidc_create_users: bool = Field(default=True, description="make a user for whoever comes first")
     oidc_session: int = Field(default=28_800, ge=300, description="seconds that such a session lives")
+    oidc_token_days: int = Field(
+        default=30,
+        ge=0,
+        le=3650,
+        description="days after the last such sign-in for which people's API tokens are good; 0: no bound",
+    )
     oidc_loopback: bool = Field(default=False, description="allow http issuers on loopback; for tests")
     ci_issuers: str = Field(default="", description="issuers of CI jobs' tokens, comma-separated")
     webhook_allow: str = Field(
@@ -129,7 +135,7 @@ def _sqlite(path: Path) -> dict[str, Any]:
     # IMMEDIATE: the default, deferred mode loses writes to "database is locked" under several writers.
     pragmas = "PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;PRAGMA busy_timeout=20000;"
     return {
-        "ENGINE": "django.db.backends.sqlite3",
+        "ENGINE": "portal.sqlite",
         "NAME": str(path),
         "OPTIONS": {"transaction_mode": "IMMEDIATE", "timeout": 20, "init_command": pragmas},
         # A file: SQLite in memory is shared between threads by a cache that has no busy timeout.

@@ -50,12 +50,13 @@ MIDDLEWARE = [
     "portal.middleware.RequestIdMiddleware",
     "portal.api.middleware.ProblemMiddleware",
     "portal.middleware.ContentSecurityPolicyMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
+    "portal.web.standby.StandbySessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "portal.web.standby.StandbyMiddleware",
 ]
 ROOT_URLCONF = "portal.urls"
 ASGI_APPLICATION = "portal.asgi.application"
@@ -202,6 +203,7 @@ EMAIL_USE_TLS, EMAIL_USE_SSL = _mail.starttls, _mail.tls
 EMAIL_TIMEOUT = 20
 DEFAULT_FROM_EMAIL = ENVIRONMENT.mail_from
 ATOLL_OIDC = identity.oidc(ENVIRONMENT)
+ATOLL_OIDC_TOKEN_DAYS = ENVIRONMENT.oidc_token_days if ATOLL_OIDC else 0
 ATOLL_CI_ISSUERS = identity.ci_issuers(ENVIRONMENT)
 ATOLL_OIDC_LOOPBACK = ENVIRONMENT.oidc_loopback
 ATOLL_WEBHOOK_ALLOW = env.ranges(ENVIRONMENT)

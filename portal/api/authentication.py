@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from django.conf import settings
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
 from rest_framework.exceptions import AuthenticationFailed
 
@@ -28,7 +29,7 @@ class TokenAuthentication(BaseAuthentication):
             return None
         found = tokens.authenticate(raw.strip()) if scheme.lower() == "bearer" else None
         if found is None:
-            raise AuthenticationFailed("this token is unknown, expired or revoked: create a new one")
+            raise AuthenticationFailed(_why_not(request, raw.strip()))
         token, actor = found
         _tell_good(request)
         note_use(token)
@@ -37,6 +38,17 @@ class TokenAuthentication(BaseAuthentication):
     def authenticate_header(self, request: Request) -> str:  # noqa: ARG002 - DRF's signature
         """What a 401 says of the way in."""
         return 'Bearer realm="atoll"'
+
+
+def _why_not(request: Request, raw: str) -> str:
+    if not tokens.has_lapsed(raw):
+        return "this token is unknown, expired or revoked: create a new one"
+    _tell_good(request)  # no guess, and no new token is needed
+    days = settings.ATOLL_OIDC_TOKEN_DAYS
+    return (
+        f"its owner has not signed in at {settings.PUBLIC_URL} for {days} days: "
+        "sign in there once, and this token is good again"
+    )
 
 
 def _tell_good(request: Request) -> None:

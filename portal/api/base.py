@@ -151,7 +151,9 @@ class Resource(APIView):
     def _tell_whose(self, response: Response) -> None:
         """Requests about a tenant count for it when they come from inside: see ``portal.rates``."""
         scope = getattr(self.request, "scope", None)
-        inside = response.status_code not in {HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND}
+        # Without a database nobody knows who asks: to look at the actor would ask it once more.
+        outside = {HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND, HTTPStatus.SERVICE_UNAVAILABLE}
+        inside = response.status_code not in outside
         if scope is not None and inside and "tenant" in self.kwargs and not self.actor.platform_role:
             scope[INSIDE] = True
 

@@ -57,6 +57,8 @@ _RESOURCES: dict[str, type[Resource]] = {
     "users/<str:username>": users.OneUser,
     "identities": identities.Identities,
     "identities/<uuid:uid>": identities.OneIdentity,
+    "users/<str:username>/suspend": users.SuspendUser,
+    "users/<str:username>/resume": users.ResumeUser,
     "tenants": tenants.Tenants,
     _TENANT: tenants.OneTenant,
     f"{_TENANT}/members": tenants.Members,

@@ -6,7 +6,6 @@ from functools import wraps
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 from django.conf import settings
-from django.db import DatabaseError
 from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.utils.http import urlencode
@@ -14,7 +13,6 @@ from django.views.decorators.cache import never_cache
 
 from portal import denials
 from portal.web import step_up
-from tenancy.actions.unit import is_read_only
 from tenancy.errors import DomainError, NotAllowed, NotFound, ReadOnly, StepUpRequired
 
 if TYPE_CHECKING:
@@ -50,10 +48,6 @@ def page(
             return refused(request, error)
         except DomainError as error:
             return refused(request, error)
-        except DatabaseError as error:
-            if not is_read_only(error):
-                raise
-            return refused(request, ReadOnly())
 
     return never_cache(answer)
 
@@ -72,7 +66,10 @@ def to_sign_in(request: HttpRequest) -> HttpResponse:
 def refused(request: HttpRequest, error: DomainError) -> HttpResponse:
     """A domain error as a page of its own."""
     template, status = _page_of(error)
-    return render(request, template, {"detail": error.detail}, status=status)
+    response = render(request, template, {"detail": error.detail}, status=status)
+    if isinstance(error, ReadOnly):
+        response["Retry-After"] = "30"
+    return response
 
 
 def attempt(form: DomainForm, action: Callable[[], T]) -> T | None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from django.contrib.auth.validators import UnicodeUsernameValidator
 from django.core.exceptions import ValidationError
+from django.db import IntegrityError
 from django.utils import timezone
 
 from tenancy import policy
@@ -30,7 +32,6 @@ USERNAME_MAX: Final = 150
 _LONGEST: Final = 255
 
 
-@atomic
 def sign_in(
     *,
     issuer: str,
@@ -45,12 +46,24 @@ def sign_in(
     Whoever comes first gets a user of the proven name. Where that name is taken they are turned away
     (``NotAllowed``): an equal name or mail proves nothing about who somebody is.
     """
+    once = partial(_sign_in, issuer, subject, username, groups, mapping, create=create)
+    try:
+        return once()
+    except IntegrityError:
+        # Somebody was made at the same moment: they themselves in a second window, or one of an equal name.
+        return once()
+
+
+@atomic
+def _sign_in(
+    issuer: str, subject: str, username: str, groups: AbstractSet[str], mapping: GroupRoles, *, create: bool
+) -> User:
     row = Identity.objects.select_for_update().filter(issuer=issuer, subject=subject).first()
     if row is None:
         row = _first_time(issuer, subject, username, create=create)
     user = User.objects.select_for_update().get(pk=row.user_id)
     if not user.is_active:
-        raise NotAllowed("this account is switched off: ask an admin to switch it on")
+        raise NotAllowed("this account is suspended: ask an admin to lift it")
     Identity.objects.filter(pk=row.pk).update(last_used_at=timezone.now())
     if row.managed:
         _give_platform_role(user, mapping.platform_role(groups))

@@ -8,7 +8,7 @@ from tenancy import policy
 from tenancy.actions import audit
 from tenancy.actions.unit import atomic
 from tenancy.enums import Permission, PlatformRole
-from tenancy.errors import AlreadyExists, FieldError, Invalid
+from tenancy.errors import AlreadyExists, Conflict, FieldError, Invalid, NotFound
 from tenancy.models import User
 from tenancy.rules.names import ACCOUNT_PREFIX, PROCESSES
 
@@ -50,6 +50,45 @@ def set_password(*, username: str, password: str, by: Actor | None = None) -> Us
     user.save(update_fields=["password"])
     _note(by, "user.set-password", user)
     return user
+
+
+@atomic
+def suspend(*, by: Actor, username: str) -> User:
+    """Nobody acts as this person from now on: their sessions and tokens are refused at the next request.
+
+    Nothing of theirs is deleted, and ``resume`` gives all of it back.
+    """
+    user = _other(by, username)
+    if user.is_active:
+        _switch(by, user, active=False)
+    return user
+
+
+@atomic
+def resume(*, by: Actor, username: str) -> User:
+    """Ends a suspension; sessions that have not ended, and tokens, are good again."""
+    user = _other(by, username)
+    if not user.is_active:
+        _switch(by, user, active=True)
+    return user
+
+
+def _other(by: Actor, username: str) -> User:
+    policy.check(by, Permission.IDENTITY_MANAGE)
+    user = User.objects.select_for_update().filter(username=username, service_account=None).first()
+    if user is None:
+        msg = f"there is no user {username!r}: look at the page Users for those there are"
+        raise NotFound(msg)
+    if user.pk == by.user.pk:
+        msg = "nobody suspends themselves: ask another admin"
+        raise Conflict(msg)
+    return user
+
+
+def _switch(by: Actor, user: User, *, active: bool) -> None:
+    user.is_active = active
+    user.save(update_fields=["is_active"])
+    _note(by, "user.resume" if active else "user.suspend", user)
 
 
 def _note(by: Actor | None, action: str, user: User, **facts: str) -> None:

@@ -6,10 +6,11 @@ import hashlib
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from django.db.models import Q
+from django.conf import settings
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
-from tenancy.models import ApiToken
+from tenancy.models import ApiToken, Identity
 from tenancy.policy import Actor
 from tenancy.rules import scopes
 
@@ -43,7 +44,7 @@ def digest(raw: str) -> str:
 
 
 def authenticate(raw: str) -> tuple[ApiToken, Actor] | None:
-    """The token and who it speaks for; ``None`` when unknown, expired, revoked or of an inactive user.
+    """The token and who it speaks for; ``None`` when unknown, expired, revoked, of somebody suspended or lapsed.
 
     Read anew for each request, and kept nowhere: what is revoked is refused by every process at once.
     """
@@ -52,11 +53,30 @@ def authenticate(raw: str) -> tuple[ApiToken, Actor] | None:
     return (token, to_actor(token)) if token else None
 
 
+def has_lapsed(raw: str) -> bool:
+    """Whether it would be good, had its owner signed in at the provider lately; it is again once they do."""
+    return ApiToken.objects.filter(_lives() & _lapsed(), digest=digest(raw)).exists()
+
+
 def valid() -> Q:
     """Those that open anything now."""
+    return _lives() & ~_lapsed()
+
+
+def _lives() -> Q:
     young = Q(expires_at__isnull=True) | Q(expires_at__gt=timezone.now())
     alive = Q(user__is_active=True) | Q(user__service_account__isnull=False)
     return young & alive & Q(revoked_at__isnull=True)
+
+
+def _lapsed() -> Q:
+    """Of people whom a provider's sign-in made: nobody tells Atoll when their account there is closed."""
+    days = settings.ATOLL_OIDC_TOKEN_DAYS
+    if not days:
+        return Q(pk__in=[])
+    theirs = Identity.objects.filter(user=OuterRef("user"), managed=True)
+    lately = theirs.filter(last_used_at__gt=timezone.now() - timedelta(days=days))
+    return Q(Exists(theirs)) & ~Q(Exists(lately))
 
 
 def patterns(token: ApiToken) -> tuple[str, ...]:

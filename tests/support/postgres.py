@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import re
 import shutil
 import signal
 import subprocess
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 START_SECONDS: Final = 60
 STOP_SECONDS: Final = 30
+READY: Final = re.compile(rb"ready to accept (read-only )?connections")
 # The data is thrown away: what guards it against a power cut only costs time.
 OPTIONS: Final = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=300")
 
@@ -52,41 +54,76 @@ def unprivileged() -> dict[str, str | int]:
 @contextmanager
 def server() -> Iterator[str]:
     """A running server; gives its URL."""
+    with _folder() as (folder, identity):
+        make = ["initdb", "-D", "data", "-U", "atoll", "-A", "trust", "-E", "UTF8", "--no-sync"]
+        _call(make, folder, identity)
+        with _running(folder, identity) as url:
+            yield url
+
+
+@contextmanager
+def standby(url: str) -> Iterator[str]:
+    """A hot standby of the server at ``url``, which follows it and answers reads; gives its URL."""
+    with _folder() as (folder, identity):
+        primary = url.partition("host=")[2]
+        _call(
+            ["pg_basebackup", "-D", "data", "-h", primary, "-U", "atoll", "-R", "-c", "fast"],
+            folder,
+            identity,
+        )
+        with _running(folder, identity) as found:
+            yield found
+
+
+@contextmanager
+def _folder() -> Iterator[tuple[Path, dict[str, str | int]]]:
     folder = Path(tempfile.mkdtemp(prefix="atoll-pg-", dir="/tmp"))
     identity = unprivileged()
     if identity:
         os.chown(folder, int(identity["user"]), int(identity["group"]))
-    process = None
     try:
-        process = _start(folder, identity)
-        yield f"postgresql://atoll@/postgres?host={folder}"
+        yield folder, identity
     finally:
-        if process is not None:
-            _end(process)
         shutil.rmtree(folder)
 
 
-def _start(folder: Path, identity: dict[str, str | int]) -> subprocess.Popen[bytes]:
-    bin_dir, data, log = programs(), folder / "data", folder / "log"
-    make = [str(bin_dir / "initdb"), "-D", str(data), "-U", "atoll", "-A", "trust", "-E", "UTF8", "--no-sync"]
+def _call(argv: list[str], folder: Path, identity: dict[str, str | int]) -> None:
+    program = str(programs() / argv[0])
     ran = subprocess.run(
-        make, cwd=folder, capture_output=True, text=True, timeout=120, check=False, **identity
+        [program, *argv[1:]],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        **identity,
     )  # type: ignore[call-overload]
     if ran.returncode:
-        raise SystemExit(f"initdb failed: {ran.stderr}")
-    argv = [str(bin_dir / "postgres"), "-D", str(data), "-k", str(folder), "-c", "listen_addresses="]
-    argv += [word for option in OPTIONS for word in ("-c", option)]
+        raise SystemExit(f"{argv[0]} failed: {ran.stderr}")
+
+
+@contextmanager
+def _running(folder: Path, identity: dict[str, str | int]) -> Iterator[str]:
+    log = folder / "log"
+    argv = [str(programs() / "postgres"), "-D", str(folder / "data"), "-k", str(folder)]
+    argv += [word for option in ("listen_addresses=", *OPTIONS) for word in ("-c", option)]
     with log.open("wb") as stream:
         process: subprocess.Popen[bytes] = subprocess.Popen(
             argv, cwd=folder, stdin=subprocess.DEVNULL, stdout=stream, stderr=subprocess.STDOUT, **identity
         )  # type: ignore[call-overload]
+    try:
+        _wait(process, log)
+        yield f"postgresql://atoll@/postgres?host={folder}"
+    finally:
+        _end(process)
+
+
+def _wait(process: subprocess.Popen[bytes], log: Path) -> None:
     end = time.monotonic() + START_SECONDS
-    while b"ready to accept connections" not in log.read_bytes():
+    while not READY.search(log.read_bytes()):
         if process.poll() is not None or time.monotonic() > end:
-            _end(process)
             raise SystemExit(f"PostgreSQL does not start: {log.read_text()}")
         time.sleep(0.1)
-    return process
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

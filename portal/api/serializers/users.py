@@ -52,6 +52,13 @@ class UserStatus(CamelSerializer):
         help_text="Given on the portal's pages, by a command or by the provider's groups, never by a token.",
     )
 
+    suspended = serializers.SerializerMethodField(help_text="Their sessions and tokens are refused.")
+
+    @extend_schema_field(serializers.BooleanField())
+    def get_suspended(self, user: models.User) -> bool:
+        """Django's flag the other way round."""
+        return not user.is_active
+
     @extend_schema_field(
         serializers.ChoiceField([role for role in choices(PlatformRole) if role[0]], allow_null=True)
     )

@@ -50,3 +50,21 @@ class OneUser(PeopleResource):
     def get(self, _: Request, username: str) -> Response:
         """Reads who somebody is (admins, auditors)."""
         return self.answer(User, users.get(self.actor, username))
+
+
+class SuspendUser(PeopleResource):
+    """Shuts somebody out."""
+
+    @operation("suspendUser", {200: User}, idempotent=True, problems=(409,))
+    def post(self, _: Request, username: str) -> Response:
+        """Refuses a person's sessions and tokens from now on (admins); nothing of theirs is deleted."""
+        return self.answer(User, verbs.suspend(by=self.actor, username=username))
+
+
+class ResumeUser(PeopleResource):
+    """Lets them in again."""
+
+    @operation("resumeUser", {200: User}, idempotent=True, problems=(409,))
+    def post(self, _: Request, username: str) -> Response:
+        """Ends a suspension (admins): sessions that have not ended, and tokens, are good again."""
+        return self.answer(User, verbs.resume(by=self.actor, username=username))

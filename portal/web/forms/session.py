@@ -18,7 +18,7 @@ class SignInForm(AuthenticationForm):
 
     error_messages = {
         "invalid_login": "User name and password do not fit together. Check both; capitals count.",
-        "inactive": "This account is switched off. Ask an admin to switch it on.",
+        "inactive": "This account is suspended. Ask an admin to lift it.",
         "throttled": "Too many failed tries. Wait five minutes, or ask an admin for a new password.",
     }
 

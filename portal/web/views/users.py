@@ -64,6 +64,24 @@ def unlink(request: HttpRequest, actor: Actor, uid: UUID) -> HttpResponseBase:
     return redirect("users")
 
 
+@require_POST
+@page
+def suspend(request: HttpRequest, actor: Actor, username: str) -> HttpResponseBase:
+    """Shuts somebody out at once."""
+    actions.suspend(by=actor, username=username)
+    messages.success(request, f"{username} is suspended: their sessions and tokens are refused from now on.")
+    return redirect("users")
+
+
+@require_POST
+@page
+def resume(request: HttpRequest, actor: Actor, username: str) -> HttpResponseBase:
+    """Lets them in again."""
+    actions.resume(by=actor, username=username)
+    messages.success(request, f"{username} may sign in again, and their tokens are good again.")
+    return redirect("users")
+
+
 def _shown(
     request: HttpRequest, actor: Actor, form: UserForm, link_form: IdentityForm | None = None
 ) -> HttpResponseBase:

@@ -128,6 +128,8 @@ MATRIX: Final[dict[str, Line]] = {
     ),
     "GET /api/v1/identities/{uid}": Line("/api/v1/identities/{identity}", _PLATFORM_LOOK),
     "DELETE /api/v1/identities/{uid}": Line("/api/v1/identities/{identity}", _PLATFORM),
+    "POST /api/v1/users/{username}/suspend": Line("/api/v1/users/vera/suspend", _PLATFORM),
+    "POST /api/v1/users/{username}/resume": Line("/api/v1/users/vera/resume", _PLATFORM),
     "GET /api/v1/tenants": Line("/api/v1/tenants", _EVERYBODY),
     "GET /api/v1/tenants/{tenant}": Line("/api/v1/tenants/team", _LOOK),
     "PUT /api/v1/tenants/{tenant}": Line("/api/v1/tenants/team", _PLATFORM, _SPEC),

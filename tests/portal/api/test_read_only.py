@@ -98,8 +98,43 @@ def test_pages_are_shown_and_their_writes_refused_in_words(apis):
 
     refused = page.post("/clusters/team/first/retry")
 
-    assert refused.status_code == 503
+    assert (refused.status_code, refused["Retry-After"]) == (503, "30")
     assert b"database only reads" in refused.content
+
+
+def test_nobody_signs_in_or_out_and_each_is_told(apis, settings):
+    stranger = Client(raise_request_exception=False)
+    assert stranger.get("/sign-in").status_code == 200
+    person = {"username": "owner", "password": factories.PASSWORD}
+
+    for answer in (stranger.post("/sign-in", person), apis["page"].post("/sign-out")):
+        assert (answer.status_code, answer["Retry-After"]) == (503, "30")
+        assert b"database only reads" in answer.content
+
+    assert apis["page"].get("/").status_code == 200
+
+
+def test_a_database_that_is_away_is_told_by_api_and_pages(owner, monkeypatch):
+    api, page = Api(owner), Client(raise_request_exception=False)
+    page.force_login(owner.user)
+    away = connection.settings_dict["NAME"]
+    connection.close()
+    monkeypatch.setitem(connection.settings_dict, "NAME", "/nowhere/at/all")
+    if connection.vendor == "postgresql":
+        monkeypatch.setitem(connection.settings_dict, "NAME", "nowhere")
+    try:
+        refused = [api.get(path) for path in ("/me", "/tenants/team/clusters", f"{FIRST}/ready")]
+        refused += [api.put(FIRST, {"spec": {}}), api.delete(FIRST), api.get("/readyz")]
+        shown = [page.get("/"), page.post("/sign-in", {"username": "owner", "password": "x"})]
+    finally:
+        connection.settings_dict["NAME"] = away
+
+    for answer in refused:
+        assert_problem(answer, 503, "unavailable")
+        assert answer["Retry-After"] == "5"
+    for answer in shown:
+        assert (answer.status_code, answer["Retry-After"]) == (503, "5")
+        assert b"The database does not answer" in answer.content
 
 
 def test_writes_are_taken_while_no_broker_answers(owner, settings):

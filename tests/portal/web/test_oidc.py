@@ -6,6 +6,7 @@ import time
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
+from itertools import count
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -20,10 +21,13 @@ from tenancy.actions import identities, members
 from tenancy.enums import PlatformRole, Role
 from tenancy.errors import AlreadyExists, Invalid, NotAllowed
 from tenancy.models import AuditEvent, Identity, Tenant, User
+from tenancy.policy import Actor
 from tenancy.rules.group_roles import GroupRoles, TenantRole
+from tests.portal.api.client import Api, assert_problem
 from tests.portal.web.conftest import World, shown
 from tests.support import oidc_provider
 from tests.support.oidc_provider import BAD_TOKENS, CLIENT, SECRET, Provider, callback
+from tests.support.threads import in_threads
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -192,7 +196,7 @@ def test_a_user_who_is_switched_off_stays_out(world: World, provider: Provider) 
     client = Client()
     response = sign_in(client, provider)
     assert (response.status_code, signed_in(client)) == (403, "")
-    assert "ask an admin to switch it on" in shown(response)
+    assert "ask an admin to lift it" in shown(response)
 
 
 FLAWS = ("wrong audience", "wrong issuer", "expired", "alg none", "HS256 with the public key", "unknown kid")
@@ -313,3 +317,71 @@ def test_identities_lie_on_the_users_page(world: World, provider: Provider) -> N
         "/users/identities", {"username": "nemo", "issuer": "x", "subject": "y"}
     )
     assert (again.status_code, "no user 'nemo'" in shown(again)) == (422, True)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_first_sign_ins_at_once_make_one_user_and_both_are_let_in() -> None:
+    def sign_in_once() -> str:
+        return identities.sign_in(
+            issuer="https://id.example",
+            subject="s-9",
+            username="nadia",
+            groups={"devs"},
+            mapping=GROUPS,
+            create=True,
+        ).username
+
+    for _ in range(3):
+        assert in_threads(6, sign_in_once) == ["nadia"] * 6
+        assert (User.objects.count(), Identity.objects.count()) == (1, 1)
+        User.objects.all().delete()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_people_of_one_name_at_once_one_is_let_in_and_one_is_told() -> None:
+    subjects = count(1)
+
+    def sign_in_once() -> str:
+        subject = f"s-{next(subjects)}"
+        try:
+            identities.sign_in(
+                issuer="https://id.example",
+                subject=subject,
+                username="nadia",
+                groups=set(),
+                mapping=GROUPS,
+                create=True,
+            )
+        except NotAllowed as error:
+            return error.detail
+        return "in"
+
+    answers = in_threads(4, sign_in_once)
+    assert answers.count("in") == 1
+    assert sum("who may be somebody else" in one for one in answers) == 3
+
+
+def test_tokens_of_people_of_the_provider_stop_until_they_sign_in_again(
+    world: World, provider: Provider, settings: Any
+) -> None:
+    settings.ATOLL_OIDC_TOKEN_DAYS = 30
+    sign_in(Client(), provider)
+    nina = Api(Actor(User.objects.get(username="nina")))
+    alice = Api(world.alice)
+    later = timezone.now() + timedelta(days=31)
+
+    with time_machine.travel(later, tick=False):
+        refused = assert_problem(nina.get("/me"), 401, "not-authenticated")
+        assert "has not signed in at http://testserver for 30 days: sign in there once" in refused["detail"]
+        assert alice.get("/me").status_code == 200, "local people have no provider"
+        sign_in(Client(), provider)
+        assert nina.get("/me").status_code == 200
+    settings.ATOLL_OIDC_TOKEN_DAYS = 0
+    Identity.objects.update(last_used_at=timezone.now() - timedelta(days=999))
+    assert nina.get("/me").status_code == 200
+
+
+def test_whoever_an_admin_linked_keeps_their_tokens(world: World, provider: Provider, settings: Any) -> None:
+    settings.ATOLL_OIDC_TOKEN_DAYS = 30
+    identities.link(by=world.root, username="alice", issuer=provider.issuer, subject="s-7")
+    assert Api(world.alice).get("/me").status_code == 200

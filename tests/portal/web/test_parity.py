@@ -102,6 +102,8 @@ PAGES: Final[dict[str, tuple[str, ...] | str]] = {
     "token-rotate": ("POST /tokens/{uid}/rotate",),
     "token-revoke": ("DELETE /tokens/{uid}",),
     "users": ("GET /users", "POST /users"),
+    "user-suspend": ("POST /users/{username}/suspend",),
+    "user-resume": ("POST /users/{username}/resume",),
     "identities": ("GET /identities", "POST /identities"),
     "identity-remove": ("DELETE /identities/{uid}",),
     "hosts": ("GET /hosts",),

@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 
 from tenancy.enums import PlatformRole
-from tenancy.models import ApiToken, Membership, Tenant, User
+from tenancy.models import ApiToken, AuditEvent, Membership, Tenant, User
 from tenancy.queries import tokens
 from tests import factories
 from tests.portal.web.conftest import World, shown
@@ -201,3 +201,29 @@ def test_bad_account_name_is_told_beside_the_field(world: World) -> None:
 def test_people_are_listed_without_service_accounts(world: World) -> None:
     factories.service_account()
     assert "sa:team" not in shown(world.client("root").get("/users"))
+
+
+def test_whoever_is_suspended_is_out_at_once_and_back_when_it_is_lifted(world: World) -> None:
+    raw, bob = factories.token(world.bob), world.client("bob")
+    root = world.client("root")
+    assert bob.get("/").status_code == 200
+    assert "Suspend bob" in str(root.get("/users").content)
+
+    assert root.post("/users/bob/suspend")["Location"] == "/users"
+    assert tokens.authenticate(raw) is None
+    assert bob.get("/")["Location"] == "/sign-in?next=%2F"
+    assert "bob Suspended" in shown(root.get("/users"))
+
+    assert root.post("/users/bob/resume")["Location"] == "/users"
+    assert tokens.authenticate(raw) is not None
+    assert bob.get("/").status_code == 200
+    actions = AuditEvent.objects.filter(target="user/bob").values_list("action", flat=True)
+    assert {"user.suspend", "user.resume"} <= set(actions)
+
+
+def test_suspending_is_for_admins_and_never_oneself(world: World) -> None:
+    assert world.client("alice").post("/users/bob/suspend").status_code == 403
+    assert world.client("root").post("/users/nemo/suspend").status_code == 404
+    mine = world.client("root").post("/users/root/suspend")
+    assert (mine.status_code, "ask another admin" in shown(mine)) == (409, True)
+    assert set(User.objects.values_list("is_active", flat=True)) == {True}

@@ -1,0 +1,1 @@
+"""SQLite as Django has it, also from a folder that cannot be written."""
