@@ -14,7 +14,11 @@ def test_an_admin_makes_somebody_who_can_sign_in(admin, client):
 
     assert (made.status_code, made["Location"]) == (201, "/api/v1/users/zoe")
     body = made.json()
-    assert (body["metadata"]["name"], body["spec"], body["status"]) == ("zoe", {}, {"platformRole": None})
+    assert (body["metadata"]["name"], body["spec"], body["status"]) == (
+        "zoe",
+        {},
+        {"platformRole": None, "suspended": False},
+    )
     assert admin.get("/users/zoe").json() == body
     assert body in admin.get("/users?name=zoe").json()["items"]
     assert client.login(username="zoe", password=PASSWORD)
