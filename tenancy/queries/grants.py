@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from tenancy import policy
-from tenancy.enums import Permission
+from tenancy.enums import ConditionStatus, ConditionType, Permission
 from tenancy.errors import NotFound
 from tenancy.grant_enums import Approval, RequestState
-from tenancy.models import Allocation, Grant, GrantRequest
+from tenancy.models import Allocation, Grant, GrantRequest, VirtualCluster
 from tenancy.queries import accelerators, pools, tenants, usage, weighing
 from tenancy.rules import accelerators as rules
 from tenancy.rules import grants as courses
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from tenancy.enums import Sandbox
     from tenancy.grant_enums import GrantPhase
-    from tenancy.models import AcceleratorClass, NodePool, Tenant, VirtualCluster
+    from tenancy.models import AcceleratorClass, NodePool, Tenant
     from tenancy.policy import Actor
     from tenancy.queries.usage import Hours
     from tenancy.queries.weighing import Place
@@ -64,6 +64,8 @@ class Holding:
     """Given to clusters, and not yet back from those that are to give them back."""
     used: int = 0
     """By pods, at the last look at the hosts."""
+    asleep: int = 0
+    """Of what is held, by clusters that sleep."""
 
 
 @dataclass(frozen=True)
@@ -214,7 +216,18 @@ def holdings(tenant: Tenant) -> dict[UUID, Holding]:
     for row in Allocation.objects.filter(tenant=tenant, released_at=None):
         held[row.accelerator_id] += row.held
         used[row.accelerator_id] += sum(n for n in row.used.values() if isinstance(n, int))
-    return {key: Holding(granted[key], held[key], used[key]) for key in {**granted, **held}}
+    asleep = _held_asleep(tenant) if held else held
+    return {key: Holding(granted[key], held[key], used[key], asleep[key]) for key in {**granted, **held}}
+
+
+def _held_asleep(tenant: Tenant) -> Counter[UUID]:
+    """By class."""
+    seen = {"conditions__type": ConditionType.PAUSED, "conditions__status": ConditionStatus.TRUE}
+    sleeping = VirtualCluster.objects.filter(tenant=tenant, **seen)
+    found: Counter[UUID] = Counter()
+    for row in Allocation.objects.filter(cluster__in=sleeping, released_at=None):
+        found[row.accelerator_id] += row.held
+    return found
 
 
 def what_if(request: GrantRequest, terms: Terms, today: date, pool: NodePool | None = None) -> WhatIf:

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tenancy.actions import access, clusters, members, pausing, quarantine, reports, work
+from tenancy.actions import access, allocations, clusters, members, pausing, quarantine, reports, work
 from tenancy.actions import grants as grant_verbs
 from tenancy.actions.unit import atomic
 from tenancy.enums import (
@@ -24,6 +24,7 @@ from tenancy.errors import Asleep, Invalid, NotAllowed, PreconditionFailed
 from tenancy.event_enums import EventType
 from tenancy.grant_enums import Approval, RequestState
 from tenancy.models import (
+    AcceleratorClass,
     AuditEvent,
     Event,
     GrantRequest,
@@ -35,6 +36,7 @@ from tenancy.models import (
 )
 from tenancy.queries import cluster_devices, grants
 from tenancy.queries import clusters as known
+from tenancy.queries.grants import Holding
 from tenancy.rules.conditions import Condition
 from tests import factories as make
 from tests.support.grants import confirmed, has, put, spec
@@ -260,12 +262,28 @@ def test_somebody_who_changed_it_meanwhile_goes_first(cluster, bob, monkeypatch)
 # --- accelerators
 
 
+def looked(nodes):
+    """A look at the host saw pods with so many devices."""
+    host = HostCluster.objects.get().uid
+    with atomic():
+        work.request(WorkKind.HOST, host)
+    lease = work.claim(WorkKind.HOST, host)
+    assert allocations.seen(lease, {VirtualCluster.objects.get().uid: {"gpu": nodes}})
+    work.finish(lease)
+
+
+def holding(cluster):
+    return grants.holding(cluster.tenant, AcceleratorClass.objects.get())
+
+
 def test_what_is_kept_goes_on_counting_and_is_told_as_not_in_use(training, bob):
+    looked({"gpus-1": 2})
+    assert holding(training) == Holding(granted=2, held=2, used=2)
     pause(bob)
     slept(training)
+    looked({})
     assert has() == (2, 2)
-    holding = grants.holding(training.tenant, make.AcceleratorClass.objects.get())
-    assert (holding.granted, holding.held, holding.used) == (2, 2, 0)
+    assert holding(training) == Holding(granted=2, held=2, used=0, asleep=2)
     other = put(bob, 1, "second")
     assert other.phase == Phase.AWAITING_APPROVAL
 

@@ -256,6 +256,9 @@ class TenantAccount(CamelSerializer):
     granted = serializers.IntegerField(source="holding.granted", help_text="In force today.")
     held = serializers.IntegerField(source="holding.held", help_text="By its clusters.")
     used = serializers.IntegerField(source="holding.used", help_text="By pods, at the last look.")
+    asleep = serializers.IntegerField(
+        source="holding.asleep", help_text="Of what is held, by clusters that sleep."
+    )
     efficiency = Efficiency(source="lately")
 
 
