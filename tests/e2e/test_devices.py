@@ -50,13 +50,19 @@ class Site:
         found = self.platform.do("GET", "/hosts/lab/accelerators")["stock"]
         return sum(one["capacity"] for one in found if one["class"] == CLASS)
 
-    def put(self, name, count):
+    def put(self, name, count, **more):
         spec = {
             "isolation": {"model": "dedicated-pool", "pool": POOL},
             "accelerators": [{"class": CLASS, "count": count}],
+            **more,
         }
         answer = self.demo.put(name, spec)
         assert answer.status_code in {200, 201}, answer.text
+
+    def asked(self):
+        """The address of the one request that waits."""
+        (request,) = self.demo.api.get("/tenants/demo/gpu-requests?state=requested").json()["items"]
+        return f"/gpu-requests/{request['metadata']['uid']}"
 
     def train(self, name, pod, **marks):
         """A pod with one device, made in the tenant's cluster."""
@@ -214,3 +220,34 @@ def taken_back(stack, site):
             == ("0", "0")
         )
     assert site.on_node() == {}
+
+
+def test_sleeping_clusters_keep_their_devices_or_give_them_back(site):
+    site.platform.settled(NODE)
+    wait_for("the pool has them", lambda: site.capacity() == 4, 60)
+    site.put("one", 2)
+    site.platform.do("POST", f"{site.asked()}/approve", {"reason": "rehearsal"})
+    site.demo.wait_ready("one")
+    site.train("one", "busy")
+    wait_for("it runs", lambda: sum(site.on_node().values()) == 1, 60)
+
+    site.put("one", 2, paused=True)
+    wait_for("it sleeps", lambda: site.demo.phase("one") == "Paused", 60)
+    assert site.on_node() == {}
+    assert site.quota("one")["hard"][KEY] == "2"
+    site.put("two", 2)
+    assert site.demo.phase("two") == "AwaitingApproval"
+    team = lambda: site.platform.do("GET", f"{site.asked()}/what-if")["account"]  # noqa: E731
+    wait_for("no pod was seen", lambda: team()["used"] == 0, 60)
+    assert [team()[key] for key in ("granted", "held", "asleep")] == [2, 2, 2]
+
+    site.put("one", 2, paused=True, releaseAcceleratorsWhilePaused=True)
+    site.demo.wait_ready("two")
+    assert (site.quota("one")["hard"][KEY], site.quota("two")["hard"][KEY]) == ("0", "2")
+    assert site.demo.phase("one") == "Paused"
+
+    site.put("one", 2, releaseAcceleratorsWhilePaused=True)
+    assert site.demo.phase("one") == "AwaitingApproval"
+    site.platform.do("POST", f"{site.asked()}/approve", {"reason": "for both"})
+    site.demo.wait_ready("one")
+    assert site.quota("one")["hard"][KEY] == "2"

@@ -41,7 +41,7 @@ from tenancy.rules.drift import Culprit, Drift, Place
 from tenancy.rules.requests import Terms
 from tests import factories as make
 from tests.support.gpu_facts import SIZES, Facts
-from tests.support.grants import ask, put
+from tests.support.grants import SLEEPS, ask, put
 
 if TYPE_CHECKING:
     from tenancy.policy import Actor
@@ -52,6 +52,7 @@ NAMES = st.sampled_from(["a1", "a2", "b1", "b2"])
 POOLS = st.sampled_from([None, ("lab", "gpus"), ("lab", "more")])
 ADMINS = st.sampled_from(["root", "eve"])
 SOON = st.sampled_from([0, 0, 0, 1, 2, 4])
+WRITERS = st.sampled_from(["member", "member", "eve"])
 
 
 def team_of(name):
@@ -136,16 +137,16 @@ class Life(RuleBasedStateMachine):
         days=st.integers(1, 6),
         after=SOON,
         pool=POOLS,
-        role=st.sampled_from(["member", "member", "eve"]),
+        role=WRITERS,
     )
     def submit(self, tenant, amount, days, after, pool, role):
         by = self.who(role, tenant)
         self.act("submit", by, ask, by, amount, days, after, tenant, pool)
 
-    @rule(name=NAMES, count=st.integers(0, 5), role=st.sampled_from(["member", "member", "eve"]))
-    def put(self, name, count, role):
+    @rule(name=NAMES, count=st.integers(0, 5), role=WRITERS, sleep=st.sampled_from(SLEEPS))
+    def put(self, name, count, role, sleep=SLEEPS[0]):
         by = self.who(role, team_of(name))
-        self.act("clusters", by, put, by, count, name, team_of(name))
+        self.act("clusters", by, put, by, count, name, team_of(name), **sleep)
 
     @rule(name=NAMES)
     def delete(self, name):
@@ -347,7 +348,9 @@ class Life(RuleBasedStateMachine):
         """One that lacks devices says so; one that has all does not wait; nobody waits for what is there."""
         asked = {}
         for row in VirtualCluster.objects.filter(deletion_requested_at=None).select_related("tenant", "pool"):
-            wish = cluster_queries.spec(row).accelerators.get("gpu", 0)
+            spec = cluster_queries.spec(row)
+            gives = spec.paused and spec.release_accelerators_while_paused
+            wish = 0 if gives else spec.accelerators.get("gpu", 0)
             target = self.facts.allocations.get(row.name, ("", "", 0, 0))[2]
             assert cluster_queries.desired(row.uid).awaiting_approval is (wish > target)
             if wish:
@@ -379,13 +382,8 @@ class Life(RuleBasedStateMachine):
 
 def lives(machine, count, steps, **more):
     """Runs so many of them."""
-    wanted = settings(
-        max_examples=count,
-        stateful_step_count=steps,
-        deadline=None,
-        suppress_health_check=list(HealthCheck),
-        **more,
-    )
+    more |= {"deadline": None, "suppress_health_check": list(HealthCheck)}
+    wanted = settings(max_examples=count, stateful_step_count=steps, **more)
     run_state_machine_as_test(machine, settings=wanted)
 
 

@@ -38,8 +38,12 @@ def approve(request, by=None, pool=None):
     return decisions.approve(by=by or make.admin(), uid=request.uid, reason="fine", pool=pool)
 
 
-def put(by, count, name="first", tenant="team"):
-    make.cluster(by, tenant, name, spec(count))
+SLEEPS = ({}, {}, {"paused": True}, {"paused": True, "releaseAcceleratorsWhilePaused": True})
+"""What a spec may say of sleep: awake, keeping its devices, giving them back."""
+
+
+def put(by, count, name="first", tenant="team", **more):
+    make.cluster(by, tenant, name, {**spec(count), **more})
     return VirtualCluster.objects.get(name=name)
 
 

@@ -169,6 +169,7 @@ def test_what_if_shows_what_approval_finds(admin, api, outsider, pool):
         "granted": 0,
         "held": 0,
         "used": 0,
+        "asleep": 0,
         "efficiency": {"grantedHours": 0.0, "held": None, "used": None},
     }
     body = assert_problem(verb(admin, other, "approve", reason="fine"), 409, "does-not-fit")
