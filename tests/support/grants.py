@@ -38,7 +38,12 @@ def approve(request, by=None, pool=None):
     return decisions.approve(by=by or make.admin(), uid=request.uid, reason="fine", pool=pool)
 
 
-SLEEPS = ({}, {}, {"paused": True}, {"paused": True, "releaseAcceleratorsWhilePaused": True})
+SLEEPS: tuple[dict[str, bool], ...] = (
+    {},
+    {},
+    {"paused": True},
+    {"paused": True, "releaseAcceleratorsWhilePaused": True},
+)
 """What a spec may say of sleep: awake, keeping its devices, giving them back."""
 
 

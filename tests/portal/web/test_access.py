@@ -66,6 +66,7 @@ READS = {
     "/gpu/requests/{request}/what-if": (403, 403, 403, 404, 200, SIGN_IN),
     "/gpu/grants/{grant}": (200, 200, 200, 404, 200, SIGN_IN),
     "/gpu/grants/{grant}/receipt": (409, 409, 409, 404, 409, SIGN_IN),
+    "/clusters/team/first/pause": (200, 200, 403, 404, 200, SIGN_IN),
     "/templates": (200, 200, 200, 200, 200, SIGN_IN),
     "/templates/web": (200, 200, 200, 404, 200, SIGN_IN),
     "/templates/none": (404, 404, 404, 404, 404, SIGN_IN),
@@ -87,6 +88,8 @@ TOKEN = f"/tokens/{UID}/revoke"
 ACCOUNT = "/tenants/team/service-accounts/first"
 WRITES = {
     "/clusters/new": (302, 302, 403, 422, 302, SIGN_IN),
+    "/clusters/team/first/pause": (302, 302, 403, 404, 302, SIGN_IN),
+    "/clusters/team/first/resume": (302, 302, 403, 404, 302, SIGN_IN),
     "/clusters/team/first/retry": (302, 302, 403, 404, 302, SIGN_IN),
     "/clusters/team/first/edit": (302, 302, 403, 404, 302, SIGN_IN),
     "/clusters/team/first/delete": (302, 302, 403, 404, 302, SIGN_IN),
