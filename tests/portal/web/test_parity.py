@@ -42,8 +42,6 @@ PAGES: Final[dict[str, tuple[str, ...] | str]] = {
     "cluster-edit": (f"PUT {_CLUSTER}",),
     "cluster-plan": (f"PUT {_CLUSTER}",),  # with dry_run
     "cluster-kubeconfig": (f"POST {_CLUSTER}/kubeconfig",),
-    "cluster-pause": (f"POST {_CLUSTER}/pause",),
-    "cluster-resume": (f"POST {_CLUSTER}/resume",),
     "cluster-retry": (f"POST {_CLUSTER}/retry",),
     "cluster-pause": (f"POST {_CLUSTER}/pause",),
     "cluster-resume": (f"POST {_CLUSTER}/resume",),
