@@ -69,6 +69,14 @@ CLUSTER_ROLE_BINDINGS: Final = Kind(
 )
 
 
+@dataclass(frozen=True)
+class Served:
+    """A kind as an API server has it."""
+
+    kind: Kind
+    namespaced: bool
+
+
 HOST_RELEASE: Final = "atoll-host"
 """The name under which admins install ``helm/host``."""
 HOST_NAMESPACE: Final = "kube-system"
@@ -152,6 +160,9 @@ class Kube(Protocol):
         self, kind: Kind, namespace: str = "", *, labels: str = "", fields: str = "", brief: bool = False
     ) -> list[Object]:
         """All that match; ``brief`` leaves all but metadata out. An unknown kind has no objects."""
+
+    def served(self, api: str, kind: str) -> Served | None:
+        """Where objects of a kind live; ``None`` when the server knows none such."""
 
     def apply(self, kind: Kind, body: Object) -> Object:
         """Makes the object carry what ``body`` says, leaving other fields alone; repeating changes nothing."""

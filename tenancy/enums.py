@@ -171,6 +171,7 @@ class ConditionType(StrEnum):
     SANDBOX_ENFORCED = "SandboxEnforced"
     DNS_AVAILABLE = "DnsAvailable"
     ACCESS_ISSUED = "AccessIssued"
+    ADD_ONS_APPLIED = "AddOnsApplied"
     # Owned by the ladder: False while devices are on their way back; no part of the summary.
     DEVICES_SETTLED = "DevicesSettled"
     # Owned by the pass that makes isolation reports; False degrades, Unknown does not.
@@ -243,6 +244,8 @@ class Reason(StrEnum):
     """Somebody asked for the end of this cluster."""
     TEMPLATE_REFUSED = "TemplateRefused"
     """A newer version of the template is there, and would be refused; the message says why. It is tried each minute."""
+    ADD_ON_REFUSED = "AddOnRefused"
+    """The cluster's API refuses an object of an add-on; the message names it and says why."""
     RELEASING = "Releasing"
     """Teardown waits for something on the host to be gone."""
 

@@ -12,6 +12,7 @@ from django.utils import timezone
 from tenancy import policy
 from tenancy.actions import (
     accelerators,
+    add_ons,
     balances,
     clusters,
     decisions,
@@ -43,6 +44,7 @@ from tenancy.enums import (
 )
 from tenancy.models import (
     AcceleratorClass,
+    AddOnVersion,
     ApiToken,
     ClusterTemplate,
     Grant,
@@ -70,6 +72,7 @@ from tenancy.rules.requests import Terms
 from tenancy.rules.runtimes import RuntimeClass
 from tenancy.rules.specs import HostFacts, HostObservation, Observation
 from tenancy.rules.survey import survey
+from tests.support import manifests
 
 PASSWORD = "correct horse battery"
 _numbers = itertools.count(1)
@@ -228,6 +231,12 @@ def template(name: str = "web", *only: str, **spec: Any) -> ClusterTemplate:
     """A template for everybody, or only for some tenants."""
     wish = templates.TemplateWish(tenants=only or None, **spec)
     return templates.put(by=admin(), name=name, wish=wish)[0]
+
+
+def add_on(name: str = "motd", version: str = "1.0.0", *bodies: dict[str, Any]) -> AddOnVersion:
+    """A version of an add-on: a ConfigMap, or these objects."""
+    text = json.dumps({"manifests": manifests.of(*bodies) if bodies else manifests.MANIFEST})
+    return add_ons.publish(by=admin(), name=name, version=version, text=text)[0]
 
 
 def published(

@@ -8,6 +8,7 @@ from django.urls import URLPattern, path
 
 from portal.api.views import (
     accelerators,
+    add_ons,
     audit,
     clusters,
     events,
@@ -125,6 +126,9 @@ _RESOURCES: dict[str, type[Resource]] = {
     "gpu-grants/<uuid:uid>/return": gpu_grants.Return,
     "gpu-grants/<uuid:uid>/receipt": gpu_grants.Receipt,
     "gpu-usage": gpu_usage.PlatformUsage,
+    "add-ons": add_ons.AddOns,
+    "add-ons/<str:name>/versions": add_ons.AddOnVersions,
+    "add-ons/<str:name>/versions/<str:version>": add_ons.OneAddOn,
     "cluster-templates": templates.Templates,
     _TEMPLATE: templates.OneTemplate,
     f"{_TEMPLATE}/versions": templates.Versions,

@@ -108,6 +108,7 @@ def spec_rows(cluster: VirtualCluster) -> tuple[Row, ...]:
         Row("Isolation", _asked(isolation.get("model")), built.model.value if built else ""),
         *_amounts(resources, built),
         Row("Persistence", _asked(asked.get("persistence")), built.persistence.value if built else ""),
+        *_add_ons(asked, built),
         Row("Deletion protection", _asked(asked.get("deletionProtection")), _flag(asked)),
         Row("Paused", _asked(asked.get("paused")), "yes" if clusters.spec(cluster).paused else "no"),
     )
@@ -120,6 +121,15 @@ def _template(asked: dict[str, Any], cluster: VirtualCluster) -> Iterator[Row]:
         parameters = (f"{name}: {_short(value)}" for name, value in (wish.get("parameters") or {}).items())
         words_ = ", ".join([f"{wish.get('name')} {wish.get('version')}", *parameters])
         yield Row("Template", words_, str(cluster.template_version))
+
+
+def _add_ons(asked: dict[str, Any], built: EffectiveSpec | None) -> Iterator[Row]:
+    """What is put into it, where anything is."""
+    wanted = {one["name"]: one["version"] for one in asked.get("addOns") or ()}
+    inside = built.add_ons if built else {}
+    if wanted or inside:
+        told = [", ".join(f"{name} {version}" for name, version in one.items()) for one in (wanted, inside)]
+        yield Row("Add-ons", told[0] or _asked(None), told[1])
 
 
 def device_rows(devices: Iterable[Devices]) -> Iterator[Row]:

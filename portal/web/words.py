@@ -59,6 +59,7 @@ CONDITIONS: Final[Mapping[ConditionType, str]] = {
     ConditionType.SANDBOX_ENFORCED: "Sandbox",
     ConditionType.DNS_AVAILABLE: "DNS",
     ConditionType.ACCESS_ISSUED: "Access",
+    ConditionType.ADD_ONS_APPLIED: "Add-ons",
     ConditionType.DEVICES_SETTLED: "Devices given back",
     ConditionType.ISOLATION_ATTESTED: "Isolation report",
     ConditionType.TEMPLATE_FOLLOWED: "Template",
@@ -126,6 +127,7 @@ DOING: Final[Mapping[str, str]] = {
     "Control plane stopped": "stopping its control plane",
     "Pods stopped": "ending its pods, each in its own time",
     "Nothing runs": "looking on the host that nothing of it runs any more",
+    "Add-ons": "applying the objects of its add-ons",
     "Control plane and access": "removing its control plane and every access to it",
     "Nothing left": "proving that nothing of it is left on the host",
 }
@@ -169,6 +171,7 @@ REASONS: Final[Mapping[Reason, str]] = {
     Reason.QUARANTINED: "An admin took it out of use. Nothing of it runs until an admin lifts the quarantine.",
     Reason.UNEXPECTED: "Something nobody foresaw. It is logged and tried again.",
     Reason.DELETION_REQUESTED: "Somebody asked for its end.",
+    Reason.ADD_ON_REFUSED: "The cluster refuses an object of an add-on. Choose another version of the add-on, or none; the message says why.",
     Reason.TEMPLATE_REFUSED: "A newer version of its template cannot be had. It is tried each minute; the message says what is in the way.",
     Reason.RELEASING: "Something on the host is still going away. It is looked at again within seconds.",
 }

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlencode
 
 from provisioner.outcomes import Transient
-from provisioner.ports import NAMESPACES, PODS, Busy, Refused, Rehearsal, Rejected, Token
+from provisioner.ports import NAMESPACES, PODS, Busy, Kind, Refused, Rehearsal, Rejected, Served, Token
 from tenancy.enums import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from provisioner.adapters.transport import Answer, Transport
-    from provisioner.ports import Guard, Kind, Object
+    from provisioner.ports import Guard, Object
 
 MANAGER: Final = "atoll-provisioner"
 """The field manager of everything we apply."""
@@ -53,6 +53,12 @@ class RestKube:
         if answer.status == _NOT_FOUND:
             return []
         return list(self._object(answer).get("items") or [])
+
+    def served(self, api: str, kind: str) -> Served | None:
+        answer = self._read(_path(Kind(api, "", kind)).rstrip("/"))
+        listed = [] if answer.status == _NOT_FOUND else self._object(answer).get("resources") or []
+        found = (one for one in listed if one["kind"] == kind and "/" not in one["name"])
+        return next((Served(Kind(api, one["name"], kind), one["namespaced"]) for one in found), None)
 
     def apply(self, kind: Kind, body: Object) -> Object:
         query = _query(fieldManager=MANAGER, force="true")

@@ -10,8 +10,9 @@ import yaml
 from provisioner.outcomes import Done, Wait
 from provisioner.ports import CLUSTER_ROLE_BINDINGS, NAMESPACES, SERVICE_ACCOUNTS
 from provisioner.reconcile import labels
-from provisioner.reconcile.names import CLUSTER_ROLES, PROBE_ACCOUNT, SYSTEM_NAMESPACE, account
+from provisioner.reconcile.names import CLUSTER_ROLES, PROBE_ACCOUNT, account
 from tenancy.enums import Reason, Role
+from tenancy.rules.names import SYSTEM_NAMESPACE
 
 if TYPE_CHECKING:
     from provisioner.outcomes import Outcome

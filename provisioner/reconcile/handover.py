@@ -10,8 +10,9 @@ from provisioner.outcomes import Fault, Transient
 from provisioner.ports import Rejected
 from provisioner.reconcile import access
 from provisioner.reconcile.control_plane import credentials_of
-from provisioner.reconcile.names import SYSTEM_NAMESPACE, account
+from provisioner.reconcile.names import account
 from tenancy.actions.access import HELD_FOR
+from tenancy.rules.names import SYSTEM_NAMESPACE
 
 if TYPE_CHECKING:
     from datetime import datetime

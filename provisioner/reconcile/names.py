@@ -6,7 +6,6 @@ from typing import Final
 
 from tenancy.enums import Role
 
-SYSTEM_NAMESPACE: Final = "atoll-system"
 PROBE_ACCOUNT: Final = "sandbox-probe"
 CLUSTER_ROLES: Final = {
     Role.VIEWER: "view",

@@ -13,10 +13,11 @@ from provisioner.outcomes import Done, Stall, Wait
 from provisioner.ports import EVENTS, NAMESPACES, NODES, PODS
 from provisioner.reconcile import labels, nodes, pods
 from provisioner.reconcile.access import prepare_namespace
-from provisioner.reconcile.names import PROBE_ACCOUNT, SYSTEM_NAMESPACE
+from provisioner.reconcile.names import PROBE_ACCOUNT
 from provisioner.release import control_plane
 from tenancy.enums import ConditionType, Reason
 from tenancy.rules import sandbox_proof
+from tenancy.rules.names import SYSTEM_NAMESPACE
 
 if TYPE_CHECKING:
     from provisioner.outcomes import Outcome

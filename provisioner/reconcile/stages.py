@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from provisioner.reconcile import (
     access,
+    add_ons,
     canary,
     canary_packets,
     control_plane,
@@ -44,6 +45,7 @@ BUILD: Final[tuple[Stage, ...]] = (
         Step("DNS", ConditionType.DNS_AVAILABLE, dns.available),
         Step("Access", ConditionType.ACCESS_ISSUED, access.issued),
     ),
+    (Step("Add-ons", ConditionType.ADD_ONS_APPLIED, add_ons.applied),),
 )
 """Guard rails before the release; what needs only the tenant's API goes side by side."""
 

@@ -16,7 +16,7 @@ from tenancy.actions.unit import atomic
 from tenancy.enums import ConditionStatus, ConditionType, Permission, Reason, WorkKind
 from tenancy.errors import Conflict, DomainError, FieldError, Immutable, Invalid, refuse
 from tenancy.models import ClusterCondition, ClusterTemplate, TemplateVersion, Tenant, VirtualCluster
-from tenancy.queries import accelerators, impact, templates
+from tenancy.queries import accelerators, add_ons, impact, templates
 from tenancy.queries import clusters as known
 from tenancy.rules import versions
 from tenancy.rules.conditions import Condition
@@ -164,7 +164,8 @@ def checked(version: str, text: str) -> tuple[Version, VersionState]:
         fault = FieldError("metadata.version", "not-a-version", str(error))
         raise Invalid(str(error), errors=(fault,)) from error
     data = json.loads(text)
-    parse_body(data)
+    wanted = parse_body(data).cluster.get("addOns") or ()
+    add_ons.check({one["name"]: one["version"] for one in wanted}, "spec.cluster.addOns")
     return number, VersionState(data.get("state", VersionState.ACTIVE))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tenancy.models.accelerator import AcceleratorClass, AcceleratorLimit, PoolBalance
 from tenancy.models.access import AccessRequest, ApiToken, IdempotencyRecord
+from tenancy.models.add_on import AddOnVersion
 from tenancy.models.audit import AuditDenial, AuditEvent, AuditHead
 from tenancy.models.cluster import ClusterCondition, VirtualCluster
 from tenancy.models.event import Event, EventHead
@@ -29,6 +30,7 @@ __all__ = [
     "AcceleratorClass",
     "AcceleratorLimit",
     "AccessRequest",
+    "AddOnVersion",
     "Allocation",
     "ApiToken",
     "AuditDenial",

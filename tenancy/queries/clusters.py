@@ -20,7 +20,7 @@ from tenancy.enums import (
 )
 from tenancy.errors import NotFound
 from tenancy.models import ClusterCondition, Operation, VirtualCluster
-from tenancy.queries import findings, grants, hosts, pools, tenants
+from tenancy.queries import add_ons, findings, grants, hosts, pools, tenants
 from tenancy.rules import drift, offers
 from tenancy.rules import pools as pool_rules
 from tenancy.rules.conditions import Condition
@@ -239,6 +239,7 @@ def to_desired(cluster: VirtualCluster) -> DesiredCluster:
         guard_rails=drift.from_json(cluster.guard_rails),
         drifted=findings.open_subjects(cluster.host.name, cluster.namespace),
         devices=grants.shares(cluster),
+        add_ons=add_ons.wanted(built.add_ons) if built else (),
         awaiting_approval=awaits_approval(cluster),
     )
 

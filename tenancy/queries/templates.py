@@ -12,7 +12,7 @@ from tenancy import policy
 from tenancy.enums import Permission
 from tenancy.errors import FieldError, NotFound, refuse
 from tenancy.models import ClusterTemplate, TemplateVersion, VirtualCluster
-from tenancy.queries import clusters, tenants
+from tenancy.queries import add_ons, clusters, tenants
 from tenancy.rules import templates, versions
 from tenancy.rules.spec_parsing import parse_spec
 from tenancy.rules.versions import Version
@@ -139,6 +139,7 @@ def fill(tenant: Tenant, spec_text: str, cluster: VirtualCluster | None = None) 
     """
     data = json.loads(spec_text)
     own = parse_spec(data)
+    add_ons.check(own.add_ons, "spec.addOns")
     if own.template is None:
         return Filled(own)
     if cluster is not None and json.loads(cluster.spec_text) == data:

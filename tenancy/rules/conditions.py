@@ -23,6 +23,7 @@ BUILD_ORDER: Final[tuple[ConditionType, ...]] = (
     ConditionType.SANDBOX_ENFORCED,
     ConditionType.DNS_AVAILABLE,
     ConditionType.ACCESS_ISSUED,
+    ConditionType.ADD_ONS_APPLIED,
 )
 """The conditions that make a cluster available, in the order in which they come true."""
 BY_STEPS: Final = BUILD_ORDER[1:]

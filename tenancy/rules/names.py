@@ -10,6 +10,8 @@ from tenancy.errors import FieldError
 if TYPE_CHECKING:
     from uuid import UUID
 
+SYSTEM_NAMESPACE: Final = "atoll-system"
+"""Of the platform, in a tenant's cluster."""
 LABEL_PREFIX: Final = "tenancy.atoll.internal/"
 NAMESPACE_PREFIX: Final = "atoll-"
 TENANT_MAX: Final = 20

@@ -118,6 +118,7 @@ def effective(
         persistence=spec.persistence or default_persistence(facts),
         resources=effective_resources(spec),
         overhead=found.overhead,
+        add_ons=dict(spec.add_ons),
     )
 
 
@@ -142,6 +143,7 @@ def written(found: EffectiveSpec, wish: ClusterSpec) -> dict[str, Any]:
         "deletionProtection": wish.deletion_protection,
         "paused": wish.paused,
         "releaseAcceleratorsWhilePaused": wish.release_accelerators_while_paused,
+        "addOns": dict(found.add_ons),
     }
 
 

@@ -9,8 +9,9 @@ from typing import Any, Final, TypeVar
 from tenancy.enums import IsolationModel, Persistence, Sandbox
 from tenancy.errors import FieldError, refuse
 from tenancy.rules import quantities
+from tenancy.rules.add_ons import ADD_ONS_MAX
 from tenancy.rules.specs import ClusterSpec, TemplateWish
-from tenancy.rules.versions import parse_range
+from tenancy.rules.versions import parse_range, parse_version
 
 _LIMITS: Final = {
     "cpu": (Decimal("0.5"), Decimal(1000), "'500m' to '1000'"),
@@ -50,6 +51,7 @@ class _Reader:
             "deletionProtection",
             "paused",
             "releaseAcceleratorsWhilePaused",
+            "addOns",
             "template",
         )
         top = self.mapping(data, "spec", known)
@@ -67,6 +69,7 @@ class _Reader:
             release_accelerators_while_paused=self._flag(
                 top.get("releaseAcceleratorsWhilePaused"), "spec.releaseAcceleratorsWhilePaused"
             ),
+            add_ons=self._add_ons(top.get("addOns")),
             template=self._template(top.get("template")),
         )
 
@@ -167,6 +170,34 @@ class _Reader:
         if isinstance(data, dict):
             return data
         return self.mapping(data, path, ())
+
+    def _add_ons(self, data: Any) -> dict[str, str]:  # noqa: ANN401
+        """Name → version; whether there is such a one is asked where the catalogue is known."""
+        found: dict[str, str] = {}
+        if data is not None and (not isinstance(data, list) or len(data) > ADD_ONS_MAX):
+            detail = (
+                f'give a list of at most {ADD_ONS_MAX}, such as [{{"name": "ingress", "version": "1.0.0"}}]'
+            )
+            self.fault("spec.addOns", "wrong-type", detail)
+            return found
+        for index, item in enumerate(data or []):
+            path = f"spec.addOns[{index}]"
+            one = self.mapping(item, path, ("name", "version"))
+            name = one.get("name")
+            try:
+                version = str(parse_version(one.get("version")))
+            except ValueError as error:
+                self.fault(f"{path}.version", "not-a-version", str(error))
+            else:
+                if not isinstance(name, str) or not name:
+                    self.fault(f"{path}.name", "required", "name an add-on of GET /api/v1/add-ons")
+                elif name in found:
+                    self.fault(
+                        f"{path}.name", "duplicate", f"{name!r} is named twice: take one version of it"
+                    )
+                else:
+                    found[name] = version
+        return found
 
     def _accelerators(self, data: Any) -> dict[str, int]:  # noqa: ANN401
         """Class → how many; ``count`` is 1 where it is left out."""

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         Role,
         StepState,
     )
+    from tenancy.rules.add_ons import AddOn
     from tenancy.rules.allocations import Step
     from tenancy.rules.conditions import Condition
     from tenancy.rules.drift import Established
@@ -73,6 +74,8 @@ class ClusterSpec:
     """It sleeps: nothing of it runs, what it stores is kept."""
     release_accelerators_while_paused: bool = False
     """Its devices go back while it sleeps; without this they are its own all the while."""
+    add_ons: dict[str, str] = field(default_factory=dict)
+    """Name → version, in their order."""
     template: TemplateWish | None = None
     """As written; a spec whose template was filled in has none."""
 
@@ -123,6 +126,8 @@ class EffectiveSpec:
     """The node pool its pods run on; empty where the host has none for them."""
     node_selector: dict[str, str] = field(default_factory=dict)
     """Labels of every node its pods may run on; empty for any."""
+    add_ons: dict[str, str] = field(default_factory=dict)
+    """Name → version of what is put into it."""
     tolerations: tuple[str, ...] = ()
     """Taints its pods may pass, as ``key=value:effect``."""
 
@@ -216,6 +221,8 @@ class DesiredCluster:
     """Those of them with an open finding."""
     devices: tuple[DeviceShare, ...] = ()
     """By class; one with amount 0 is on its way back."""
+    add_ons: tuple[AddOn, ...] = ()
+    """What is put into it."""
     awaiting_approval: bool = False
     """It asks for more devices than it has."""
 

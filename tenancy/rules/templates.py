@@ -36,14 +36,15 @@ FIELDS: Final = (
     "deletionProtection",
     "paused",
     "releaseAcceleratorsWhilePaused",
+    "addOns",
 )
-"""What can be taken from one side or the other; accelerators as a whole."""
+"""What can be taken from one side or the other; accelerators and add-ons as a whole."""
 GROUPS: Final = ("isolation", "resources")
 _NODES: Final = frozenset({"isolation.model", "isolation.pool"})
 """Each says something of the other: whoever names a pool means a dedicated one."""
 PARAM: Final = "$param"
 _VALUE: Final = re.compile(
-    rf"spec\.cluster\.({'|'.join(re.escape(f) for f in FIELDS if f != 'accelerators')}"
+    rf"spec\.cluster\.({'|'.join(re.escape(f) for f in FIELDS if f not in ('accelerators', 'addOns'))}"
     r"|accelerators\[[0-9]+\]\.(class|count))"
 )
 """Where a parameter may stand."""

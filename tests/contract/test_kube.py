@@ -4,6 +4,7 @@ import pytest
 
 from provisioner.outcomes import LeaseLost
 from provisioner.ports import (
+    DEPLOYMENTS,
     LIMIT_RANGES,
     NAMESPACES,
     PODS,
@@ -13,6 +14,7 @@ from provisioner.ports import (
     Busy,
     Kind,
     Rejected,
+    Served,
 )
 from tests.contract.conftest import eventually
 
@@ -33,6 +35,14 @@ def test_what_is_not_there_is_none(side):
 
 def test_an_unknown_kind_has_no_objects(side):
     assert side.kube.find(Kind("nowhere.example/v1", "nothings", "Nothing")) == []
+
+
+def test_kinds_are_served_where_they_are(side):
+    assert side.kube.served("v1", "ServiceAccount") == Served(SERVICE_ACCOUNTS, namespaced=True)
+    assert side.kube.served("v1", "Namespace") == Served(NAMESPACES, namespaced=False)
+    assert side.kube.served("apps/v1", "Deployment") == Served(DEPLOYMENTS, namespaced=True)
+    for api, kind in (("v1", "Nothing"), ("apps/v9", "Deployment"), ("nowhere.example/v1", "Nothing")):
+        assert side.kube.served(api, kind) is None
 
 
 def test_apply_makes_and_changes(side):

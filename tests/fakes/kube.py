@@ -9,7 +9,19 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from provisioner.ports import NAMESPACES, PODS, Busy, Kind, Object, Refused, Rehearsal, Rejected, Token
+from provisioner import ports
+from provisioner.ports import (
+    NAMESPACES,
+    PODS,
+    Busy,
+    Kind,
+    Object,
+    Refused,
+    Rehearsal,
+    Rejected,
+    Served,
+    Token,
+)
 from tenancy.enums import Reason
 
 if TYPE_CHECKING:
@@ -18,6 +30,10 @@ if TYPE_CHECKING:
     from provisioner.ports import Guard
 
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.:]*[a-z0-9])?")
+_CRDS = Kind("apiextensions.k8s.io/v1", "customresourcedefinitions", "CustomResourceDefinition")
+_BUILT_IN = (_CRDS, *(found for found in vars(ports).values() if isinstance(found, Kind)))
+_WHOLE = frozenset({"Namespace", "Node", "ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition"})
+"""Of those, the ones that are in no namespace, as far as tests ask."""
 Key = tuple[str, str, str]
 """Plural, namespace, name."""
 
@@ -100,6 +116,17 @@ class FakeKube:
             return [{"metadata": i["metadata"]} for i in items]
         # Objects of a list do not tell their kind.
         return [{k: v for k, v in i.items() if k not in {"apiVersion", "kind"}} for i in items]
+
+    def served(self, api: str, kind: str) -> Served | None:
+        self._fault("get", (kind, "", ""))
+        found = next((one for one in _BUILT_IN if (one.api, one.name) == (api, kind)), None)
+        if found is not None and found.name != "ClusterPolicy":
+            return Served(found, found.name not in _WHOLE)
+        for crd in (o for k, o in self._store.objects.items() if k[0] == _CRDS.plural):
+            spec, version = crd["spec"], crd["spec"]["versions"][0]["name"]
+            if (f"{spec['group']}/{version}", spec["names"]["kind"]) == (api, kind):
+                return Served(Kind(api, spec["names"]["plural"], kind), spec["scope"] == "Namespaced")
+        return None
 
     def apply(self, kind: Kind, body: Object) -> Object:
         key = self._writable("apply", kind, body)

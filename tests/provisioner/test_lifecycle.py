@@ -37,7 +37,7 @@ class TestBuild:
         )
         assert team.condition(ConditionType.AVAILABLE).true
         assert team.wanted.endpoint == "https://10.96.0.7"
-        assert [s.state for s in team.steps] == [StepState.DONE] * 11
+        assert [s.state for s in team.steps] == [StepState.DONE] * 12
 
     def test_the_early_steps_are_one_pass(self, team):
         team.once()

@@ -75,6 +75,7 @@ def test_a_cluster_from_wish_to_proof_of_absence(world, cluster):
         "Sandbox",
         "DNS",
         "Access",
+        "Add-ons",
     ]
     assert VirtualCluster.objects.get().endpoint == "https://10.96.0.7"
     clusters.delete(by=factories.admin(), tenant_name="demo", name="first")

@@ -18,6 +18,7 @@ from portal.api.serializers.base import (
     choices,
     shown,
 )
+from portal.api.serializers.choices import AddOnChoice, TemplateChoice
 from tenancy.enums import (
     ConditionStatus,
     ConditionType,
@@ -50,11 +51,6 @@ class Isolation(CamelSerializer):
     )
 
 
-@extend_schema_field({"oneOf": [{"type": "string"}, {"type": "integer"}, {"type": "boolean"}]})
-class Scalar(serializers.Field[Any, Any, Any, Any]):
-    """A parameter of a template, for the OpenAPI document."""
-
-
 _QUANTITY = r"^[0-9]{1,15}(\.[0-9]{1,9})?(n|u|m|k|M|G|T|P|Ki|Mi|Gi|Ti|Pi)?$"
 
 
@@ -84,18 +80,6 @@ class Accelerator(CamelSerializer):
         return {"class": serializers.CharField(), **super().get_fields()}
 
 
-class TemplateChoice(CamelSerializer):
-    """The template that a spec stands on; what the spec says itself goes before, where the template does not lock it."""
-
-    name = serializers.CharField()
-    version = serializers.CharField(
-        help_text="A version, as `1.2.0`, which stays; or a range, as `^1.2`, `~1.2` or `>=1.2 <2`, which follows.",
-    )
-    parameters = serializers.DictField(
-        child=Scalar(), required=False, allow_null=True, help_text="As the version's schema has them."
-    )
-
-
 class ClusterSpec(CamelSerializer):
     """What is wanted; every field may be left out. It comes back exactly as it was written."""
 
@@ -117,6 +101,7 @@ class ClusterSpec(CamelSerializer):
         allow_null=True,
         help_text="Its accelerators go back to the team while it sleeps; it asks for them again when it wakes.",
     )
+    add_ons = AddOnChoice(many=True, required=False, allow_null=True)
     template = TemplateChoice(required=False, allow_null=True)
 
 
@@ -216,6 +201,14 @@ class Effective(CamelSerializer):
     isolation = EffectiveIsolation(source="*")
     resources = EffectiveResources()
     persistence = serializers.ChoiceField(choices(Persistence))
+    add_ons = serializers.SerializerMethodField(
+        method_name="chosen_add_ons", help_text="What is put into it."
+    )
+
+    @extend_schema_field(AddOnChoice(many=True))
+    def chosen_add_ons(self, found: EffectiveSpec) -> list[dict[str, str]]:
+        """In their order."""
+        return [{"name": name, "version": version} for name, version in found.add_ons.items()]
 
 
 class PauseWish(StrictSerializer):

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Final
 
 from provisioner.ports import PODS
 from provisioner.reconcile import labels, packets, pods
-from provisioner.reconcile.names import PROBE_ACCOUNT, SYSTEM_NAMESPACE
+from provisioner.reconcile.names import PROBE_ACCOUNT
 from provisioner.reconcile.network import API
 from provisioner.reconcile.sandbox import container
 from tenancy.rules import sandbox_proof
+from tenancy.rules.names import SYSTEM_NAMESPACE
 
 if TYPE_CHECKING:
     from uuid import UUID

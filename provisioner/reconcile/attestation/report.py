@@ -15,9 +15,9 @@ from provisioner.reconcile import pods
 from provisioner.reconcile.attestation import claims, probe
 from provisioner.reconcile.attestation.look import Look
 from provisioner.reconcile.control_plane import credentials_of
-from provisioner.reconcile.names import SYSTEM_NAMESPACE
 from provisioner.release import host_chart
 from tenancy.enums import Reason
+from tenancy.rules.names import SYSTEM_NAMESPACE
 
 if TYPE_CHECKING:
     from collections.abc import Callable

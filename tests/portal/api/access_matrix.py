@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from tests.support.manifests import MANIFEST
+
 IDENTITIES: Final = (
     "owner",
     "member",
@@ -53,6 +55,7 @@ LATER: Final = (datetime.now(UTC).date() + timedelta(days=90)).isoformat()
 """A day after the end of every grant of the tests."""
 _ACCOUNT: Final = "/api/v1/tenants/team/service-accounts/ci"
 _LIMIT: Final = "/api/v1/tenants/team/accelerator-limits/spare"
+_ADD_ON: Final = "/api/v1/add-ons/motd/versions/1.0.0"
 _VERSION: Final = "/api/v1/cluster-templates/web/versions/1.0.0"
 """Of a template that only the team may use."""
 _CLUSTER: Final = "/api/v1/tenants/team/clusters/first"
@@ -265,6 +268,13 @@ MATRIX: Final[dict[str, Line]] = {
     "GET /api/v1/gpu-grants/{uid}/receipt": Line("/api/v1/gpu-grants/{closed}/receipt", _LOOK),
     "GET /api/v1/tenants/{tenant}/gpu-usage": Line("/api/v1/tenants/team/gpu-usage", _LOOK),
     "GET /api/v1/gpu-usage": Line("/api/v1/gpu-usage", (403, 403, 403, 403, 2, 2, 401, 403, 403)),
+    "GET /api/v1/add-ons": Line("/api/v1/add-ons", _EVERYBODY),
+    "GET /api/v1/add-ons/{name}/versions": Line("/api/v1/add-ons/motd/versions", _EVERYBODY),
+    "GET /api/v1/add-ons/{name}/versions/{version}": Line(_ADD_ON, _EVERYBODY),
+    "PUT /api/v1/add-ons/{name}/versions/{version}": Line(
+        _ADD_ON, _PLATFORM, {"spec": {"manifests": MANIFEST}}
+    ),
+    "DELETE /api/v1/add-ons/{name}/versions/{version}": Line(_ADD_ON, _PLATFORM),
     "GET /api/v1/cluster-templates": Line("/api/v1/cluster-templates", _EVERYBODY),
     "GET /api/v1/cluster-templates/{name}": Line("/api/v1/cluster-templates/web", _LOOK),
     "PUT /api/v1/cluster-templates/{name}": Line(

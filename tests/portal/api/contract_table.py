@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from tests.support.manifests import MANIFEST
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -76,6 +78,12 @@ CONTRACT: Final[dict[str, Entry]] = {
         {"tenant": "team", "kind": "dedicated"},
         {"kind": "dedicated", "selector": {"zone": "a"}},
         contradictions={"name": "another", "host": "another"},
+    ),
+    "/api/v1/add-ons/{name}/versions/{version}": Entry(
+        "/api/v1/add-ons/motd/versions/1.1.0",
+        {"manifests": MANIFEST, "description": "A greeting"},
+        {"manifests": MANIFEST, "description": "Words"},
+        contradictions={"name": "another", "version": "9.9.9"},
     ),
     "/api/v1/cluster-templates/{name}": Entry(
         "/api/v1/cluster-templates/next",

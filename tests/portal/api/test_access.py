@@ -68,6 +68,7 @@ def everybody():
     factories.gpu_pool()
     factories.template("web", "team")
     factories.published("1.0.0")
+    factories.add_on()
     wish = webhooks.WebhookWish("https://93.184.215.14/in")
     webhooks.put(by=people["owner"], tenant_name="team", name="hook", wish=wish)
     webhooks.put(by=people["admin"], tenant_name=None, name="siem", wish=wish)

@@ -1,0 +1,79 @@
+"""What admins do to the catalogue of add-ons."""
+
+from __future__ import annotations
+
+import json
+from itertools import islice
+from typing import TYPE_CHECKING, Final
+
+from tenancy import policy
+from tenancy.actions import audit
+from tenancy.actions.unit import atomic
+from tenancy.enums import Permission
+from tenancy.errors import Conflict, FieldError, Immutable, Invalid, NotFound, refuse
+from tenancy.models import AddOnVersion
+from tenancy.queries import add_ons
+from tenancy.rules import versions
+from tenancy.rules.add_ons import check
+from tenancy.rules.names import name_errors
+
+if TYPE_CHECKING:
+    from tenancy.policy import Actor
+
+NAME_MAX: Final = 40
+
+
+@atomic
+def publish(*, by: Actor, name: str, version: str, text: str) -> tuple[AddOnVersion, bool]:
+    """Publishes a version, or changes its description; True when it is new. Its manifests are for ever."""
+    policy.check(by, Permission.TEMPLATE_MANAGE)
+    refuse(name_errors("metadata.name", name, longest=NAME_MAX))
+    number = _number(version)
+    data = json.loads(text)
+    check(data)
+    row = add_ons.of(name, version).select_for_update().first()
+    before = json.loads(row.spec_text) if row else None
+    if row is not None and before is not None and before["manifests"] != data["manifests"]:
+        msg = f"add-on {row} is published, and what is published never changes: publish another version"
+        raise Immutable(msg)
+    if row is not None and before == data:
+        return row, False
+    created = row is None
+    parts = {"major": number.major, "minor": number.minor, "patch": number.patch}
+    row = row or AddOnVersion(name=name, **parts, created_by=by.name, generation=0)
+    row.spec_text, row.generation = text, row.generation + 1
+    row.save()
+    _note(by, "add-on.publish" if created else "add-on.describe", row)
+    return row, created
+
+
+@atomic
+def delete(*, by: Actor, name: str, version: str) -> None:
+    """Removes a version that no cluster and no template names."""
+    policy.check(by, Permission.TEMPLATE_MANAGE)
+    row = add_ons.of(name, version).select_for_update().first()
+    if row is None:
+        raise NotFound(missing(name, version))
+    some = ", ".join(islice(add_ons.users(row), 5))
+    if some:
+        msg = f"add-on {row} is named by {some}: give these another first"
+        raise Conflict(msg)
+    _note(by, "add-on.delete", row)
+    row.delete()
+
+
+def missing(name: str, version: str) -> str:
+    """What is said of one that was not published."""
+    return f"add-on {name!r} has no version {version!r}"
+
+
+def _number(version: str) -> versions.Version:
+    try:
+        return versions.parse_version(version)
+    except ValueError as error:
+        fault = FieldError("metadata.version", "not-a-version", str(error))
+        raise Invalid(str(error), errors=(fault,)) from error
+
+
+def _note(by: Actor, action: str, row: AddOnVersion) -> None:
+    audit.note(actor=by.name, action=action, target=f"add-on/{row.name}/version/{row.version}")
