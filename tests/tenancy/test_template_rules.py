@@ -232,6 +232,7 @@ SPECS = st.fixed_dictionaries(
         "accelerators": _some([[], [{"class": "gpu"}], [{"class": "gpu", "count": 2}]]),
         "persistence": _some(["persistent", "ephemeral"]),
         "deletionProtection": _some([True, False]),
+        "addOns": _some([[], [{"name": "motd", "version": "1.0.0"}]]),
         "paused": _some([True, False]),
         "releaseAcceleratorsWhilePaused": _some([True, False]),
     },
@@ -249,6 +250,7 @@ _ATTRIBUTES: dict[str, Any] = {
     "accelerators": lambda spec: spec.accelerators,
     "persistence": lambda spec: spec.persistence,
     "deletionProtection": lambda spec: spec.deletion_protection,
+    "addOns": lambda spec: spec.add_ons,
     "paused": lambda spec: spec.paused,
     "releaseAcceleratorsWhilePaused": lambda spec: spec.release_accelerators_while_paused,
 }

@@ -16,6 +16,7 @@ from tenancy.queries import impact
 from tenancy.rules.templates import FIELDS, GROUPS
 from tenancy.template_enums import TemplateVerdict
 from tests import factories as make
+from tests.support.manifests import config
 
 pytestmark = pytest.mark.django_db
 CASES, MANY = 24, 400
@@ -29,6 +30,7 @@ SOME = {
     "accelerators": ([], [{"class": "gpu"}], [{"class": "gpu", "count": 3}]),
     "persistence": ("persistent", "ephemeral", None),
     "deletionProtection": (True, False),
+    "addOns": ([], [{"name": "motd", "version": "1.0.0"}], [{"name": "motd", "version": "1.1.0"}]),
 }
 SIZE = {"type": "string", "enum": ["1", "4"], "default": "1"}
 PODS = {"type": "integer", "minimum": 5, "maximum": 60}
@@ -171,7 +173,7 @@ def with_changes(values, changes):
             place = place.setdefault(key, {})
         assert place.get(last) == old
         place[last] = new
-        if new is None and way == ["accelerators"]:
+        if new is None and way in (["accelerators"], ["addOns"]):
             del place[last]
     return found
 
@@ -190,6 +192,8 @@ def live(seed, bob):
 @pytest.fixture
 def world(bob, team):
     make.pool("mine", "team")
+    make.add_on()
+    make.add_on("motd", "1.1.0", config(text="hi"))
     return bob
 
 

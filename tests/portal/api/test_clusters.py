@@ -51,6 +51,7 @@ def test_status_tells_phase_conditions_effective_and_operation(api):
         "kubernetesVersion": "1.36",
         "isolation": {"model": "shared", "sandbox": "gvisor", "pool": ""},
         "resources": {"cpu": "2", "memory": "1024Mi", "storage": "20480Mi", "pods": 50},
+        "addOns": [],
         "persistence": "persistent",
     }
     assert status["operation"] == f"/api/v1/operations/{Operation.objects.get().uid}"
