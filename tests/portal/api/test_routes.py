@@ -16,7 +16,15 @@ from portal.api import schema
 from portal.api.views import kubeconfigs
 from tenancy.actions import accelerators, findings, identities, tokens, webhooks, work
 from tenancy.enums import OperationState, WorkKind
-from tenancy.models import Node, NodeMove, Notice, ServiceAccount, TemplateVersion, VirtualCluster
+from tenancy.models import (
+    AddOnVersion,
+    Node,
+    NodeMove,
+    Notice,
+    ServiceAccount,
+    TemplateVersion,
+    VirtualCluster,
+)
 from tenancy.rules.drift import Place
 from tests import factories
 from tests.portal.api import test_access, test_findings
@@ -177,6 +185,10 @@ def _more_users_of_a_template(world):
 
 MORE = {
     "/api/v1/accelerator-classes": _more_limits,
+    "/api/v1/add-ons": lambda _: factories.add_on(f"a{uuid.uuid4().hex[:6]}"),
+    "/api/v1/add-ons/{name}/versions": lambda _: factories.add_on(
+        version=f"1.{AddOnVersion.objects.count()}.1"
+    ),
     "/api/v1/audit": _more_tenants,
     "/api/v1/cluster-templates": lambda _: factories.template(f"t{uuid.uuid4().hex[:6]}"),
     "/api/v1/cluster-templates/{name}/versions": lambda _: factories.published(
