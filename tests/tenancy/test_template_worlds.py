@@ -19,7 +19,7 @@ from tests import factories as make
 from tests.support.manifests import config
 
 pytestmark = pytest.mark.django_db
-CASES, MANY = 24, 400
+CASES, MANY = 16, 200
 STEPS = 7
 CLUSTERS = ("one", "two", "three")
 RANGES = ("^1", "^1.0", "~1.1", "1.0.0", "1.1.0", ">=1.1 <3", "^2", "<1.2")
