@@ -34,6 +34,7 @@ _NOT_KNOWN: Final = (
     ConditionType.RELEASED,
     ConditionType.TRAFFIC_BLOCKED,
     ConditionType.SANDBOX_ENFORCED,
+    ConditionType.ADD_ONS_APPLIED,
 )
 """What is proved anew when it wakes."""
 
