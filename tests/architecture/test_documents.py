@@ -31,3 +31,8 @@ def test_the_types_of_events_are_those_of_the_code():
 def test_the_commands_are_those_of_the_code_and_of_the_openapi_document():
     page = (DOCS / "cli.md").read_text()
     assert runpy.run_path(str(DOCS / "cli.py"))["written"](page) == page, "run docs/cli.py"
+
+
+def test_every_decision_has_a_number_of_its_own():
+    numbers = sorted(int(page.name[:4]) for page in (DOCS / "adr").glob("*.md"))
+    assert numbers == list(range(1, len(numbers) + 1))
