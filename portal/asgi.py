@@ -11,6 +11,7 @@ from django.core.asgi import get_asgi_application
 from django.urls import get_resolver
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
+from portal import env
 from portal.limits import BodyLimit
 from portal.quotas import LocalCounts
 from portal.rates import RateLimit
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from portal.limits import Application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
+env.pool(settings.DATABASES["default"], settings.ATOLL_DATABASE_POOL)
 limited = RateLimit(
     BodyLimit(get_asgi_application()),
     SharedCounts(settings.ATOLL_RATE_STORE) if settings.ATOLL_RATE_STORE else LocalCounts(),

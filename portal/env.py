@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
+from django.db import connections
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -18,6 +19,8 @@ from tenancy.rules import addresses
 REPOSITORY = Path(__file__).resolve().parent.parent
 COMMAND_ONLY = frozenset({"ATOLL_KUBECONFIG", "ATOLL_CACHE", "ATOLL_PORT"})
 """Read by the ``atoll`` command, not by Django."""
+POOL_PATIENCE = 10.0
+"""Seconds that a request waits for a connection before it is told that the database is away."""
 
 
 class Environment(BaseSettings):
@@ -27,6 +30,9 @@ class Environment(BaseSettings):
 
     home: Path = Field(default=REPOSITORY / ".atoll", description="where state is kept")
     database_url: str = Field(default="", description="postgresql://…; empty: SQLite under the home")
+    database_pool: int = Field(
+        default=20, ge=2, description="connections to PostgreSQL that one portal process opens at most"
+    )
     broker_url: str = Field(default="", description="redis://…; empty: the embedded one's socket")
     public_url: str = Field(default="http://127.0.0.1:8000", description="as people reach the portal")
     secret_key: str = Field(default="", description="Django's key; empty: made under the home")
@@ -126,9 +132,20 @@ def database(environment: Environment) -> dict[str, Any]:
         "HOST": query.get("host", url.hostname or ""),
         "PORT": str(url.port or ""),
         # Under ASGI each request has a thread of its own: a connection kept in it would outlive its use
-        # (measured: 74 open after 100 requests), until the server refuses new ones.
+        # (measured: 74 open after 100 requests), until the server refuses new ones. The portal has a pool.
         "CONN_MAX_AGE": 0,
     }
+
+
+def pool(database: dict[str, Any], most: int) -> None:
+    """Lets all threads of a portal share their connections: workers fork, and no pool survives that.
+
+    Does nothing where one is open already, as in a test: it could not be given back to the pool.
+    """
+    opened = connections.all(initialized_only=True)
+    if database["ENGINE"] == "django.db.backends.postgresql" and not opened:
+        database["OPTIONS"] = {"pool": {"min_size": 2, "max_size": most, "timeout": POOL_PATIENCE}}
+        database["CONN_HEALTH_CHECKS"] = True  # one that the server has ended meanwhile is replaced
 
 
 def _sqlite(path: Path) -> dict[str, Any]:

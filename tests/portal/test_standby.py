@@ -1,4 +1,4 @@
-"""Databases that only read, real ones: a hot standby of PostgreSQL, and a SQLite whose folder takes no writes."""
+"""Databases as portals meet them: a hot standby of PostgreSQL, a SQLite whose folder takes no writes, sessions that end."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import os
 import re
 import shutil
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import httpx
+import psycopg
 import pytest
 
 from tests.support import portals, postgres
@@ -90,6 +92,33 @@ def test_a_hot_standby_reads(tmp_path):
             portals.portal(tmp_path, database_url=second) as url,
         ):
             look_and_try(url, tokens["loud"], cookies)
+
+
+def test_a_portal_keeps_its_connections_and_replaces_dead_ones(tmp_path):
+    with postgres.server() as database:
+        tokens = portals.fill(tmp_path, database_url=database)
+        settings = {"database_url": database, "database_pool": "4"}
+        headers = {"Authorization": f"Bearer {tokens['loud']}"}
+        with (
+            portals.portal(tmp_path, **settings) as url,
+            httpx.Client(base_url=url, headers=headers, timeout=30) as api,
+            psycopg.connect(database, autocommit=True) as server,
+        ):
+            first, second = crowd(api, server), crowd(api, server)
+            assert first <= second, "what was opened is used again"
+            assert 1 <= len(second) <= 4
+            server.execute(f"SELECT pg_terminate_backend(pid) {OTHERS}")
+            assert api.get("/api/v1/me").status_code == 200
+
+
+OTHERS = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+
+
+def crowd(api, server):
+    """The sessions of the database that are there after many requests at once."""
+    with ThreadPoolExecutor(16) as many:
+        assert set(many.map(lambda _: api.get("/api/v1/me").status_code, range(64))) == {200}
+    return {pid for (pid,) in server.execute(f"SELECT pid {OTHERS}")}
 
 
 @contextmanager
