@@ -102,6 +102,7 @@ urlpatterns = [
     path("tenants/<str:tenant>/service-accounts", service_accounts.index, name="service-accounts"),
     path(_ACCOUNT, service_accounts.show, name="service-account"),
     path(f"{_ACCOUNT}/remove", service_accounts.remove, name="service-account-remove"),
+    path(f"{_ACCOUNT}/trust", service_accounts.trust, name="service-account-trust"),
     path(f"{_ACCOUNT}/tokens/<uuid:uid>/rotate", service_accounts.rotate, name="service-account-rotate"),
     path(f"{_ACCOUNT}/tokens/<uuid:uid>/revoke", service_accounts.revoke, name="service-account-revoke"),
     path("tokens", tokens.index, name="tokens"),

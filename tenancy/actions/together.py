@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from django.db import transaction
 
+from tenancy.errors import DomainError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Sequence
-
-    from tenancy.errors import DomainError
 
 A = TypeVar("A")
 """What a call asks."""
@@ -71,10 +71,11 @@ class Together(Generic[A, B]):
             calls = self._take(mine)
         try:
             self._answer(calls)
-        except Exception:
+        except Exception as error:
             if len(calls) == 1:
                 raise
-            log.warning("%d calls failed together: each is tried by itself", len(calls), exc_info=True)
+            unusual = not isinstance(error, DomainError)
+            log.info("%d calls failed together: each is tried by itself", len(calls), exc_info=unusual)
         finally:
             with self._changed:
                 self._busy = False

@@ -75,7 +75,8 @@ def resume(*, by: Actor, username: str) -> User:
 
 def _other(by: Actor, username: str) -> User:
     policy.check(by, Permission.IDENTITY_MANAGE)
-    user = User.objects.select_for_update().filter(username=username, service_account=None).first()
+    rows = User.objects.select_for_update(of=("self",))  # not the account that an outer join looks for
+    user = rows.filter(username=username, service_account=None).first()
     if user is None:
         msg = f"there is no user {username!r}: look at the page Users for those there are"
         raise NotFound(msg)

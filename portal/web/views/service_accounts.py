@@ -5,12 +5,14 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from django.conf import settings
 from django.contrib import messages
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
 from portal.web.forms.people import AccountForm
 from portal.web.forms.tokens import TokenForm
+from portal.web.forms.trust import TrustForm, written
 from portal.web.pages import attempt, page, status_of
 from portal.web.views.clusters import EDITABLE
 from portal.web.views.tokens import REVOKED, create, shared
@@ -58,6 +60,18 @@ def show(request: HttpRequest, actor: Actor, tenant: str, name: str) -> HttpResp
 
 @require_POST
 @page
+def trust(request: HttpRequest, actor: Actor, tenant: str, name: str) -> HttpResponseBase:
+    """Which jobs of CI systems may act as it."""
+    account = service_accounts.managed(actor, tenant, name)
+    form = TrustForm(request.POST)
+    if attempt(form, partial(_trust, actor, account, form)) is None:
+        return _shown(request, account, TokenForm(tenants=None), None, form)
+    messages.success(request, f"{name} now trusts these jobs, and no others.")
+    return redirect("service-account", tenant, name)
+
+
+@require_POST
+@page
 def rotate(request: HttpRequest, actor: Actor, tenant: str, name: str, uid: UUID) -> HttpResponseBase:
     """A new text in place of a token's; the old one is good for an hour."""
     account = service_accounts.managed(actor, tenant, name)
@@ -94,9 +108,31 @@ def _put(actor: Actor, tenant: str, form: AccountForm) -> tuple[ServiceAccount, 
     )
 
 
+def _trust(actor: Actor, account: ServiceAccount, form: TrustForm) -> ServiceAccount:
+    return actions.put(
+        by=actor,
+        tenant=account.tenant.name,
+        name=account.name,
+        role=Role(account.role),
+        description=account.description,
+        trust=form.cleaned_data["text"],
+    )[0]
+
+
 def _shown(
-    request: HttpRequest, account: ServiceAccount, form: TokenForm, made: tuple[ApiToken, str] | None
+    request: HttpRequest,
+    account: ServiceAccount,
+    form: TokenForm,
+    made: tuple[ApiToken, str] | None,
+    trusted: TrustForm | None = None,
 ) -> HttpResponse:
     form = TokenForm(tenants=None) if made else form
-    context = {"account": account, "tokens": tokens.of_account(account), **shared(form, made)}
-    return render(request, "tenants/service_account.html", context, status=201 if made else status_of(form))
+    context = {
+        "account": account,
+        "tokens": tokens.of_account(account),
+        "trusted": trusted or TrustForm(initial={"text": written(account.trust)}),
+        "issuers": settings.ATOLL_CI_ISSUERS,
+        **shared(form, made),
+    }
+    status = 201 if made else max(status_of(form), status_of(trusted) if trusted else 0)
+    return render(request, "tenants/service_account.html", context, status=status)

@@ -103,6 +103,7 @@ WRITES = {
     f"/tokens/{UID}/rotate": (404, 404, 404, 404, 404, SIGN_IN),
     "/tenants/team/service-accounts": (302, 403, 403, 404, 302, SIGN_IN),
     ACCOUNT: (201, 403, 403, 404, 201, SIGN_IN),
+    f"{ACCOUNT}/trust": (302, 403, 403, 404, 302, SIGN_IN),
     f"{ACCOUNT}/remove": (302, 403, 403, 404, 302, SIGN_IN),
     f"{ACCOUNT}/tokens/{UID}/rotate": (404, 403, 403, 404, 404, SIGN_IN),
     f"{ACCOUNT}/tokens/{UID}/revoke": (404, 403, 403, 404, 404, SIGN_IN),

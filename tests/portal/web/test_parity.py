@@ -96,6 +96,7 @@ PAGES: Final[dict[str, tuple[str, ...] | str]] = {
     "service-accounts": ("GET /tenants/{tenant}/service-accounts", f"PUT {_ACCOUNT}"),
     "service-account": (f"GET {_ACCOUNT}", f"PUT {_ACCOUNT}", f"POST {_ACCOUNT}/tokens"),
     "service-account-remove": (f"DELETE {_ACCOUNT}",),
+    "service-account-trust": (f"PUT {_ACCOUNT}",),
     "service-account-rotate": (f"POST {_ACCOUNT}/tokens/{{uid}}/rotate",),
     "service-account-revoke": (f"DELETE {_ACCOUNT}/tokens/{{uid}}",),
     "tokens": ("GET /tokens", "POST /tokens"),

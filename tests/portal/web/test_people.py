@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 
 from tenancy.enums import PlatformRole
-from tenancy.models import ApiToken, AuditEvent, Membership, Tenant, User
+from tenancy.models import ApiToken, AuditEvent, Membership, ServiceAccount, Tenant, User
 from tenancy.queries import tokens
 from tests import factories
 from tests.portal.web.conftest import World, shown
@@ -196,6 +196,36 @@ def test_bad_account_name_is_told_beside_the_field(world: World) -> None:
     response = world.client("alice").post("/tenants/team/service-accounts", {"name": "C I", "role": "member"})
     assert response.status_code == 422
     assert "Use lower-case letters" in shown(response)
+
+
+def test_owner_says_which_jobs_an_account_trusts(world: World, settings: Any) -> None:
+    settings.ATOLL_CI_ISSUERS = ["https://ci.example"]
+    client = world.client("alice")
+    here = "/tenants/team/service-accounts/ci"
+    client.post("/tenants/team/service-accounts", {"name": "ci", "role": "member", "description": "pipeline"})
+    wish = "- issuer: https://ci.example\n  claims:\n    repository: acme/shop\n  lifetime: 10m\n"
+    assert client.post(f"{here}/trust", {"text": wish})["Location"] == here
+    account = ServiceAccount.objects.get()
+    (kept,) = account.trust
+    assert (kept["claims"], kept["lifetime"]) == ({"repository": "acme/shop"}, 600)
+    assert (account.role, account.description) == ("member", "pipeline")
+    page = shown(client.get(here))
+    assert "repository: acme/shop" in page
+    assert "lifetime: 600s" in page
+    wrong = {
+        "- issuer: https://ci.example": "spec.trust[0].claims: This field is required",
+        "- {issuer: https://other.example, claims: {repository: acme/shop}}": "spec.trust[0].issuer: ",
+        "issuer: https://ci.example": "Give a list",
+        "- {": "Line 2",
+    }
+    for text, told in wrong.items():
+        response = client.post(f"{here}/trust", {"text": text})
+        assert response.status_code == 422
+        assert told in shown(response)
+        assert text in shown(response), "what was typed is kept"
+    assert ServiceAccount.objects.get().trust == [kept]
+    client.post(f"{here}/trust", {"text": ""})
+    assert ServiceAccount.objects.get().trust == []
 
 
 def test_people_are_listed_without_service_accounts(world: World) -> None:
