@@ -21,6 +21,7 @@ from tenancy.rules import requests as rules
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from datetime import datetime
     from uuid import UUID
 
     from tenancy.models import GrantRequest
@@ -37,14 +38,23 @@ class Consent:
     reason: str
     pool: tuple[str, str] | None = None
     """Host and name, where the approver chooses."""
+    seen: datetime | None = None
+    """``changed_at`` of what they looked at; ``None``: whatever it is now."""
 
 
-def approve(*, by: Actor, uid: UUID, reason: str, pool: tuple[str, str] | None = None) -> GrantRequest:
+def approve(
+    *,
+    by: Actor,
+    uid: UUID,
+    reason: str,
+    pool: tuple[str, str] | None = None,
+    seen: datetime | None = None,
+) -> GrantRequest:
     """Agrees to the terms as they stand: the first of two approvers, or the grant; looked at anew under the lock.
 
     Others that come in the same moment are decided with it, in one transaction: ADR 32.
     """
-    return _approvals(Consent(by, uid, reason, pool))
+    return _approvals(Consent(by, uid, reason, pool, seen))
 
 
 @atomic
@@ -126,6 +136,7 @@ def _found(consents: Iterable[Consent]) -> dict[tuple[Actor, UUID], GrantRequest
 def _agreed(request: GrantRequest, consent: Consent) -> RequestVerb:
     """What the consent comes to; raises what stands against it before any lock."""
     _refuse(request, consent.by, RequestVerb.APPROVE, consent.reason)
+    rows.refuse_unseen(request, consent.seen)
     verb = rules.agreed(rows.standing(request), request.amount, request.accelerator.two_approvers_from)
     rules.after(RequestState(request.state), verb)
     return verb

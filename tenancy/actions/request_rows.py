@@ -9,7 +9,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from tenancy.actions import audit, notices
-from tenancy.errors import Conflict, FieldError
+from tenancy.errors import Conflict, FieldError, PreconditionFailed
 from tenancy.grant_enums import RequestKind, RequestState, RequestVerb
 from tenancy.models import Grant, GrantRequest, NodePool
 from tenancy.queries import accelerators, calendar
@@ -18,7 +18,7 @@ from tenancy.rules.requests import Standing, Terms
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from datetime import date
+    from datetime import date, datetime
 
     from tenancy.models import AcceleratorClass, Tenant, User
 
@@ -119,6 +119,13 @@ def _values(one: Move, before: RequestState) -> dict[str, Any]:
         decider = one.request.endorsed_by if one.verb is RequestVerb.ACCEPT else one.by
         values |= {"decided_by": decider, "decision": one.reason}
     return values
+
+
+def refuse_unseen(request: GrantRequest, seen: datetime | None) -> None:
+    """Nobody agrees to other terms than they looked at; ``seen`` is its ``changed_at`` by then."""
+    if seen not in {None, request.changed_at}:
+        msg = "the request has changed since it was looked at: read it again, then decide"
+        raise PreconditionFailed(msg)
 
 
 def columns(terms: Terms) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from tenancy.rules import requests as rules
 from tenancy.rules.requests import Terms
 
 if TYPE_CHECKING:
-    from datetime import date
+    from datetime import date, datetime
     from uuid import UUID
 
     from tenancy.models import Tenant
@@ -78,9 +78,10 @@ def extend(*, by: Actor, grant_uid: UUID, ends_on: date, justification: str) -> 
 
 
 @atomic
-def accept(*, by: Actor, uid: UUID) -> GrantRequest:
+def accept(*, by: Actor, uid: UUID, seen: datetime | None = None) -> GrantRequest:
     """Takes a counter-offer: the grant, or the wait for a second approver."""
     request = _own(by, uid)
+    rows.refuse_unseen(request, seen)
     verb = rules.accepted(request.amount, request.accelerator.two_approvers_from)
     rules.after(RequestState(request.state), verb)
     rules.refuse_own(rows.standing(request), by.name, verb)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID  # noqa: TC003 - DRF's views keep their annotations
 
 from portal.api.base import Resource, operation
+from portal.api.preconditions import expectation, tag_of
 from portal.api.serializers.gpu_requests import (
     Consent,
     CounterOffer,
@@ -21,9 +22,12 @@ from portal.api.serializers.gpu_requests import (
 from tenancy.actions import decisions
 from tenancy.actions import requests as verbs
 from tenancy.queries import calendar, grants, previews, tenants
+from tenancy.rules.preconditions import ANYTHING, meet
 from tenancy.token_enums import Scope
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from rest_framework.request import Request
     from rest_framework.response import Response
 
@@ -40,6 +44,15 @@ class RequestResource(Resource):
         super().look(**named)
         if "uid" in named:
             grants.get_request(self.actor, named["uid"])
+
+    def seen(self, request: Request, uid: UUID) -> datetime | None:
+        """When what ``If-Match`` names was changed last; raises 412 where that is over."""
+        expected = expectation(request)
+        if expected == ANYTHING:
+            return None
+        row = grants.get_request(self.actor, uid)
+        meet(expected, tag_of(GpuRequest(row).data))
+        return row.changed_at
 
     def one(self, row: GrantRequest) -> Response:
         """As it is read, whole."""
@@ -127,16 +140,18 @@ class Approve(RequestResource):
         {200: GpuRequest},
         body=Consent,
         idempotent=True,
+        conditional=True,
         scope=Scope.GPU_REQUESTS_APPROVE,
     )
-    def post(self, _: Request, uid: UUID) -> Response:
+    def post(self, request: Request, uid: UUID) -> Response:
         """Agrees to the terms as they stand (admins, never the requester).
 
-        Looked at anew under the ledger's lock: where it does not fit any more, 409 names the
+        With `If-Match`, only to those that were read: somebody may have changed them since. Looked at anew under the ledger's lock: where it does not fit any more, 409 names the
         nearest amount that does. The first of two approvers leaves it `endorsed`.
         """
         reason, pool = self.body["reason"], place(self.body.get("pool"))
-        return self.one(decisions.approve(by=self.actor, uid=uid, reason=reason, pool=pool))
+        seen = self.seen(request, uid)
+        return self.one(decisions.approve(by=self.actor, uid=uid, reason=reason, pool=pool, seen=seen))
 
 
 class Counter(RequestResource):
@@ -174,10 +189,10 @@ class Deny(RequestResource):
 class Accept(RequestResource):
     """The verb."""
 
-    @operation("acceptGpuRequest", {200: GpuRequest}, idempotent=True)
-    def post(self, _: Request, uid: UUID) -> Response:
-        """Takes a counter-offer (members, owners)."""
-        return self.one(verbs.accept(by=self.actor, uid=uid))
+    @operation("acceptGpuRequest", {200: GpuRequest}, idempotent=True, conditional=True)
+    def post(self, request: Request, uid: UUID) -> Response:
+        """Takes a counter-offer (members, owners); with `If-Match`, only the one that was read."""
+        return self.one(verbs.accept(by=self.actor, uid=uid, seen=self.seen(request, uid)))
 
 
 class Decline(RequestResource):

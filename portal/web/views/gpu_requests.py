@@ -110,7 +110,8 @@ def act(request: HttpRequest, actor: Actor, uid: UUID, verb: str) -> HttpRespons
         return redirect(f"{reverse('gpu-request', args=[uid])}?{typed}")
     form = DecisionForm(request.POST, pools=grants.candidates(row))
     if verb in TENANTS:
-        done: GrantRequest | None = TENANTS[verb](by=actor, uid=uid)
+        looked = {"seen": row.changed_at} if verb == RequestVerb.ACCEPT else {}
+        done: GrantRequest | None = TENANTS[verb](by=actor, uid=uid, **looked)
     elif verb in SAID:
         policy.check(actor, Permission.GPU_APPROVE)
         done = attempt(form, lambda: _decide(actor, row, verb, form.cleaned_data))
@@ -147,7 +148,7 @@ def _decide(actor: Actor, row: GrantRequest, verb: str, given: dict[str, Any]) -
     reason, pool = given["reason"], given["pool"]
     if verb == RequestVerb.APPROVE:
         named = tuple(pool.split("/", 1)) if pool else None
-        return decisions.approve(by=actor, uid=row.uid, reason=reason, pool=named)
+        return decisions.approve(by=actor, uid=row.uid, reason=reason, pool=named, seen=row.changed_at)
     if verb == RequestVerb.COUNTER:
         terms = previews.offered(row, given["amount"], given["since"], given["until"])
         return decisions.counter(by=actor, uid=row.uid, terms=terms, reason=reason)

@@ -135,6 +135,19 @@ def test_a_counter_offer_keeps_what_it_does_not_name(admin, api, pool):
     assert_problem(verb(api, request, "decline"), 409, "invalid-transition")
 
 
+def test_nobody_agrees_to_other_terms_than_they_read(admin, api, pool):
+    path = f"/gpu-requests/{asked(api, amount=4)['metadata']['uid']}"
+    read = api.get(path)["ETag"]
+    admin.post(f"{path}/counter", {"amount": 2, "reason": "two will do"})
+    assert_problem(admin.post(f"{path}/approve", {"reason": "x"}, If_Match=read), 412, "precondition-failed")
+    offered = api.get(path)["ETag"]
+    assert offered != read
+    admin.post(f"{path}/counter", {"amount": 1, "reason": "one"})
+    assert_problem(api.post(f"{path}/accept", If_Match=offered), 412, "precondition-failed")
+    assert api.get(path).json()["status"]["state"] == "countered"
+    assert api.post(f"{path}/accept", If_Match=api.get(path)["ETag"]).json()["spec"]["amount"] == 1
+
+
 def test_what_if_shows_what_approval_finds(admin, api, outsider, pool):
     granted(api, admin, amount=3, until=day(5))
     factories.accelerator(two_approvers_from=4)
