@@ -129,6 +129,7 @@ def read(document: dict[str, Any]) -> Api:
         for method in METHODS
         if method in operations and (verb := _verb(document, path, method, operations[method]))
     ]
+    found = list(_told_apart(found))
     items = {verb.noun for verb in found if verb.path.endswith("}")}
     # What has objects of its own comes first: it keeps the noun where two would share a name.
     for verb in sorted(found, key=lambda verb: verb.listing and not _has_item(verb, found)):
@@ -143,6 +144,25 @@ def singular(noun: str) -> str:
     if noun.endswith(("sses", "ches", "xes")):
         return noun[:-2]
     return noun[:-1] if noun.endswith("s") and not noun.endswith(("ss", "us")) else noun
+
+
+def _told_apart(found: list[Verb]) -> Iterator[Verb]:
+    """Where references to objects of two places would look the same, their nouns name the owner: ``add-on-version``."""
+    places: dict[tuple[str, int], set[str]] = {}
+    for verb in found:
+        if verb.path.endswith("}"):
+            places.setdefault((verb.noun, len(verb.parameters)), set()).add(_home(verb))
+    crowded = {place for several in places.values() if len(several) > 1 for place in several}
+    for verb in found:
+        home = _home(verb)
+        yield replace(verb, noun=f"{_owner(home)}-{verb.noun}") if home in crowded else verb
+
+
+def _home(verb: Verb) -> str:
+    """The address up to the word that the noun comes from."""
+    words = _words(verb.path)
+    word = words[-1] if singular(words[-1]) == verb.noun else words[-2]
+    return verb.path[: verb.path.rindex(f"/{word}") + len(word) + 1]
 
 
 def _place(api: Api, verb: Verb, items: set[str]) -> None:
