@@ -24,6 +24,10 @@ MOST: Final = 50
 """So many are answered in one transaction: whatever it locks, others wait for."""
 
 
+GATHER: Final = 0.005
+"""Seconds that whoever comes alone waits for company: those who come in the same moment need not wait for a whole turn."""
+
+
 @dataclass(eq=False)
 class _Call(Generic[A, B]):
     ask: A
@@ -68,6 +72,8 @@ class Together(Generic[A, B]):
             if mine.over:
                 return
             self._busy = True
+            if len(self._waiting) == 1:
+                self._changed.wait(GATHER)
             calls = self._take(mine)
         try:
             self._answer(calls)

@@ -11,6 +11,7 @@ PROBLEM = {"$ref": "#/components/schemas/Problem"}
 
 
 # That the committed document is what the code serves is asked by `just schema`, a part of each whole run.
+@pytest.mark.long
 def test_a_stale_document_fails_the_check(tmp_path):
     stale = tmp_path / "openapi.yaml"
     stale.write_text(DOCUMENT.read_text().replace("putCluster", "placeCluster"))

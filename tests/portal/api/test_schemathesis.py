@@ -98,7 +98,7 @@ def test_answers_are_as_documented(label, identity, tokens):
     cases = st.one_of([operation.as_strategy(generation_mode=mode) for mode in MODES])
 
     @settings(
-        max_examples=6,
+        max_examples=4,
         deadline=None,
         suppress_health_check=list(HealthCheck),
         derandomize=True,
