@@ -68,9 +68,11 @@ def _round(pools: int, workers: int, number: int) -> tuple[list[float], float, f
 
     uids = _requests(pools, number * 2)
     server = _server()
-    connections.close_all()
     ready, gate = (multiprocessing.Barrier(number + 1) for _ in range(2))
     answers: Any = multiprocessing.SimpleQueue()
+    with connections["default"].cursor() as cursor:
+        cursor.execute("VACUUM ANALYZE")  # as the server does by itself, only not in the middle of this
+    connections.close_all()
     pairs = list(zip(uids[:number], uids[number:], strict=True))
     shares = [pairs[n::workers] for n in range(workers) if pairs[n::workers]]
     made = [multiprocessing.Process(target=_work, args=(share, ready, gate, answers)) for share in shares]
