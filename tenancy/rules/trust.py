@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from tenancy.errors import FieldError
+from tenancy.errors import FieldError, Invalid
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -16,6 +16,8 @@ LIFETIME: Final = 900
 LIFETIME_MIN: Final = 60
 LIFETIME_MAX: Final = 3600
 """Seconds that a token lives which a job got for its own."""
+_LIFETIME: Final = re.compile(r"([0-9]{1,5})([smh])")
+_UNITS: Final = {"s": 1, "m": 60, "h": 3600}
 POLICIES_MAX: Final = 20
 CLAIMS_MAX: Final = 20
 TEXT_MAX: Final = 255
@@ -39,6 +41,24 @@ def faults(written: Sequence[TrustPolicy], issuers: Sequence[str], path: str) ->
         yield FieldError(path, "too-many", f"give at most {POLICIES_MAX} policies")
     for index, policy in enumerate(written[:POLICIES_MAX]):
         yield from _faults(policy, issuers, f"{path}[{index}]")
+
+
+def read(found: object, path: str) -> list[TrustPolicy]:
+    """Policies as somebody wrote them down; raises ``Invalid`` that names each fault of their form."""
+    if not isinstance(found, list):
+        raise Invalid("give a list: begin each policy with “- issuer:”")
+    errors = tuple(fault for index, one in enumerate(found) for fault in _misformed(one, f"{path}[{index}]"))
+    if errors:
+        raise Invalid("some policies cannot be read", errors=errors)
+    return [TrustPolicy(**{**one, "lifetime": _seconds(one.get("lifetime", ""))}) for one in found]
+
+
+def written(policies: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The same the other way round, without what is left to Atoll."""
+    told = [{**one, "lifetime": f"{one['lifetime']}s"} for one in policies]
+    return [
+        {key: one[key] for key in ("issuer", "audience", "claims", "lifetime") if one[key]} for one in told
+    ]
 
 
 def refusal(policy: TrustPolicy, claims: Mapping[str, Any], audience: str) -> str:
@@ -102,6 +122,39 @@ def _faults(policy: TrustPolicy, issuers: Sequence[str], path: str) -> Iterator[
                 f"give 1 to {TEXT_MAX} printable characters, with at most 8 `*`, none of them three in a row"
             )
             yield FieldError(f"{path}.claims.{name[:40]}", "malformed", detail)
+
+
+def _misformed(one: object, path: str) -> Iterator[FieldError]:
+    if not isinstance(one, dict):
+        yield FieldError(path, "malformed", "give issuer and claims")
+        return
+    for key in sorted({"issuer", "claims"} - set(one)):
+        yield FieldError(f"{path}.{key}", "required", "it must be there")
+    for key, value in one.items():
+        if key not in {"issuer", "claims", "audience", "lifetime"}:
+            yield FieldError(
+                f"{path}.{key}", "unknown", "leave it out: issuer, claims, audience, lifetime are known"
+            )
+        elif key == "claims":
+            yield from _claim_faults(value, f"{path}.claims")
+        elif not isinstance(value, str):
+            yield FieldError(f"{path}.{key}", "malformed", "give text")
+        elif key == "lifetime" and not _LIFETIME.fullmatch(value):
+            yield FieldError(f"{path}.{key}", "malformed", "give a number with its unit, for example 15m")
+
+
+def _claim_faults(value: object, path: str) -> Iterator[FieldError]:
+    if not isinstance(value, dict):
+        yield FieldError(path, "malformed", "give names and patterns, for example repository: acme/shop")
+        return
+    for name, pattern in value.items():
+        if not isinstance(name, str) or not isinstance(pattern, str):
+            yield FieldError(f"{path}.{name}", "malformed", "give text: put it in quotes")
+
+
+def _seconds(text: str) -> int:
+    found = _LIFETIME.fullmatch(text)
+    return int(found[1]) * _UNITS[found[2]] if found else LIFETIME
 
 
 def _fits(text: str) -> bool:

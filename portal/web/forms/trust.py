@@ -6,19 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 from django import forms
-from rest_framework import exceptions
 
-from portal.api.errors import flatten
-from portal.api.serializers.service_accounts import TrustedJobs
 from portal.web.forms.base import DomainForm, sentence
 from portal.web.forms.people import PLAIN
-from tenancy.rules import yaml_text
-from tenancy.rules.trust import TrustPolicy
+from tenancy.errors import DomainError
+from tenancy.rules import trust, yaml_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from tenancy.errors import DomainError, FieldError
+    from collections.abc import Sequence
 
 
 class TrustForm(DomainForm):
@@ -33,39 +28,26 @@ class TrustForm(DomainForm):
         widget=forms.Textarea(attrs={"rows": 10, "class": "code", **PLAIN}),
     )
 
-    def clean_text(self) -> list[TrustPolicy]:
+    def clean_text(self) -> list[trust.TrustPolicy]:
         """The policies; each fault of their form with its path."""
         text = str(self.cleaned_data["text"])
         try:
-            found = yaml_text.document(text) if text.strip() else []
+            return trust.read(yaml_text.document(text) if text.strip() else [], "spec.trust")
         except ValueError as error:
             raise forms.ValidationError(sentence(str(error))) from error
-        if not isinstance(found, list):
-            msg = "Give a list: begin each policy with “- issuer:”."
-            raise forms.ValidationError(msg)
-        read = TrustedJobs(data=found, many=True)
-        try:
-            read.is_valid(raise_exception=True)
-        except exceptions.ValidationError as error:
-            faults = flatten(error.get_full_details(), "spec.trust")
-            raise forms.ValidationError(list(_told(faults))) from error
-        return [TrustPolicy(**one) for one in read.validated_data]
+        except DomainError as error:
+            raise forms.ValidationError(_told(error)) from error
 
     def blame(self, error: DomainError) -> None:
         """All that is refused is in the text."""
-        self.add_error("text", list(_told(error.errors)) or [sentence(error.detail)])
+        self.add_error("text", _told(error))
 
 
-def written(trust: Sequence[dict[str, Any]]) -> str:
-    """Policies as the form shows them, without what is left to Atoll."""
-    if not trust:
-        return ""
-    shown = [
-        {key: value for key, value in one.items() if value} for one in TrustedJobs(trust, many=True).data
-    ]
-    return yaml.safe_dump(shown, sort_keys=False, allow_unicode=True)
+def written(policies: Sequence[dict[str, Any]]) -> str:
+    """Policies as the form shows them."""
+    shown = trust.written(policies)
+    return yaml.safe_dump(shown, sort_keys=False, allow_unicode=True) if shown else ""
 
 
-def _told(faults: Iterator[FieldError] | Sequence[FieldError]) -> Iterator[str]:
-    for fault in faults:
-        yield f"{fault.path}: {sentence(fault.detail)}"
+def _told(error: DomainError) -> list[str]:
+    return [f"{one.path}: {sentence(one.detail)}" for one in error.errors] or [sentence(error.detail)]

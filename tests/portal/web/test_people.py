@@ -213,8 +213,10 @@ def test_owner_says_which_jobs_an_account_trusts(world: World, settings: Any) ->
     assert "repository: acme/shop" in page
     assert "lifetime: 600s" in page
     wrong = {
-        "- issuer: https://ci.example": "spec.trust[0].claims: This field is required",
+        "- issuer: https://ci.example": "spec.trust[0].claims: It must be there.",
         "- {issuer: https://other.example, claims: {repository: acme/shop}}": "spec.trust[0].issuer: ",
+        "- {issuer: https://ci.example, claims: {n: 1}, x: y}": "spec.trust[0].x: Leave it out",
+        "- {issuer: https://ci.example, claims: {n: 1}, lifetime: 5}": "spec.trust[0].claims.n: Give text",
         "issuer: https://ci.example": "Give a list",
         "- {": "Line 2",
     }
