@@ -10,7 +10,7 @@ from tenancy import policy
 from tenancy.actions import audit
 from tenancy.actions.unit import atomic
 from tenancy.enums import Permission
-from tenancy.errors import Conflict, FieldError, Immutable, Invalid, NotFound, refuse
+from tenancy.errors import Conflict, Immutable, NotFound, refuse
 from tenancy.models import AddOnVersion
 from tenancy.queries import add_ons
 from tenancy.rules import versions
@@ -28,7 +28,7 @@ def publish(*, by: Actor, name: str, version: str, text: str) -> tuple[AddOnVers
     """Publishes a version, or changes its description; True when it is new. Its manifests are for ever."""
     policy.check(by, Permission.TEMPLATE_MANAGE)
     refuse(name_errors("metadata.name", name, longest=NAME_MAX))
-    number = _number(version)
+    number = versions.to_publish(version)
     data = json.loads(text)
     check(data)
     row = add_ons.of(name, version).select_for_update().first()
@@ -65,14 +65,6 @@ def delete(*, by: Actor, name: str, version: str) -> None:
 def missing(name: str, version: str) -> str:
     """What is said of one that was not published."""
     return f"add-on {name!r} has no version {version!r}"
-
-
-def _number(version: str) -> versions.Version:
-    try:
-        return versions.parse_version(version)
-    except ValueError as error:
-        fault = FieldError("metadata.version", "not-a-version", str(error))
-        raise Invalid(str(error), errors=(fault,)) from error
 
 
 def _note(by: Actor, action: str, row: AddOnVersion) -> None:

@@ -14,7 +14,7 @@ from tenancy.actions import allocations, audit, clusters, conditions, devices, p
 from tenancy.actions.cluster_requests import TEMPLATE
 from tenancy.actions.unit import atomic
 from tenancy.enums import ConditionStatus, ConditionType, Permission, Reason, WorkKind
-from tenancy.errors import Conflict, DomainError, FieldError, Immutable, Invalid, refuse
+from tenancy.errors import Conflict, DomainError, FieldError, Immutable, refuse
 from tenancy.models import ClusterCondition, ClusterTemplate, TemplateVersion, Tenant, VirtualCluster
 from tenancy.queries import accelerators, add_ons, impact, templates
 from tenancy.queries import clusters as known
@@ -158,11 +158,7 @@ def _planned(by: Actor, name: str, version: str, text: str) -> tuple[TemplateVer
 
 def checked(version: str, text: str) -> tuple[Version, VersionState]:
     """A version's name and state, its content looked through; raises ``Invalid`` that names each fault."""
-    try:
-        number = versions.parse_version(version)
-    except ValueError as error:
-        fault = FieldError("metadata.version", "not-a-version", str(error))
-        raise Invalid(str(error), errors=(fault,)) from error
+    number = versions.to_publish(version)
     data = json.loads(text)
     wanted = parse_body(data).cluster.get("addOns") or ()
     add_ons.check({one["name"]: one["version"] for one in wanted}, "spec.cluster.addOns")

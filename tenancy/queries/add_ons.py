@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
     from django.db.models import QuerySet
 
-    from tenancy.rules.versions import Version
-
 _FIELD = "addOns"
 
 
@@ -73,11 +71,6 @@ def users(row: AddOnVersion) -> Iterator[str]:
     for version in published:
         if _names(json.loads(version.spec_text)["cluster"], row):
             yield f"template {version}"
-
-
-def number(row: AddOnVersion) -> Version:
-    """As rules compare it."""
-    return versions.Version(row.major, row.minor, row.patch)
 
 
 def _names(spec: Mapping[str, object], row: AddOnVersion) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from tenancy.errors import FieldError, Invalid
+from tenancy.rules import durations
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -16,8 +17,6 @@ LIFETIME: Final = 900
 LIFETIME_MIN: Final = 60
 LIFETIME_MAX: Final = 3600
 """Seconds that a token lives which a job got for its own."""
-_LIFETIME: Final = re.compile(r"([0-9]{1,5})([smh])")
-_UNITS: Final = {"s": 1, "m": 60, "h": 3600}
 POLICIES_MAX: Final = 20
 CLAIMS_MAX: Final = 20
 TEXT_MAX: Final = 255
@@ -50,7 +49,10 @@ def read(found: object, path: str) -> list[TrustPolicy]:
     errors = tuple(fault for index, one in enumerate(found) for fault in _misformed(one, f"{path}[{index}]"))
     if errors:
         raise Invalid("some policies cannot be read", errors=errors)
-    return [TrustPolicy(**{**one, "lifetime": _seconds(one.get("lifetime", ""))}) for one in found]
+    return [
+        TrustPolicy(**{**one, "lifetime": durations.seconds(one.get("lifetime", f"{LIFETIME}s"))})
+        for one in found
+    ]
 
 
 def written(policies: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -139,7 +141,7 @@ def _misformed(one: object, path: str) -> Iterator[FieldError]:
             yield from _claim_faults(value, f"{path}.claims")
         elif not isinstance(value, str):
             yield FieldError(f"{path}.{key}", "malformed", "give text")
-        elif key == "lifetime" and not _LIFETIME.fullmatch(value):
+        elif key == "lifetime" and not re.fullmatch(durations.PATTERN, value):
             yield FieldError(f"{path}.{key}", "malformed", "give a number with its unit, for example 15m")
 
 
@@ -150,11 +152,6 @@ def _claim_faults(value: object, path: str) -> Iterator[FieldError]:
     for name, pattern in value.items():
         if not isinstance(name, str) or not isinstance(pattern, str):
             yield FieldError(f"{path}.{name}", "malformed", "give text: put it in quotes")
-
-
-def _seconds(text: str) -> int:
-    found = _LIFETIME.fullmatch(text)
-    return int(found[1]) * _UNITS[found[2]] if found else LIFETIME
 
 
 def _fits(text: str) -> bool:

@@ -9,6 +9,8 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from tenancy.errors import FieldError, Invalid
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -59,6 +61,15 @@ def parse_version(text: object) -> Version:
     if found is None:
         raise ValueError("give three numbers such as '1.2.0'")
     return _padded([int(part) for part in found.groups()])
+
+
+def to_publish(text: str) -> Version:
+    """The name of a version that somebody publishes; raises ``Invalid`` that names the field."""
+    try:
+        return parse_version(text)
+    except ValueError as error:
+        fault = FieldError("metadata.version", "not-a-version", str(error))
+        raise Invalid(str(error), errors=(fault,)) from error
 
 
 def parse_range(text: object) -> Range:

@@ -10,6 +10,8 @@ from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
 from rest_framework.fields import empty
 
+from tenancy.rules import durations
+
 if TYPE_CHECKING:
     from enum import StrEnum
 
@@ -142,16 +144,14 @@ class Place(CamelSerializer):
 class Duration(serializers.RegexField):
     """``30s``, ``10m`` or ``1h``, as a number of seconds."""
 
-    _UNITS: Final = {"s": 1, "m": 60, "h": 3600}
-
     def __init__(self, **options: Any) -> None:  # noqa: ANN401 - DRF's options
         message = "give a number with its unit, for example '30s', '10m' or '1h'"
-        super().__init__(r"^[0-9]{1,5}[smh]$", error_messages={"invalid": message}, **options)
+        super().__init__(f"^{durations.PATTERN}$", error_messages={"invalid": message}, **options)
 
     def run_validation(self, data: Any = empty) -> Any:  # noqa: ANN401
         """Seconds; the default as it is."""
         text = super().run_validation(data)
-        return int(text[:-1]) * self._UNITS[text[-1]] if isinstance(text, str) else text
+        return durations.seconds(text) if isinstance(text, str) else text
 
 
 def choices(kind: type[StrEnum]) -> list[tuple[str, str]]:
