@@ -14,7 +14,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from celery.signals import worker_ready
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, InterfaceError, connection
 
 from provisioner.celery import HARD_LIMIT
 from tenancy.enums import ServiceKind
@@ -53,7 +53,7 @@ def watch(
                 log.critical("worker %s hears nothing though work waits: it ends, to be started anew", name)
                 end(1)
                 return
-        except DatabaseError as error:
+        except (DatabaseError, InterfaceError) as error:
             log.debug("the database does not answer: %s", error)
         finally:
             connection.close()

@@ -13,7 +13,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, InterfaceError, OperationalError, connection
 
 from provisioner import tasks
 from provisioner.celery import app
@@ -138,9 +138,9 @@ class Relay:
         """One look; how many items were rung for. A database that is away is waited for."""
         try:
             for duty in self._regular:
-                duty.perhaps()
+                self._do(duty)
             rung = self._ring_due()
-        except DatabaseError as error:
+        except (DatabaseError, InterfaceError) as error:
             self._lost_database(error)
             return 0
         if self._database_away:
@@ -174,6 +174,15 @@ class Relay:
             (3600, exchange.sweep),
         )
 
+    def _do(self, duty: Regular) -> None:
+        """A duty that fails keeps no other from its time; a database that is away is everybody's matter."""
+        try:
+            duty.perhaps()
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception:
+            log.exception("a duty of the relay failed: it is tried again in its time, the others go on")
+
     def _ring_due(self) -> int:
         rung, at = [], clock.now()
         for item in due_work.due(AT_ONCE):
@@ -184,7 +193,7 @@ class Relay:
         work.ring(rung, at)
         return len(rung)
 
-    def _lost_database(self, error: DatabaseError) -> None:
+    def _lost_database(self, error: DatabaseError | InterfaceError) -> None:
         if not self._database_away:
             log.warning("the database does not answer (%s): it is asked again", error)
             self._database_away = True

@@ -7,7 +7,7 @@ import threading
 from time import monotonic
 from typing import TYPE_CHECKING, Final, Self
 
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, InterfaceError, connection
 
 from provisioner.outcomes import LeaseLost
 from tenancy.actions import work
@@ -76,7 +76,7 @@ class Holding:
         asked = monotonic()
         try:
             held = work.renew(self._lease, seconds=SECONDS)
-        except DatabaseError as error:
+        except (DatabaseError, InterfaceError) as error:
             # Not lost yet: it lapses by itself when the database stays away.
             log.warning("lease of %s not renewed: %s", self._lease.object_id, error)
             return

@@ -102,6 +102,20 @@ def test_it_rings_a_canary(bell, broker, monkeypatch):
     assert [m["headers"]["task"] for m in messages(broker)] == ["atoll.canary"]
 
 
+def test_a_duty_that_fails_keeps_nobody_from_their_time(bell, broker, caplog, monkeypatch):
+    factories.host(facts=None)
+    monkeypatch.setattr(relay.random, "uniform", lambda low, _high: low)
+    found = Relay(bell)
+    monkeypatch.setattr(found._custody, "_files", None)  # its folder's keeper is broken
+    with caplog.at_level(logging.ERROR, "provisioner.relay"):
+        assert found.once() == 1
+    assert {r.message for r in caplog.records} == {
+        "a duty of the relay failed: it is tried again in its time, the others go on"
+    }
+    assert sorted(tasks_of(broker)) == ["atoll.reconcile"]
+    assert ServiceHeartbeat.objects.count() == 1
+
+
 def test_regular_things_are_done_in_their_time():
     now, done = [0.0], []
     duty = Regular(10, lambda: done.append(now[0]), lambda: now[0])
