@@ -24,13 +24,10 @@ from tenancy.actions import (
     bookkeeping,
     deliveries,
     devices,
-    event_rows,
-    exchange,
     grants,
-    idempotency,
-    operations,
     reports,
     requests,
+    retention,
     services,
     usage,
     work,
@@ -166,12 +163,8 @@ class Relay:
             (10, self._custody.keep),
             (1, self._custody.inspect),
             (15, audit.tell_denials),
-            (3600, operations.sweep),
             (0.3, deliveries.hand_over),
-            (3600, event_rows.sweep),
-            (3600, deliveries.sweep),
-            (3600, idempotency.sweep),
-            (3600, exchange.sweep),
+            *((3600, sweep) for sweep in retention.SWEEPS),
         )
 
     def _do(self, duty: Regular) -> None:

@@ -14,7 +14,7 @@ from tenancy.actions.event_rows import KEPT
 from tenancy.actions.unit import atomic
 from tenancy.enums import Role, WorkKind
 from tenancy.event_enums import DeliveryState, EventType
-from tenancy.models import Delivery, Event, EventHead, Membership, Webhook, WorkItem
+from tenancy.models import Delivery, Event, EventHead, Membership, Webhook
 from tenancy.queries import events, webhooks
 from tenancy.rules import events as event_rules
 from tenancy.rules import webhooks as rules
@@ -85,10 +85,8 @@ def tried(lease: Lease, uid: UUID, answer: Answer) -> bool:
 
 
 def sweep() -> int:
-    """Drops deliveries older than the events, and the work of webhooks that are gone; returns how many."""
-    dropped = Delivery.objects.filter(created_at__lt=timezone.now() - KEPT).delete()[0]
-    there = Webhook.objects.values("uid")
-    return dropped + WorkItem.objects.filter(kind=WorkKind.WEBHOOK).exclude(object_id__in=there).delete()[0]
+    """Drops deliveries as old as the events that go; returns how many."""
+    return Delivery.objects.filter(created_at__lt=timezone.now() - KEPT).delete()[0]
 
 
 def _conclude(delivery: Delivery, answer: Answer, now: datetime) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
 
 from django.utils import timezone
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from tenancy.rules.drift import Culprit, Drift, Place
 
 PROVISIONER = "provisioner"
+KEPT: Final = timedelta(days=90)
 
 
 @atomic
@@ -56,6 +58,11 @@ def close_all(cluster: VirtualCluster) -> bool:
     """A cluster that is gone has no guard rails to put right: whether any was open."""
     open_ = Finding.objects.filter(cluster=cluster, restored_at__isnull=True)
     return bool(open_.update(restored_at=timezone.now()))
+
+
+def sweep() -> int:
+    """Drops what was put right more than 90 days ago; returns how many."""
+    return Finding.objects.filter(restored_at__lt=timezone.now() - KEPT).delete()[0]
 
 
 def _holding_back(place: Place, kind: str) -> Tenant | None:

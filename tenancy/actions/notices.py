@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
 
 from django.db import transaction
 from django.utils import timezone
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from tenancy.models import Tenant
     from tenancy.policy import Actor
 
+KEPT: Final = timedelta(days=90)
 _ASK: tuple[Role, ...] = (Role.MEMBER, Role.OWNER)
 
 
@@ -85,3 +87,8 @@ def mark_read(*, by: Actor, uids: Iterable[UUID] | None = None) -> int:
 def sent(uid: UUID) -> None:
     """The mail server took it."""
     Notice.objects.filter(uid=uid, sent_at=None).update(sent_at=timezone.now())
+
+
+def sweep() -> int:
+    """Drops what is older than 90 days, read or not; returns how many."""
+    return Notice.objects.filter(created_at__lt=timezone.now() - KEPT).delete()[0]

@@ -122,8 +122,11 @@ def refuse(lease: Lease, uid: UUID, message: str) -> bool:
     """Tells why there is no report; it counts as no proof, and not against the cluster."""
     if not work.holds(lease):
         return False
-    waiting = IsolationReport.objects.filter(uid=uid, state=ReportState.PENDING)
-    waiting.update(state=ReportState.FAILED, error=message, finished_at=timezone.now())
+    row = IsolationReport.objects.select_related("cluster").filter(uid=uid, state=ReportState.PENDING).first()
+    if row is not None:
+        failed = {"state": ReportState.FAILED, "error": message, "finished_at": timezone.now()}
+        IsolationReport.objects.filter(pk=row.pk).update(**failed)
+        _drop_old(row.cluster)
     return True
 
 

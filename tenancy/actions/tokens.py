@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from django.conf import settings
 from django.db import DatabaseError, OperationalError
+from django.db.models import Q
 from django.utils import timezone
 
 from tenancy import policy
@@ -43,6 +44,8 @@ PREFIX: Final = "atoll_"
 _SHOWN: Final = len(PREFIX) + 6
 DECIDES_FOR: Final = timedelta(hours=12)
 """How long a token for decisions lives at most: a working day, after which somebody signs in again."""
+KEPT: Final = timedelta(days=30)
+"""For how long after its end a token is still listed."""
 OVERLAP: Final = 3600
 OVERLAP_MAX: Final = 7 * 24 * 3600
 """Seconds for which both texts of a rotated token are good."""
@@ -147,6 +150,12 @@ def revoke(*, by: Actor, uid: UUID, account: ServiceAccount | None = None) -> No
     token = _own(by, uid, account)
     ApiToken.objects.filter(pk=token.pk).update(revoked_at=timezone.now())
     _note(by, "token.revoke", token, name=token.name)
+
+
+def sweep() -> int:
+    """Drops tokens that expired or were revoked more than 30 days ago; returns how many."""
+    before = timezone.now() - KEPT
+    return ApiToken.objects.filter(Q(expires_at__lt=before) | Q(revoked_at__lt=before)).delete()[0]
 
 
 def note_use(token: ApiToken) -> None:

@@ -11,7 +11,18 @@ from typing import TYPE_CHECKING, Any, Final
 from django.db import transaction
 from django.db.models import F, Q
 
-from tenancy.models import WorkItem
+from tenancy.enums import WorkKind
+from tenancy.models import (
+    AccessRequest,
+    ClusterTemplate,
+    HostCluster,
+    IsolationReport,
+    Node,
+    Notice,
+    VirtualCluster,
+    Webhook,
+    WorkItem,
+)
 from tenancy.queries import clock
 
 if TYPE_CHECKING:
@@ -19,14 +30,24 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
-    from django.db.models import QuerySet
+    from django.db.models import Manager, QuerySet
 
-    from tenancy.enums import WorkKind
     from tenancy.queries.work import DueWork
 
 BACKOFF_FIRST: Final = 2.0
 """Seconds; doubles with each failure."""
 BACKOFF_MOST: Final = 300.0
+OBJECTS: Final[dict[WorkKind, Manager[Any]]] = {
+    WorkKind.CLUSTER: VirtualCluster.objects,
+    WorkKind.HOST: HostCluster.objects,
+    WorkKind.ACCESS: AccessRequest.objects,
+    WorkKind.REPORT: IsolationReport.objects,
+    WorkKind.NODE: Node.objects,
+    WorkKind.NOTICE: Notice.objects,
+    WorkKind.TEMPLATE: ClusterTemplate.objects,
+    WorkKind.WEBHOOK: Webhook.objects,
+}
+"""What each kind's ``object_id`` is the ``uid`` of."""
 
 
 @dataclass(frozen=True)
@@ -133,6 +154,14 @@ def request_all(kind: WorkKind, object_ids: Iterable[UUID]) -> int:
 def forget(kind: WorkKind, object_id: UUID) -> None:
     """Removes the row of an object that is gone."""
     WorkItem.objects.filter(kind=kind, object_id=object_id).delete()
+
+
+def sweep() -> int:
+    """Removes the rows of objects that went without a word, as what belongs to a deleted host does; returns how many."""
+    return sum(
+        WorkItem.objects.filter(kind=kind).exclude(object_id__in=there.values("uid")).delete()[0]
+        for kind, there in OBJECTS.items()
+    )
 
 
 def holds(lease: Lease) -> bool:

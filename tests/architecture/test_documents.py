@@ -5,6 +5,8 @@ from __future__ import annotations
 import runpy
 from pathlib import Path
 
+from django.apps import apps
+
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
 
@@ -31,6 +33,12 @@ def test_the_types_of_events_are_those_of_the_code():
 def test_the_commands_are_those_of_the_code_and_of_the_openapi_document():
     page = (DOCS / "cli.md").read_text()
     assert runpy.run_path(str(DOCS / "cli.py"))["written"](page) == page, "run docs/cli.py"
+
+
+def test_of_every_table_it_is_said_how_long_its_rows_are_kept():
+    page = (DOCS / "retention.md").read_text()
+    tables = {model.__name__ for model in apps.get_app_config("tenancy").get_models()}
+    assert {name for name in tables if f"`{name}`" not in page} == set()
 
 
 def test_every_decision_has_a_number_of_its_own():

@@ -322,6 +322,7 @@ def test_what_is_older_than_a_week_is_swept(alice, receiver):
     happens(alice, Role.VIEWER)
     Delivery.objects.update(created_at=timezone.now() - timedelta(days=8))
     deliveries.sweep()
+    work.sweep()
 
     assert not Delivery.objects.exists()
     assert WorkItem.objects.filter(kind=WorkKind.WEBHOOK).count() == 1
