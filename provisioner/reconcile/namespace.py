@@ -47,8 +47,7 @@ def ensure(scope: Scope) -> Outcome:
 
 def _acceptable(scope: Scope, seen: Object) -> Outcome:
     name, host = scope.desired.namespace, scope.desired.host.name
-    # One that was ours before is, whatever somebody did to its labels since.
-    if not labels.ours(scope.desired, seen) and f"Namespace {name}" not in scope.desired.guard_rails:
+    if not scope.ours:
         message = f"namespace {name} exists on host {host!r} and is not ours: an admin has to remove it there"
         return Stall(Reason.CONFLICT, message)
     if labels.terminating(seen):

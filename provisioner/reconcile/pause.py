@@ -51,8 +51,7 @@ def stop_pods(scope: Scope) -> Outcome:
 
 def prove(scope: Scope) -> Outcome:
     """Read from the host at this moment."""
-    there = stopping.ours(scope)
-    running = stopping.running(scope) if there else []
+    running = stopping.running(scope) if scope.stands else []
     if running:
         name = running[0]["metadata"]["name"]
         return Wait(LOOK, Reason.WAITING, f"pod {name} came back: it is ended again")
@@ -60,6 +59,6 @@ def prove(scope: Scope) -> Outcome:
         scope.sleeps(kind, ConditionStatus.FALSE)
     for kind in _NOT_KNOWN:
         scope.sleeps(kind, ConditionStatus.UNKNOWN)
-    if not there:
+    if not scope.stands:
         return Done(f"nothing of it is on the host yet: {WAKE} is built")
     return Done(f"nothing of it runs, its objects and volumes are kept: {WAKE} wakes")

@@ -27,7 +27,7 @@ ALONE: Final = timedelta(seconds=4)
 
 def close(scope: Scope) -> Outcome:
     """Takes every way out and in, and lets no pod start: the quota counts none."""
-    if not stopping.ours(scope):
+    if not scope.stands:
         return Done()
     for body in network.policies(scope.desired):
         scope.apply(NETWORK_POLICIES, body)
@@ -47,7 +47,7 @@ def stop_pods(scope: Scope) -> Outcome:
 
 def prove(scope: Scope) -> Outcome:
     """Read from the host at this moment."""
-    if not stopping.ours(scope):
+    if not scope.stands:
         return Done("nothing of it is on the host")
     if not _counted(scope):
         return Wait(LOOK, Reason.WAITING, "waiting for the host to count that no pod may start")

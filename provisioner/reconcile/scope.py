@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from provisioner.outcomes import Done, Stall, Wait
 from provisioner.ports import LIMIT_RANGES, NAMESPACES, NETWORK_POLICIES, RESOURCE_QUOTAS, ROLE_BINDINGS
+from provisioner.reconcile import labels
 from provisioner.reconcile.watch import Watch
 from provisioner.release.digest import of_objects
 from tenancy.enums import ConditionStatus, ConditionType, Reason, StepState
@@ -109,6 +110,18 @@ class Scope:
     def incarnation(self) -> str:
         """The very namespace that was seen, not only one of its name."""
         return str(self.namespace["metadata"]["uid"]) if self.namespace else ""
+
+    @property
+    def ours(self) -> bool:
+        """Whether the namespace that was seen is this cluster's: one that was is, whatever somebody did to its labels since."""
+        seen, desired = self.namespace, self.desired
+        known = f"{NAMESPACES.name} {desired.namespace}" in desired.guard_rails
+        return seen is not None and (known or labels.ours(desired, seen))
+
+    @property
+    def stands(self) -> bool:
+        """Whether it is this cluster's and not on its way out."""
+        return self.namespace is not None and self.ours and not labels.terminating(self.namespace)
 
     @property
     def host_chart(self) -> Path:
@@ -278,6 +291,6 @@ def _state(outcome: Outcome) -> StepState:
 
 def _there(value: T | None) -> T:
     if value is None:
-        msg = "a step ran before the one that reads what it needs: see the order in wiring"
+        msg = "a step ran before the one that reads what it needs: see the order in stages"
         raise LookupError(msg)
     return value

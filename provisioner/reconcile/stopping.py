@@ -25,12 +25,6 @@ DEFAULT_GRACE: Final = 30
 """Seconds that a pod which asks for none is given, as Kubernetes has it."""
 
 
-def ours(scope: Scope) -> bool:
-    """Whether there is a namespace of this very cluster that is not on its way out."""
-    seen = scope.namespace
-    return seen is not None and labels.ours(scope.desired, seen) and not labels.terminating(seen)
-
-
 def running(scope: Scope) -> list[Object]:
     """Pods in the namespace that have not run to their end."""
     return [p for p in scope.host.kube.find(PODS, scope.desired.namespace) if not pods.ended(p)]
@@ -38,7 +32,7 @@ def running(scope: Scope) -> list[Object]:
 
 def stop_control_plane(scope: Scope) -> Outcome:
     """No replica: with its pod the tenant's API, the syncer and every way in end."""
-    seen = scope.host.kube.get(STATEFUL_SETS, RELEASE, scope.desired.namespace) if ours(scope) else None
+    seen = scope.host.kube.get(STATEFUL_SETS, RELEASE, scope.desired.namespace) if scope.stands else None
     if seen is not None and seen["spec"].get("replicas", 1) != 0:
         scope.host.kube.apply(STATEFUL_SETS, replicas(scope, 0))
     return Done()
@@ -50,7 +44,7 @@ def stop_pods(scope: Scope, *, most: int, alone: timedelta) -> Outcome:
     Each has the time that it asks for, but no more than ``most`` seconds; and ``alone`` after the control
     plane should have ended, nobody waits for it any longer.
     """
-    found = running(scope) if ours(scope) else []
+    found = running(scope) if scope.stands else []
     planes = [p for p in found if labels.SYNCED not in (p["metadata"].get("labels") or {})]
     first = any(not _told(plane, most) or _lately(scope, plane, alone) for plane in planes)
     for pod in planes if first else found:

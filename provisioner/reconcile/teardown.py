@@ -28,7 +28,7 @@ def reach(scope: Scope) -> Outcome:
 
 def uninstall(scope: Scope) -> Outcome:
     """Takes the tenant's API away, and with it every credential for it and everything the syncer made."""
-    if not _to_clear(scope) or not release.revisions(scope):
+    if not scope.stands or not release.revisions(scope):
         return Done()
     scope.guard.check()
     try:
@@ -42,7 +42,7 @@ def uninstall(scope: Scope) -> Outcome:
 def clear(scope: Scope) -> Outcome:
     """Deletes the namespace with all that is left in it, and waits until it is gone."""
     seen, name = scope.namespace, scope.desired.namespace
-    if seen is None or not labels.ours(scope.desired, seen):
+    if seen is None or not scope.ours:
         return Done()
     if labels.terminating(seen):
         return Wait(_LOOK, Reason.RELEASING, f"waiting for namespace {name} to go{_remaining(seen)}")
@@ -57,11 +57,6 @@ def prove(scope: Scope) -> Outcome:
         return Wait(*_kept(claimed[0]))
     scope.gone = True
     return Done()
-
-
-def _to_clear(scope: Scope) -> bool:
-    seen = scope.namespace
-    return seen is not None and labels.ours(scope.desired, seen) and not labels.terminating(seen)
 
 
 def _remaining(seen: Object) -> str:

@@ -186,6 +186,13 @@ def test_one_that_is_only_half_made_is_stopped_too(team):
     assert running(team.world) == []
 
 
+def test_a_namespace_that_lost_its_labels_is_closed_all_the_same(ready):
+    ready.world.host.seen(NAMESPACES, NS)["metadata"]["labels"].clear()
+    begin(ready)
+    contain(ready)
+    contained(ready.world)
+
+
 def test_one_that_is_not_on_the_host_yet_has_nothing_to_stop(team):
     begin(team)
     contain(team)

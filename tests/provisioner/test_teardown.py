@@ -47,6 +47,13 @@ class TestTeardown:
         assert team.gone
         assert team.world.host.seen(NAMESPACES, NS)["metadata"]["labels"] == {"whose": "theirs"}
 
+    def test_a_namespace_that_lost_its_labels_is_ours_all_the_same(self, ready):
+        ready.world.host.seen(NAMESPACES, NS)["metadata"]["labels"].clear()
+        ready.delete()
+        ready.until_settled()
+        assert ready.gone
+        assert ready.world.left == {}
+
     def test_a_volume_of_it_is_waited_for_and_named(self, ready):
         volume = {"claimRef": {"namespace": NS}, "persistentVolumeReclaimPolicy": "Retain"}
         ready.world.host.put(VOLUMES, {"metadata": {"name": "pv-7"}, "spec": volume})
