@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from provisioner.outcomes import Done, Wait
 from provisioner.ports import NAMESPACES, PODS, SERVICES
-from provisioner.reconcile import canary_pods, labels, packets, pods
+from provisioner.reconcile import addresses, canary_pods, labels, packets, pods
 from tenancy.enums import Reason
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def _send(scope: Scope) -> None:
     kube, facts = scope.host.kube, scope.desired.host.facts
     kube.create(PODS, canary_pods.runs(scope, LISTENS, f"exec httpd -f -p {_PORT}"))
     address = kube.apply(SERVICES, _service(scope))["spec"]["clusterIP"]
-    aims = [(_FELLOW, packets.pair(address, _PORT)), *packets.closed(facts, kube)]
+    aims = [(_FELLOW, addresses.pair(address, _PORT)), *packets.closed(facts, kube)]
     first = _WAIT.format(address=address, port=_PORT)
     script = f"{packets.function(_SILENCE)}{first}{packets.tries(aims)}echo {_END}\n"
     kube.create(PODS, canary_pods.runs(scope, TRIES, script))

@@ -16,6 +16,7 @@ from provisioner.ports import (
     Unreachable,
 )
 from provisioner.reconcile import gpu, gpu_gate, nodes, runtime_classes
+from provisioner.reconcile.addresses import pair
 from tenancy.enums import ConditionStatus, Reason
 from tenancy.rules import survey
 from tenancy.rules.specs import HostFacts, HostObservation
@@ -115,12 +116,8 @@ def _api_addresses(kube: Kube) -> set[str]:
     for part in kube.find(ENDPOINT_SLICES, "default", labels="kubernetes.io/service-name=kubernetes"):
         ports = [p["port"] for p in part.get("ports") or [] if p.get("port")]
         ips = [ip for end in part.get("endpoints") or [] for ip in end["addresses"]]
-        found |= {_pair(ip, port) for ip in ips for port in ports}
+        found |= {pair(ip, port) for ip in ips for port in ports}
     return found
-
-
-def _pair(ip: str, port: int) -> str:
-    return f"[{ip}]:{port}" if ":" in ip else f"{ip}:{port}"
 
 
 def _default(storage_class: Object) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from provisioner.ports import NODES
+from provisioner.reconcile.addresses import pair
+from provisioner.reconcile.nodes import is_ready
 from tenancy.enums import Exposure
 from tenancy.rules.names import RELEASE
 
@@ -37,16 +39,15 @@ def server_name(exposure: Exposure, namespace: str) -> str:
 
 
 def _at(name: str, port: int) -> str | None:
-    if not name or not port:
-        return None
-    return f"[{name}]:{port}" if ":" in name else f"{name}:{port}"
+    return pair(name, port) if name and port else None
 
 
 def _node(host: Kube) -> str:
-    """Any node's address: a node port is open on all of them."""
-    addresses = [a for node in host.find(NODES) for a in node.get("status", {}).get("addresses", [])]
-    for kind in _PUBLIC_FIRST:
-        for entry in addresses:
-            if entry["type"] == kind:
-                return str(entry["address"])
-    return ""
+    """A node's address: a node port is open on all of them, so on one that answers."""
+    found = [
+        (not is_ready(node), _PUBLIC_FIRST.index(entry["type"]), str(entry["address"]))
+        for node in host.find(NODES)
+        for entry in node.get("status", {}).get("addresses") or []
+        if entry["type"] in _PUBLIC_FIRST
+    ]
+    return min(found, key=lambda one: one[:2])[2] if found else ""

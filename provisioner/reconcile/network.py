@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from provisioner.outcomes import Done
 from provisioner.ports import NETWORK_POLICIES
 from provisioner.reconcile import intruders, labels
+from provisioner.reconcile.addresses import split
 
 if TYPE_CHECKING:
     from provisioner.outcomes import Outcome
@@ -77,13 +78,13 @@ def policies(desired: DesiredCluster) -> tuple[Object, ...]:
 
 def _host_api(desired: DesiredCluster) -> list[Object]:
     addresses = desired.host.facts.api_addresses if desired.host.facts else ()
-    return [_to(*address.rsplit(":", 1)) for address in addresses]
+    return [_to(*split(address)) for address in addresses]
 
 
-def _to(host: str, port: str) -> Object:
-    address = ip_address(host.strip("[]"))
+def _to(host: str, port: int) -> Object:
+    address = ip_address(host)
     block = f"{address}/{address.max_prefixlen}"
-    return {"to": [{"ipBlock": {"cidr": block}}], "ports": [{"protocol": "TCP", "port": int(port)}]}
+    return {"to": [{"ipBlock": {"cidr": block}}], "ports": [{"protocol": "TCP", "port": port}]}
 
 
 def _policy(

@@ -28,7 +28,7 @@ def facts(node: Object) -> NodeFacts:
     return NodeFacts(
         name=meta["name"],
         uid=meta["uid"],
-        ready=_ready(status),
+        ready=is_ready(node),
         schedulable=not spec.get("unschedulable", False),
         labels=dict(sorted((meta.get("labels") or {}).items())),
         taints=tuple(Taint(t["key"], t["effect"], t.get("value") or "") for t in spec.get("taints") or []),
@@ -38,6 +38,12 @@ def facts(node: Object) -> NodeFacts:
         handlers={h.get("name", ""): _user_namespaces(h) for h in status.get("runtimeHandlers") or []},
         resources=_extended(status.get("allocatable") or {}),
     )
+
+
+def is_ready(node: Object) -> bool:
+    """Whether its kubelet says so."""
+    found = node.get("status", {}).get("conditions") or []
+    return any(c["type"] == "Ready" and c["status"] == "True" for c in found)
 
 
 def addresses(listed: Iterable[Object]) -> set[str]:
@@ -50,10 +56,6 @@ def pod_cidrs(listed: Iterable[Object]) -> set[str]:
     """Where all pods are, if every node tells its range: many networks keep ranges of their own."""
     ranges = [node.get("spec", {}).get("podCIDRs") or [] for node in listed]
     return {cidr for each in ranges for cidr in each} if all(ranges) else set()
-
-
-def _ready(status: Object) -> bool:
-    return any(c["type"] == "Ready" and c["status"] == "True" for c in status.get("conditions", []))
 
 
 def _user_namespaces(handler: Object) -> bool:

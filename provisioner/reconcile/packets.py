@@ -10,6 +10,7 @@ from ipaddress import ip_network
 from typing import TYPE_CHECKING, Final
 
 from provisioner.ports import NODES
+from provisioner.reconcile.addresses import pair, split
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -48,7 +49,7 @@ def function(seconds: float) -> str:
 
 def tries(aims: Iterable[tuple[str, str]]) -> str:
     """Lines of the shell that try (what, ``address:port``) all at once and wait for their ends."""
-    return "".join(f"try {what} {' '.join(map(shlex.quote, _split(to)))} &\n" for what, to in aims) + "wait\n"
+    return "".join(_line(what, *split(to)) for what, to in aims) + "wait\n"
 
 
 def closed(facts: HostFacts | None, host: Kube, *, ports: Iterable[int] = ()) -> Iterator[tuple[str, str]]:
@@ -59,8 +60,8 @@ def closed(facts: HostFacts | None, host: Kube, *, ports: Iterable[int] = ()) ->
     for address in _host_api(facts):
         yield "host-api", address
     for address in _node_addresses(host):
-        yield "kubelet", f"{address}:{_KUBELET}"
-        yield from (("node", f"{address}:{port}") for port in ports)
+        yield "kubelet", pair(address, _KUBELET)
+        yield from (("node", pair(address, port)) for port in ports)
     yield "metadata", METADATA
 
 
@@ -70,11 +71,6 @@ def read(line: str) -> tuple[str, str, str] | None:
     if len(words) != len(("net", "what", "address", "word")) or words[0] != "net":
         return None
     return words[1], words[2], words[3]
-
-
-def pair(ip: str, port: int) -> str:
-    """``address:port``, with brackets where the address has colons."""
-    return f"[{ip}]:{port}" if ":" in ip else f"{ip}:{port}"
 
 
 def _host_api(facts: HostFacts | None) -> Iterator[str]:
@@ -93,9 +89,8 @@ def _node_addresses(host: Kube) -> list[str]:
         for entry in node.get("status", {}).get("addresses") or []
         if entry["type"] == "InternalIP"
     ]
-    return [f"[{ip}]" if ":" in ip else ip for ip in found[:NODES_TRIED]]
+    return found[:NODES_TRIED]
 
 
-def _split(address: str) -> tuple[str, str]:
-    host, _, port = address.rpartition(":")
-    return host.strip("[]"), port
+def _line(what: str, host: str, port: int) -> str:
+    return f"try {what} {shlex.quote(host)} {port} &\n"

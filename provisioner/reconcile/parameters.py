@@ -6,6 +6,7 @@ from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
 from provisioner.reconcile import devices, labels, sandbox
+from provisioner.reconcile.addresses import split
 from provisioner.release import values
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def platform_images(prefix: str) -> list[str]:
 
 def _closed(facts: HostFacts) -> list[str]:
     """The host's own API, its nodes and its Services; ranges, so that one address is one of its own."""
-    addresses = [pair.rsplit(":", 1)[0].strip("[]") for pair in facts.api_addresses]
+    addresses = [split(pair)[0] for pair in facts.api_addresses]
     single = [str(ip_network(address)) for address in (*addresses, *facts.node_addresses)]
     return [*single, *facts.service_cidrs]
 

@@ -239,6 +239,20 @@ class TestControlPlane:
         host = team.world.hosts().open(HOST, team.guard).kube
         assert address(exposure, service, host) == expected
 
+    def test_a_node_that_is_down_is_not_where_people_are_sent(self, team):
+        from provisioner.ports import NODES
+        from provisioner.reconcile.exposure import address
+
+        for number, ready in ((1, "Unknown"), (2, "True"), (3, "True")):
+            status = {
+                "addresses": [{"type": "InternalIP", "address": f"192.0.2.{number}"}],
+                "conditions": [{"type": "Ready", "status": ready}],
+            }
+            team.world.host.put(NODES, {"metadata": {"name": f"n{number}"}, "status": status})
+        host = team.world.hosts().open(HOST, team.guard).kube
+        service = {"spec": {"ports": [{"nodePort": 30001}]}}
+        assert address(Exposure.NODE_PORT, service, host) == "192.0.2.2:30001"
+
     @pytest.mark.parametrize(
         ("exposure", "name"),
         [

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from provisioner.ports import PODS
-from provisioner.reconcile import labels, packets, pods
+from provisioner.reconcile import addresses, labels, packets, pods
 from provisioner.reconcile.names import PROBE_ACCOUNT
 from provisioner.reconcile.network import API
 from provisioner.reconcile.sandbox import container
@@ -113,4 +113,4 @@ def _planes(host: Kube, namespace: str) -> list[str]:
     """The neighbour's control plane by its pod's own address: past every Service."""
     planes = host.find(PODS, namespace, labels=labels.selector(labels.CONTROL_PLANE))
     ips = [p.get("status", {}).get("podIP") for p in planes]
-    return [packets.pair(ip, API) for ip in ips if ip]
+    return [addresses.pair(ip, API) for ip in ips if ip]
