@@ -6,7 +6,7 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from provisioner.outcomes import Done, LeaseLost, Permanent, Stall, Transient, Wait
+from provisioner.outcomes import Done, Fault, LeaseLost, Permanent, Stall, Transient, Wait
 from tenancy.enums import Reason
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def reconcile(scope: Scope, stages: Sequence[Stage], *, beside: Sequence[Step] =
     looked at however the others end, once the host was reached, and keep the cluster from nothing.
     """
     clean, reached, lost = False, 0, False
-    ending: Outcome | Exception = Done()
+    ending: Outcome | Fault = Done()
     try:
         for stage in stages:
             reached += 1
@@ -54,7 +54,7 @@ def reconcile(scope: Scope, stages: Sequence[Stage], *, beside: Sequence[Step] =
                 break
         later = [] if scope.desired.deleting or not scope.reached else [_beside(scope, s) for s in beside]
         clean = isinstance(ending, Done) and not scope.desired.waits_for_approval
-        if isinstance(ending, Exception):
+        if isinstance(ending, Fault):
             raise ending
         waits = [o for o in (ending, *later) if isinstance(o, Wait)]
         return min(waits, key=lambda w: w.after) if waits else ending
@@ -70,33 +70,30 @@ def reconcile(scope: Scope, stages: Sequence[Stage], *, beside: Sequence[Step] =
 def _beside(scope: Scope, step: Step) -> Outcome:
     """A fault is only a reason to look again."""
     ending = _run(scope, step, last=False)
-    if isinstance(ending, (Transient, Permanent)):
-        return Wait(_AGAIN, ending.reason, ending.message)
-    return Done() if isinstance(ending, Exception) else ending
+    return Wait(_AGAIN, ending.reason, ending.message) if isinstance(ending, Fault) else ending
 
 
-def _together(scope: Scope, stage: Stage) -> Outcome | Exception:
+def _together(scope: Scope, stage: Stage) -> Outcome | Fault:
     """All steps of a stage, each looked at even when another waits or fails; the gravest ending counts."""
     endings = [_run(scope, step) for step in stage]
-    faults = [e for e in endings if isinstance(e, Exception)]
+    faults = [e for e in endings if isinstance(e, Fault)]
     if faults:
         return min(faults, key=lambda f: not isinstance(f, Permanent))
-    outcomes = [e for e in endings if not isinstance(e, Exception)]
-    stalls = [o for o in outcomes if isinstance(o, Stall)]
-    waits = [o for o in outcomes if isinstance(o, Wait)]
+    stalls = [e for e in endings if isinstance(e, Stall)]
+    waits = [e for e in endings if isinstance(e, Wait)]
     if stalls:
         return stalls[0]
     return min(waits, key=lambda w: w.after) if waits else Done()
 
 
-def _run(scope: Scope, step: Step, *, last: bool = True) -> Outcome | Exception:
+def _run(scope: Scope, step: Step, *, last: bool = True) -> Outcome | Fault:
     """``last``: a fault for good stalls the cluster."""
     began = scope.now()
     try:
         outcome = step.run(scope)
     except LeaseLost:
         raise
-    except (Transient, Permanent) as fault:
+    except Fault as fault:
         final = last and isinstance(fault, Permanent)
         scope.note_fault(step.name, step.condition, fault, began, final=final)
         return fault

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from provisioner.release import values
 from tenancy.rules.names import LABEL_PREFIX, RELEASE
 
 if TYPE_CHECKING:
@@ -11,8 +12,6 @@ if TYPE_CHECKING:
     from tenancy.rules.specs import DesiredCluster
 
 MANAGED_BY: Final = f"{LABEL_PREFIX}managed-by"
-TENANT: Final = f"{LABEL_PREFIX}tenant"
-CLUSTER: Final = f"{LABEL_PREFIX}cluster"
 UID: Final = f"{LABEL_PREFIX}uid"
 SANDBOX: Final = f"{LABEL_PREFIX}sandbox"
 RUNTIME_CLASS: Final = f"{LABEL_PREFIX}runtime-class"
@@ -68,12 +67,7 @@ CONTROL_PLANE: Final = {"app": "vcluster", "release": RELEASE}
 
 def of(desired: DesiredCluster) -> dict[str, str]:
     """Labels of everything made for a cluster."""
-    return {
-        MANAGED_BY: ATOLL,
-        TENANT: desired.tenant,
-        CLUSTER: desired.name,
-        UID: str(desired.uid),
-    }
+    return {MANAGED_BY: ATOLL, **values.labels(desired)}
 
 
 def ours(desired: DesiredCluster, seen: Object) -> bool:

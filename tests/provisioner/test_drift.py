@@ -98,7 +98,7 @@ EDITS = [
         NS,
         lambda o: o["metadata"]["labels"].update({"pod-security.kubernetes.io/enforce": "privileged"}),
     ),
-    (NAMESPACES, NS, lambda o: o["metadata"]["labels"].pop(labels.TENANT)),
+    (NAMESPACES, NS, lambda o: o["metadata"]["labels"].pop("tenancy.atoll.internal/tenant")),
     (NAMESPACES, NS, lambda o: o["metadata"]["labels"].pop(labels.UID)),
     (NAMESPACES, NS, lambda o: o["metadata"]["annotations"].pop(labels.CLOSED)),
     (

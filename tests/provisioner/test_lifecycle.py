@@ -251,7 +251,7 @@ class TestHelmLeftovers:
 
 def test_labels_tell_tenant_and_cluster(ready):
     worn = ready.world.host.seen(NAMESPACES, NS)["metadata"]["labels"]
-    assert worn[labels.TENANT] == "demo"
-    assert worn[labels.CLUSTER] == "first"
+    assert worn["tenancy.atoll.internal/tenant"] == "demo"
+    assert worn["tenancy.atoll.internal/cluster"] == "first"
     assert worn[labels.UID] == str(WANTED.uid)
     assert worn["pod-security.kubernetes.io/enforce"] == "baseline"
