@@ -94,6 +94,7 @@ def run(kind: WorkKind, object_id: UUID) -> Outcome | None:
         work.retry(lease)
         return None
     except Permanent as fault:
+        log.warning("%s %s: %s; looked at again with its next wish", kind, object_id, fault.message)
         outcome = Stall(fault.reason, fault.message)
     except Exception:
         log.exception("a pass over %s %s failed; tried again", kind, object_id)

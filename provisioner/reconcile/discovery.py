@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from provisioner.outcomes import Transient, Wait
+from provisioner.outcomes import Fault, Wait
 from provisioner.ports import (
     DEVICE_CLASSES,
     ENDPOINT_SLICES,
@@ -51,7 +51,7 @@ def look(
         kube = hosts.open(access, guard).kube
         facts, found = discover(kube, access.workload_selector)
         found = gpu_gate.keep(kube, found, known, placed)
-    except Transient as fault:
+    except Fault as fault:
         seen = _trouble(access, hosts, fault)
         return seen, Wait(ILL, seen.reason, seen.message)
     if not survey.landing(found, access.workload_selector):
@@ -85,7 +85,7 @@ def discover(kube: Kube, workloads: Mapping[str, str]) -> tuple[HostFacts, tuple
     return facts, found
 
 
-def _trouble(access: HostAccess, hosts: Hosts, fault: Transient) -> HostObservation:
+def _trouble(access: HostAccess, hosts: Hosts, fault: Fault) -> HostObservation:
     building = hosts.starting(access) if isinstance(fault, Unreachable | HostMisconfigured) else ""
     if building:
         return HostObservation(ConditionStatus.FALSE, Reason.HOST_STARTING, building)

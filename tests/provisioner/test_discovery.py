@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from provisioner.ports import NAMESPACES, NODES, RESOURCE_QUOTAS, RUNTIME_CLASSES
+from provisioner.ports import NAMESPACES, NODES, RESOURCE_QUOTAS, RUNTIME_CLASSES, Rejected
 from provisioner.reconcile import discovery, labels, limits
 from provisioner.reconcile.runtime_classes import facts
 from tenancy.enums import ConditionStatus, ConditionType, Reason, Sandbox
@@ -131,3 +131,10 @@ def test_what_was_built_is_told_once_the_namespace_is_there(team):
     team.until_settled()
     assert team.world.host.seen(RESOURCE_QUOTAS, limits.QUOTA, NS) is not None
     assert team.built is Sandbox.GVISOR
+
+
+def test_what_a_host_refuses_for_good_is_told_and_looked_at_again(team):
+    team.world.host.refuse = lambda _verb, key: Rejected("status 422: no") if key[0] == "nodes" else None
+    seen, again = look(team)
+    assert (seen.status, seen.reason, seen.message) == (ConditionStatus.FALSE, Reason.UNEXPECTED, "status 422: no")
+    assert again.after == discovery.ILL
