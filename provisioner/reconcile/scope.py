@@ -45,7 +45,7 @@ _KEPT: Final = 10.0
 
 @dataclass
 class Scope:
-    """Given by the wiring; the fields below ``# read`` are filled by the steps, in their order."""
+    """Given by the pass; the fields below ``# read`` are filled by the steps, in their order."""
 
     desired: DesiredCluster
     hosts: Hosts

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from provisioner import wiring
 from provisioner.outcomes import Done, LeaseLost, Permanent, Stall, Transient, Wait
+from provisioner.passes import world as reached
 from provisioner.ports import NODES
 from provisioner.reconcile.memory import Memory
 from tenancy.actions import access, clusters, work
@@ -25,9 +26,9 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def world(monkeypatch):
     made = World()
     memory = Memory()
-    monkeypatch.setattr(wiring, "_hosts", made.hosts)
-    monkeypatch.setattr(wiring, "_tenants", made.tenant_apis)
-    monkeypatch.setattr(wiring, "_memory", lambda: memory)
+    monkeypatch.setattr(reached, "hosts", made.hosts)
+    monkeypatch.setattr(reached, "tenants", made.tenant_apis)
+    monkeypatch.setattr(reached, "memory", lambda: memory)
     return made
 
 

@@ -17,7 +17,7 @@ class Command(BaseCommand):
     help = "Runs one pass over one object and tells its outcome."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("kind", type=WorkKind, choices=list(WorkKind))
+        parser.add_argument("kind", type=WorkKind, choices=list(wiring.PASSES))
         parser.add_argument("uid", type=UUID)
 
     def handle(self, *_args: Any, kind: WorkKind, uid: UUID, **_options: Any) -> None:  # noqa: ANN401 - Django's

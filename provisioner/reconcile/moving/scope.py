@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class NodeScope:
-    """Given by the wiring; ``node`` is what the first step read."""
+    """Given by the pass; ``node`` is what the first step read."""
 
     desired: DesiredNode
     kube: Kube
