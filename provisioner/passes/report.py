@@ -30,8 +30,10 @@ def run(lease: Lease, held: Holding) -> Outcome:
     if wish is None:
         return Done()
     reports.begin(lease, wish.uid)
-    kept = {"charts": config.CHART.parent, "memory": world.memory()}
-    made = report.make(wish, world.hosts(), world.tenants(), held, **kept, now=timezone.now)
+    charts, memory = config.CHART.parent, world.memory()
+    made = report.make(
+        wish, world.hosts(), world.tenants(), held, charts=charts, memory=memory, now=timezone.now
+    )
     if isinstance(made, Wait):
         return made
     if isinstance(made, report.NotMade):

@@ -136,5 +136,9 @@ def test_what_was_built_is_told_once_the_namespace_is_there(team):
 def test_what_a_host_refuses_for_good_is_told_and_looked_at_again(team):
     team.world.host.refuse = lambda _verb, key: Rejected("status 422: no") if key[0] == "nodes" else None
     seen, again = look(team)
-    assert (seen.status, seen.reason, seen.message) == (ConditionStatus.FALSE, Reason.UNEXPECTED, "status 422: no")
+    assert (seen.status, seen.reason, seen.message) == (
+        ConditionStatus.FALSE,
+        Reason.UNEXPECTED,
+        "status 422: no",
+    )
     assert again.after == discovery.ILL

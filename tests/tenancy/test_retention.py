@@ -76,7 +76,14 @@ def test_processes_that_are_no_more_are_forgotten():
 def test_only_findings_that_were_put_right_go():
     for namespace, restored in (("a", None), ("b", ago(findings.KEPT)), ("c", timezone.now())):
         made = {"noticed_at": ago(findings.KEPT, timedelta(days=1)), "restored_at": restored}
-        Finding.objects.create(host="lab", namespace=namespace, subject="s", kind="guard-rail-added", **made)
+        Finding.objects.create(
+            host="lab",
+            namespace=namespace,
+            subject="s",
+            kind="guard-rail-added",
+            actor_source="unknown",
+            **made,
+        )
     sweep()
     assert sorted(one.namespace for one in Finding.objects.all()) == ["a", "c"]
 
