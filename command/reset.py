@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from command.home import Home
 
 OURS: Final = (
-    "run", "logs", "credentials", "backups", "redis", "bin", "hosts", "lab", "secrets", "helm",
+    "run", "logs", "credentials", "backups", "redis", "bin", "hosts", "lab", "secrets", "helm", "audit",
     "atoll.sqlite3", "atoll.sqlite3-wal", "atoll.sqlite3-shm", "admin.token", "demo.token",
 )  # fmt: skip
 """A home may have been put into a folder that holds other things: those stay."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from command.home import Home
 
 LOG_LIMIT: Final = 20_000_000
+"""Bytes; one older part of as many is kept beside it: a log must not fill the disk over the months."""
 TAIL_LINES: Final = 15
 
 
@@ -65,7 +68,6 @@ def start(service: Service, home: Home, environment: Mapping[str, str]) -> Runni
     The kernel's word at the parent's death is bound to the thread that forked.
     """
     path = log_path(home, service.name)
-    _rotate(path)
     argv = [sys.executable, "-P", "-m", "command.child", str(os.getpid()), "--", *service.argv]
     with path.open("ab") as log:
         log_from = log.tell()
@@ -98,7 +100,12 @@ def tail(home: Home, name: str, *, lines: int = TAIL_LINES, begin: int = 0) -> s
     return "\n".join(data.decode(errors="replace").splitlines()[-lines:])
 
 
-def _rotate(path: Path) -> None:
-    """Keeps one older file; a log must not fill the disk over the months."""
-    if path.exists() and path.stat().st_size > LOG_LIMIT:
-        path.replace(path.with_suffix(".log.1"))
+def trim(running: Running, home: Home) -> None:
+    """Puts a log that grew too long aside. Who writes it appends, and so goes on at the beginning of an empty one."""
+    path = log_path(home, running.service.name)
+    with suppress(OSError):  # a full disk, or a log that somebody removed: no reason to stop
+        if path.stat().st_size > LOG_LIMIT:
+            with suppress(OSError):
+                shutil.copyfile(path, path.with_suffix(".log.1"))
+            os.truncate(path, 0)
+            running.log_from = 0

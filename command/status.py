@@ -25,7 +25,8 @@ def run(asked: argparse.Namespace) -> int:
     """0 when it serves and is ready, 3 when not."""
     seen = look(homes.find())
     show(json.dumps(seen, indent=2) if asked.json else text(seen))
-    return 0 if seen["running"] and not seen["problems"] else 3
+    well = seen["running"] and not seen["problems"] and not (seen["lab"] or {}).get("problems")
+    return 0 if well else 3
 
 
 def look(home: Home) -> dict[str, Any]:
@@ -79,4 +80,7 @@ def _has_lab(home: Home) -> bool:
 
 def _problems(seen: dict[str, Any]) -> list[str]:
     dead = {name: one for name, one in seen["services"].items() if not one["running"]}
-    return [f"{name} is not running; its log: {one['log']}" for name, one in dead.items()]
+    found = [f"{name} is not running; its log: {one['log']}" for name, one in dead.items()]
+    if seen["ready"] and seen["ready"].get("status") != "ok":
+        found.append("the portal does not serve: see what it says above, and ./atoll logs portal")
+    return found

@@ -47,13 +47,15 @@ class Supervisor:
         say(f"{service.name}: started (log: {services.log_path(self.home, service.name)})")
 
     def tend(self) -> None:
-        """Looks once at every service and restarts what has ended, less and less eagerly."""
+        """Looks once at every service: restarts what has ended, less and less eagerly, and bounds the logs."""
         for care in self.cares:
             if care.running is not None and care.running.status is not None:
                 self._mourn(care, care.running)
             elif care.running is None and time.monotonic() >= care.again_at:
                 self._start(care)
                 say(f"{care.service.name}: restarted")
+            elif care.running is not None:
+                services.trim(care.running, self.home)
 
     def stop(self) -> None:
         """Stops all, the last started first."""

@@ -95,13 +95,18 @@ def _program(pid: int) -> str:
     return "command.child" if "command.child" in words else "program"
 
 
-def test_a_log_that_grew_is_put_aside(home, environment, monkeypatch):
+def test_a_log_that_grew_is_put_aside_while_its_service_goes_on(supervisor, home, monkeypatch):
+    code = "import time\nprint('first', flush=True)\nwhile True: print('more', flush=True); time.sleep(0.05)"
+    supervisor.start(Service("talker", (sys.executable, "-c", code)))
+    path = service.log_path(home, "talker")
+    until(lambda: path.read_text().count("more") > 3)
     monkeypatch.setattr(service, "LOG_LIMIT", 10)
-    path = service.log_path(home, "sleeper")
-    path.write_text("x" * 11)
-    running = service.start(SLEEP, home, environment)
-    service.stop(running, home)
-    assert path.with_suffix(".log.1").read_text() == "x" * 11
+    supervisor.tend()
+    monkeypatch.undo()
+    assert path.with_suffix(".log.1").read_text().startswith("first\nmore\n")
+    until(lambda: path.read_text().startswith("more\n"))
+    assert "first" not in path.read_text()
+    assert supervisor.running("talker")
 
 
 def test_stopping_is_quick(supervisor):

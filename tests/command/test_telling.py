@@ -63,7 +63,10 @@ def test_status_names_a_service_that_died(home):
         single.announce(home, "http://127.0.0.1:9", "lab")
         seen = status.look(home)
     assert seen["services"]["worker"]["running"] is False
-    assert seen["problems"] == [f"worker is not running; its log: {home.logs}/worker.log"]
+    assert seen["problems"] == [
+        f"worker is not running; its log: {home.logs}/worker.log",
+        "the portal does not serve: see what it says above, and ./atoll logs portal",
+    ]
 
 
 def test_the_environment_for_scripts_can_be_sourced(home):
@@ -87,6 +90,8 @@ def test_what_a_person_set_is_kept(home, monkeypatch):
 def test_reset_takes_what_is_ours_and_leaves_the_rest(home, monkeypatch, capsys):
     monkeypatch.setenv("ATOLL_HOME", str(home.root))
     home.credentials.write_text("admin: x\n")
+    (home.root / "audit").mkdir()
+    (home.root / "audit" / "2026-11-21.jws").write_text("a head that nobody can check without its key\n")
     (home.root / "thesis.tex").write_text("years of work")
     monkeypatch.setattr("sys.argv", ["atoll"])
     from command import arguments
