@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -30,19 +31,20 @@ def supervise(home: Path, options: Options, say: Callable[[str], None]) -> None:
     reap.leftovers()
     lab, lock = _claim(home, options)
     journal = Journal(lab.progress, say)
+    ending = (State.STOPPED, "stopped")
     try:
-        _run(lab, journal)
-    except StoppedError:
-        pass
+        with contextlib.suppress(StoppedError):
+            _run(lab, journal)
     except Exception as error:
-        journal.write(State.FAILED, str(error))
-        reap.traces(lab)
+        ending = (State.FAILED, str(error))
         raise
     finally:
+        # Under the lock: with its folder the claim goes, and whoever is next starts in the same places.
+        with registry.locked():
+            reap.traces(lab)
+            lab.kubeconfig.unlink(missing_ok=True)
+            journal.write(*ending)
         os.close(lock)
-    reap.traces(lab)
-    lab.kubeconfig.unlink(missing_ok=True)
-    journal.write(State.STOPPED, "stopped")
 
 
 def remembered(home: Path) -> dict[str, Any]:

@@ -17,7 +17,6 @@ from lab import (
     namespaces,
     network,
     nodes,
-    reap,
     runtime,
     view,
     waiting,
@@ -65,7 +64,8 @@ class Supervisor:
     def run(self, programs: Path, archives: Sequence[Path]) -> None:
         """Start everything and stay until told to stop, then stop everything.
 
-        Raises LabError when the start fails; everything is stopped then, too.
+        Raises LabError when the start fails; everything is stopped then, too. Links, routes and cgroups are
+        the caller's to remove (``reap.traces``).
         """
         try:
             self._start(programs, archives)
@@ -136,7 +136,8 @@ class Supervisor:
             lambda: runtime.is_up(node, programs), f"containerd of {node.name}", 30, f"{node.name}-containerd"
         )
         runtime.bring(node, programs, by_size[:FIRST_ARCHIVES])
-        waiting.until(self._api_is_up.is_set, "the API server", seconds=120, stop=self._stop)
+        # The control plane has its own patience, and sets ``stop`` when that ends.
+        waiting.until(self._api_is_up.is_set, "the API server", seconds=2 * PATIENCE, stop=self._stop)
         self._add(components.policies(self._lab, node, programs))
         self._add(components.kube_proxy(node, programs))
         self._add(components.kubelet(self._lab, node, programs))
@@ -174,7 +175,7 @@ class Supervisor:
             return  # seen again in a moment; what is wrong with the API server is told elsewhere
 
     def _end(self) -> None:
-        """Stop in the order of who needs whom, then remove what was made."""
+        """Stop in the order of who needs whom; what was made is removed by who claimed the lab."""
         self._stop.set()
         self._crew.end()
         # Pods end as by a power cut, which the databases in them are made for.
@@ -187,7 +188,6 @@ class Supervisor:
         for namespace in (*self._ways.values(), *([self._switch] if self._switch else [])):
             namespace.close()
         cgroups.go_back(self._came_from)
-        reap.traces(self._lab)
 
     def _add(self, component: Component) -> None:
         way = self._ways[component.node].prefix if component.node else []
