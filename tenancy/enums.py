@@ -172,6 +172,8 @@ class ConditionType(StrEnum):
     DNS_AVAILABLE = "DnsAvailable"
     ACCESS_ISSUED = "AccessIssued"
     ADD_ONS_APPLIED = "AddOnsApplied"
+    # Owned by the step beside the build that looks at what they started; no part of the summary.
+    ADD_ONS_READY = "AddOnsReady"
     # Owned by the ladder: False while devices are on their way back; no part of the summary.
     DEVICES_SETTLED = "DevicesSettled"
     # Owned by the pass that makes isolation reports; False degrades, Unknown does not.
@@ -246,6 +248,10 @@ class Reason(StrEnum):
     """A newer version of the template is there, and would be refused; the message says why. It is tried each minute."""
     ADD_ON_REFUSED = "AddOnRefused"
     """The cluster's API refuses an object of an add-on; the message names it and says why."""
+    ADD_ON_NOT_RUNNING = "AddOnNotRunning"
+    """An object of an add-on does not run yet, or no more; the message names it and says why. It is looked at again."""
+    ADD_ON_FAILED = "AddOnFailed"
+    """An object of an add-on has given up and begins anew only when it is made anew; the message names it."""
     RELEASING = "Releasing"
     """Teardown waits for something on the host to be gone."""
 

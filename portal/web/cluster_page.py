@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from portal.web import isolation, presenters, progress
+from portal.web import add_on_page, isolation, presenters, progress
 from tenancy import policy
 from tenancy.enums import ConditionType, OperationKind, OperationState, Permission, Phase
 from tenancy.errors import NotFound
 from tenancy.queries import audit, cluster_devices, clusters, findings, operations, services, tenants
 
 if TYPE_CHECKING:
+    from portal.web.add_on_page import State
     from portal.web.isolation import Isolation
     from portal.web.presenters import Badge, Fact, Row
     from portal.web.progress import Progress
@@ -39,6 +40,8 @@ class ClusterPage:
     may_access: bool
     may_quarantine: bool
     isolation: Isolation
+    add_ons: tuple[State, ...] = ()
+    """What is put into it, and whether it runs."""
     lacking: tuple[Devices, ...] = ()
     """Accelerators that it asks for and has not got."""
 
@@ -56,6 +59,7 @@ class ClusterPage:
             self.may_quarantine,
             self.cluster.quarantine_reason,
             self.isolation,
+            self.add_ons,
             self.lacking,
             self.approval,
         )
@@ -112,6 +116,7 @@ def read(actor: Actor, tenant: str, name: str) -> ClusterPage:
         may_access=policy.allows(actor, Permission.CLUSTER_ACCESS, cluster.tenant),
         may_quarantine=policy.allows(actor, Permission.CLUSTER_QUARANTINE, cluster.tenant),
         isolation=isolation.of(cluster),
+        add_ons=add_on_page.states(cluster),
         lacking=tuple(one for one in devices if one.granted < one.asked),
     )
 

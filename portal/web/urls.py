@@ -7,6 +7,7 @@ from django.urls import URLPattern, path
 
 from portal.web.views import (
     access,
+    add_ons,
     audit,
     cluster_edit,
     cluster_templates,
@@ -94,6 +95,10 @@ urlpatterns = [
     path("templates/<str:name>/remove", cluster_templates.remove, name="template-remove"),
     path("templates/<str:name>/publish", cluster_templates.publish, name="template-publish"),
     path("templates/<str:name>/versions/<str:version>", cluster_templates.version, name="template-version"),
+    path("add-ons", add_ons.index, name="add-ons"),
+    path("add-ons/publish", add_ons.publish, name="add-on-publish"),
+    path("add-ons/<str:name>/versions/<str:version>", add_ons.version, name="add-on"),
+    path("add-ons/<str:name>/versions/<str:version>/remove", add_ons.remove, name="add-on-remove"),
     path("tenants", tenants.index, name="tenants"),
     path("tenants/new", tenants.create, name="tenant-new"),
     path("tenants/<str:tenant>", tenants.show, name="tenant"),

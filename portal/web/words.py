@@ -60,6 +60,7 @@ CONDITIONS: Final[Mapping[ConditionType, str]] = {
     ConditionType.DNS_AVAILABLE: "DNS",
     ConditionType.ACCESS_ISSUED: "Access",
     ConditionType.ADD_ONS_APPLIED: "Add-ons",
+    ConditionType.ADD_ONS_READY: "Add-ons running",
     ConditionType.DEVICES_SETTLED: "Devices given back",
     ConditionType.ISOLATION_ATTESTED: "Isolation report",
     ConditionType.TEMPLATE_FOLLOWED: "Template",
@@ -92,6 +93,12 @@ VERSION_STATES: Final[Mapping[VersionState, tuple[Tone, str]]] = {
     VersionState.ACTIVE: (Tone.GOOD, "Active"),
     VersionState.DEPRECATED: (Tone.WARN, "Deprecated"),
     VersionState.YANKED: (Tone.BAD, "Yanked"),
+}
+
+ADD_ONS: Final[Mapping[ConditionStatus, tuple[Tone, str]]] = {
+    ConditionStatus.TRUE: (Tone.GOOD, "Runs"),
+    ConditionStatus.FALSE: (Tone.WARN, "Does not run"),
+    ConditionStatus.UNKNOWN: (Tone.IDLE, "Not known"),
 }
 
 GRANT_PHASES: Final[Mapping[GrantPhase, tuple[Tone, str]]] = {
@@ -128,6 +135,7 @@ DOING: Final[Mapping[str, str]] = {
     "Pods stopped": "ending its pods, each in its own time",
     "Nothing runs": "looking on the host that nothing of it runs any more",
     "Add-ons": "applying the objects of its add-ons",
+    "Add-ons running": "looking whether what its add-ons started runs",
     "Control plane and access": "removing its control plane and every access to it",
     "Nothing left": "proving that nothing of it is left on the host",
 }
@@ -172,6 +180,8 @@ REASONS: Final[Mapping[Reason, str]] = {
     Reason.UNEXPECTED: "Something nobody foresaw. It is logged and tried again.",
     Reason.DELETION_REQUESTED: "Somebody asked for its end.",
     Reason.ADD_ON_REFUSED: "The cluster refuses an object of an add-on. Choose another version of the add-on, or none; the message says why.",
+    Reason.ADD_ON_NOT_RUNNING: "Something of an add-on does not run. It is looked at again by itself; kubectl describe tells more, and another version of the add-on may help.",
+    Reason.ADD_ON_FAILED: "Something of an add-on has given up. Delete that object and it is made anew within minutes, or choose another version of the add-on.",
     Reason.TEMPLATE_REFUSED: "A newer version of its template cannot be had. It is tried each minute; the message says what is in the way.",
     Reason.RELEASING: "Something on the host is still going away. It is looked at again within seconds.",
 }

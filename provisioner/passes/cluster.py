@@ -11,7 +11,6 @@ from provisioner import config
 from provisioner.outcomes import Done, LeaseLost
 from provisioner.passes import world
 from provisioner.reconcile import engine, stages
-from provisioner.reconcile.reclaim import ladder
 from provisioner.reconcile.scope import Scope
 from tenancy.actions import allocations, observations
 from tenancy.queries import calendar, clusters
@@ -31,10 +30,9 @@ def run(lease: Lease, held: Holding) -> Outcome:
     desired = clusters.desired(lease.object_id)
     if desired is None:
         return Done()
-    leaving = ladder.needed(desired)
-    if desired.waits_for_approval and not leaving:
+    beside = stages.beside(desired)
+    if desired.waits_for_approval and not beside:
         return Done()
-    beside = stages.BESIDE if leaving else ()
     return engine.reconcile(_scope(desired, lease, held), stages.of(desired), beside=beside)
 
 

@@ -32,6 +32,8 @@ PART_OF: Final = "applyset.kubernetes.io/part-of"
 _SET: Final = "applyset.kubernetes.io/id"
 _HASH: Final = hashlib.sha256(f"{NAME}.{SYSTEM_NAMESPACE}.ConfigMap.".encode()).digest()
 ID: Final = f"applyset-{urlsafe_b64encode(_HASH).decode().rstrip('=')}-v1"
+LABEL: Final = f"{PART_OF}={ID}"
+"""What each object of the set bears."""
 _KINDS: Final = "kinds"
 _FIRST: Final = ("Namespace", "CustomResourceDefinition")
 """What others need to be there."""
@@ -69,7 +71,9 @@ def _applied(scope: Scope, wanted: Sequence[AddOn]) -> Outcome:
         ending = _apply(scope, add_on, body, kept)
         if isinstance(ending, Wait):
             return ending
-        stalls += [ending] if ending is not None else []
+        if ending is not None:
+            stalls.append(ending)
+            scope.refused.setdefault(add_on.name, ending.message)
     if stalls:
         return stalls[0]
     _prune(scope, before, kept)
@@ -81,7 +85,7 @@ def _applied(scope: Scope, wanted: Sequence[AddOn]) -> Outcome:
 def _apply(scope: Scope, add_on: AddOn, body: Object, kept: set[tuple[str, ...]]) -> Wait | Stall | None:
     """One object; a refusal is told of this object, and the others go on."""
     told = f"{add_on}, {called(body)}"
-    served = _served(scope, body["apiVersion"], body["kind"])
+    served = serving(scope, body["apiVersion"], body["kind"])
     if served is None:
         return _unknown(scope, told, body)
     placed = _placed(body, served)
@@ -110,10 +114,10 @@ def _prune(scope: Scope, kinds: set[str], kept: set[tuple[str, ...]]) -> None:
     """Removes what bears the set's label and is wanted no more."""
     for written in sorted(kinds):
         api, name = written.split()
-        served = None if name in KEPT else _served(scope, api, name)
+        served = None if name in KEPT else serving(scope, api, name)
         if served is None:
             continue
-        for seen in scope.tenant.find(served.kind, labels=f"{PART_OF}={ID}", brief=True):
+        for seen in scope.tenant.find(served.kind, labels=LABEL, brief=True):
             metadata = seen["metadata"]
             if _identity(written, seen) not in kept and "deletionTimestamp" not in metadata:
                 where = metadata.get("namespace", "")
@@ -132,7 +136,8 @@ def _placed(body: Object, served: Served) -> Object:
     return found
 
 
-def _served(scope: Scope, api: str, kind: str) -> Served | None:
+def serving(scope: Scope, api: str, kind: str) -> Served | None:
+    """Where the cluster's API has objects of a kind; ``None`` where it knows none such."""
     key = ("served", scope.incarnation, api, kind)
     found: Served | None = scope.memory.recall(*key) or scope.tenant.served(api, kind)
     if found is not None:

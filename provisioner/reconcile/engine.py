@@ -30,7 +30,8 @@ class Step:
     """As people read it in an operation's progress."""
     condition: ConditionType
     """The one it owns."""
-    run: Callable[[Scope], Outcome]
+    run: Callable[[Scope], Outcome | None]
+    """``None``, of a step beside: it has nothing to say in this pass."""
 
 
 Stage: TypeAlias = tuple[Step, ...]
@@ -103,5 +104,7 @@ def _run(scope: Scope, step: Step, *, last: bool = True) -> Outcome | Fault:
         unforeseen = Transient(message, Reason.UNEXPECTED)
         scope.note_fault(step.name, step.condition, unforeseen, began, final=False)
         return unforeseen
+    if outcome is None:
+        return Done()
     scope.note(step.name, step.condition, outcome, began)
     return outcome

@@ -35,6 +35,7 @@ _NOT_KNOWN: Final = (
     ConditionType.TRAFFIC_BLOCKED,
     ConditionType.SANDBOX_ENFORCED,
     ConditionType.ADD_ONS_APPLIED,
+    ConditionType.ADD_ONS_READY,
 )
 """What is proved anew when it wakes."""
 
@@ -59,6 +60,7 @@ def prove(scope: Scope) -> Outcome:
         scope.sleeps(kind, ConditionStatus.FALSE)
     for kind in _NOT_KNOWN:
         scope.sleeps(kind, ConditionStatus.UNKNOWN)
+    scope.add_ons = ()
     if not scope.stands:
         return Done(f"nothing of it is on the host yet: {WAKE} is built")
     return Done(f"nothing of it runs, its objects and volumes are kept: {WAKE} wakes")

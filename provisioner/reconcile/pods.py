@@ -22,11 +22,16 @@ _LONGEST: Final = 300
 
 def explain(pods: Iterable[Object], what: str) -> tuple[Reason, str]:
     """The gravest thing that keeps ``what`` from running; else how far it is."""
-    found = [trouble for pod in pods for trouble in _troubles(pod)]
-    if not found:
+    found = gravest(pods)
+    if found is None:
         return Reason.WAITING, f"waiting for {what} to be scheduled"
-    gravest = min(found, key=lambda t: _GRAVITY.index(t[0]))
-    return gravest[0], f"{what}: {gravest[1]}"
+    return found[0], f"{what}: {found[1]}"
+
+
+def gravest(pods: Iterable[Object]) -> tuple[Reason, str] | None:
+    """What most keeps some of them from running; ``None`` where nothing is told."""
+    found = [trouble for pod in pods for trouble in _troubles(pod)]
+    return min(found, key=lambda t: _GRAVITY.index(t[0]), default=None)
 
 
 def ended(pod: Object) -> bool:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from provisioner.reconcile.memory import Memory
     from tenancy.enums import Sandbox
     from tenancy.grant_enums import Rung
+    from tenancy.rules.add_on_states import AddOnState
     from tenancy.rules.drift import Established
     from tenancy.rules.specs import DesiredCluster, DeviceShare
 
@@ -70,6 +71,10 @@ class Scope:
     _watch: Watch | None = None
     endpoint: str = ""
     gone: bool = False
+    refused: dict[str, str] = field(default_factory=dict)
+    """Add-on → what its first object is refused with."""
+    add_ons: tuple[AddOnState, ...] | None = None
+    """Whether each runs; ``None`` where this pass did not look."""
     _conditions: dict[ConditionType, Condition] = field(default_factory=dict)
     _steps: list[StepReport] = field(default_factory=list)
 
@@ -210,6 +215,14 @@ class Scope:
         """Takes down what follows for another condition from the cluster's sleep."""
         self._put(kind, status, Reason.PAUSED, "")
 
+    def holds(self, kind: ConditionType) -> None:
+        """Takes down a fact that no step needs to bring about."""
+        self._put(kind, ConditionStatus.TRUE, Reason.AS_WANTED, "")
+
+    def seen(self, kind: ConditionType) -> Condition | None:
+        """What this pass saw of it so far."""
+        return self._conditions.get(kind)
+
     def note_fault(
         self, name: str, kind: ConditionType, fault: Fault, began: datetime, *, final: bool
     ) -> None:
@@ -234,7 +247,9 @@ class Scope:
         steps = (*self._steps, *(StepReport(name, StepState.PENDING) for name in ahead))
         key = ("published", self.desired.uid, steps)
         rails = self._rails(clean=clean)
-        if not news and not clean and rails is None and not self.gone and self.memory.recall(*key):
+        add_ons = None if self.add_ons == self.desired.add_ons_seen else self.add_ons
+        told = news or clean or self.gone or rails is not None or add_ons is not None
+        if not told and self.memory.recall(*key):
             return
         self.publish(
             Observation(
@@ -246,6 +261,7 @@ class Scope:
                 gone=self.gone,
                 sandbox=self._built(),
                 guard_rails=rails,
+                add_ons=add_ons,
             )
         )
         self.memory.remember(*key)

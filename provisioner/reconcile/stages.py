@@ -18,6 +18,7 @@ from provisioner.reconcile import (
     pause,
     quarantine,
     release,
+    running,
     sandbox,
     teardown,
 )
@@ -81,8 +82,8 @@ QUARANTINE: Final[tuple[Stage, ...]] = (
 GIVE_BACK: Final[tuple[Stage, ...]] = ((Step("Host", ConditionType.HOST_REACHABLE, teardown.reach),),)
 """Of a cluster that waits for approval and still holds devices of a grant that is over."""
 
-BESIDE: Final = (Step("Devices given back", ConditionType.DEVICES_SETTLED, ladder.give_back),)
-"""What keeps a cluster from nothing, and what nothing of a cluster keeps."""
+DEVICES: Final = Step("Devices given back", ConditionType.DEVICES_SETTLED, ladder.give_back)
+RUNNING: Final = Step("Add-ons running", ConditionType.ADD_ONS_READY, running.looked_at)
 
 
 def of(desired: DesiredCluster) -> tuple[Stage, ...]:
@@ -96,3 +97,9 @@ def of(desired: DesiredCluster) -> tuple[Stage, ...]:
         guarded = bool(desired.guard_rails) and desired.effective is not None
         return (*PAUSE, *RAILS) if guarded else PAUSE
     return GIVE_BACK if desired.waits_for_approval else BUILD
+
+
+def beside(desired: DesiredCluster) -> Stage:
+    """What keeps a cluster from nothing, and what nothing of a cluster keeps."""
+    leaving = (DEVICES,) if ladder.needed(desired) else ()
+    return (*leaving, RUNNING) if of(desired) is BUILD else leaving

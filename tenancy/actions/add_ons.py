@@ -27,24 +27,37 @@ NAME_MAX: Final = 40
 def publish(*, by: Actor, name: str, version: str, text: str) -> tuple[AddOnVersion, bool]:
     """Publishes a version, or changes its description; True when it is new. Its manifests are for ever."""
     policy.check(by, Permission.TEMPLATE_MANAGE)
+    row, action = _planned(by, name, version, text)
+    if action == "none":
+        return row, False
+    row.spec_text, row.generation = text, row.generation + 1
+    row.save()
+    _note(by, "add-on.publish" if action == "create" else "add-on.describe", row)
+    return row, action == "create"
+
+
+@atomic
+def plan(*, by: Actor, name: str, version: str, text: str) -> str:
+    """What ``publish`` would do (``create``, ``update``, ``none``), with the same checks and no effect; so nobody is asked who they are."""
+    policy.check_look(by, Permission.TEMPLATE_MANAGE)
+    return _planned(by, name, version, text)[1]
+
+
+def _planned(by: Actor, name: str, version: str, text: str) -> tuple[AddOnVersion, str]:
+    """The row as it is, or a new one, and what is to be done with it."""
     refuse(name_errors("metadata.name", name, longest=NAME_MAX))
     number = versions.to_publish(version)
     data = json.loads(text)
     check(data)
     row = add_ons.of(name, version).select_for_update().first()
-    before = json.loads(row.spec_text) if row else None
-    if row is not None and before is not None and before["manifests"] != data["manifests"]:
+    if row is None:
+        parts = {"major": number.major, "minor": number.minor, "patch": number.patch}
+        return AddOnVersion(name=name, **parts, created_by=by.name, generation=0), "create"
+    before = json.loads(row.spec_text)
+    if before["manifests"] != data["manifests"]:
         msg = f"add-on {row} is published, and what is published never changes: publish another version"
         raise Immutable(msg)
-    if row is not None and before == data:
-        return row, False
-    created = row is None
-    parts = {"major": number.major, "minor": number.minor, "patch": number.patch}
-    row = row or AddOnVersion(name=name, **parts, created_by=by.name, generation=0)
-    row.spec_text, row.generation = text, row.generation + 1
-    row.save()
-    _note(by, "add-on.publish" if created else "add-on.describe", row)
-    return row, created
+    return row, "none" if before == data else "update"
 
 
 @atomic

@@ -22,7 +22,7 @@ from tenancy.actions.unit import atomic
 from tenancy.enums import ConditionType, OperationState, Phase, WorkKind
 from tenancy.models import HostCluster, Operation, VirtualCluster
 from tenancy.queries import clusters
-from tenancy.rules import drift
+from tenancy.rules import add_on_states, drift
 from tenancy.rules.lifecycle import summary
 from tenancy.rules.specs import Observation, facts_to_json
 
@@ -121,9 +121,11 @@ def _advance(cluster: VirtualCluster, seen: Observation, now: datetime) -> None:
     cluster.sandbox = seen.sandbox or cluster.sandbox
     if seen.guard_rails is not None:
         cluster.guard_rails = drift.to_json(seen.guard_rails)
+    if seen.add_ons is not None:
+        cluster.add_ons = add_on_states.to_json(seen.add_ons)
     before, cluster.phase = cluster.phase, clusters.phase(cluster)
-    written = ["observed_generation", "first_ready_at", "endpoint", "guard_rails", "phase", "sandbox"]
-    cluster.save(update_fields=written)
+    seen_of_it = ["observed_generation", "first_ready_at", "endpoint", "guard_rails", "add_ons", "sandbox"]
+    cluster.save(update_fields=[*seen_of_it, "phase"])
     events.phase_changed(cluster, before)
 
 

@@ -77,7 +77,9 @@ def _checked(reason: str) -> str:
 
 def _forget_what_was_seen(cluster: VirtualCluster) -> None:
     """What was true of it is not any more, or must be seen anew; what was granted is granted still."""
-    kinds = {*BUILD_ORDER, ConditionType.ISOLATION_ATTESTED} - {ConditionType.APPROVED}
+    VirtualCluster.objects.filter(pk=cluster.pk).update(add_ons=[])
+    beside = {ConditionType.ADD_ONS_READY, ConditionType.ISOLATION_ATTESTED}
+    kinds = {*BUILD_ORDER, *beside} - {ConditionType.APPROVED}
     ClusterCondition.objects.filter(cluster=cluster, type__in=kinds).exclude(
         status=ConditionStatus.UNKNOWN
     ).update(

@@ -39,6 +39,8 @@ class VirtualCluster(models.Model):
     """What was built last: a choice that the spec leaves to Atoll is made once."""
     guard_rails = models.JSONField(default=dict)
     """See ``tenancy.rules.drift.Established``; by kind and name in the host's namespace."""
+    add_ons = models.JSONField(default=list)
+    """See ``tenancy.rules.add_on_states.AddOnState``: what was last seen of each that was looked at; empty while it sleeps."""
     first_ready_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(auto_now_add=True)
     created_by = models.CharField(max_length=150)

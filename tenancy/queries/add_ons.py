@@ -36,6 +36,14 @@ def of(name: str, version: str) -> QuerySet[AddOnVersion]:
         return all_().none()
 
 
+def offered() -> dict[str, list[str]]:
+    """Name → its versions, the newest first."""
+    found: dict[str, list[str]] = {}
+    for row in all_().only("name", "major", "minor", "patch"):
+        found.setdefault(row.name, []).append(row.version)
+    return found
+
+
 def wanted(chosen: Mapping[str, str]) -> tuple[AddOn, ...]:
     """Those of a cluster, in its order; what is in the catalogue no more is left out."""
     if not chosen:
@@ -61,16 +69,18 @@ def check(chosen: Mapping[str, str], path: str) -> None:
 
 def users(row: AddOnVersion) -> Iterator[str]:
     """Clusters and versions of templates that name it."""
-    clusters = VirtualCluster.objects.filter(
-        Q(spec_text__contains=_FIELD) | Q(filled_text__contains=_FIELD)
-    ).select_related("tenant")
-    for cluster in clusters:
+    for cluster in naming(VirtualCluster.objects.select_related("tenant")):
         if _names(json.loads(cluster.filled_text or cluster.spec_text), row):
             yield f"cluster {cluster}"
     published = TemplateVersion.objects.filter(spec_text__contains=_FIELD).select_related("template")
     for version in published:
         if _names(json.loads(version.spec_text)["cluster"], row):
             yield f"template {version}"
+
+
+def naming(rows: QuerySet[VirtualCluster]) -> QuerySet[VirtualCluster]:
+    """Those of these clusters that may have any; which ones is for their specs to tell."""
+    return rows.filter(Q(spec_text__contains=_FIELD) | Q(filled_text__contains=_FIELD))
 
 
 def _names(spec: Mapping[str, object], row: AddOnVersion) -> bool:

@@ -21,7 +21,7 @@ from tenancy.enums import (
 from tenancy.errors import NotFound
 from tenancy.models import ClusterCondition, Operation, VirtualCluster
 from tenancy.queries import add_ons, findings, grants, hosts, pools, tenants
-from tenancy.rules import drift, offers
+from tenancy.rules import add_on_states, drift, offers
 from tenancy.rules import pools as pool_rules
 from tenancy.rules.conditions import Condition
 from tenancy.rules.lifecycle import derive_phase
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
     from tenancy.models import Tenant
     from tenancy.policy import Actor
+    from tenancy.rules.add_on_states import AddOnState
     from tenancy.rules.drift import Established
     from tenancy.rules.specs import HostFacts
 
@@ -113,6 +114,16 @@ def effective_values(cluster: VirtualCluster | None) -> dict[str, Any]:
     if cluster is None or found is None:
         return {}
     return offers.written(found, spec(cluster))
+
+
+def add_on_states_of(cluster: VirtualCluster) -> tuple[AddOnState, ...]:
+    """Each add-on that is put into it, in its order, and whether it runs."""
+    if "addOns" not in (cluster.filled_text or cluster.spec_text):
+        return ()  # as of most: to parse the spec of each takes a list's time
+    wish = spec(cluster)
+    unknown = Reason.PAUSED if wish.paused else Reason.NOT_YET_REPORTED
+    unknown = Reason.QUARANTINED if cluster.quarantined else unknown
+    return add_on_states.told(wish.add_ons, add_on_states.from_json(cluster.add_ons), unknown)
 
 
 def chosen_sandbox(cluster: VirtualCluster) -> Sandbox | None:
@@ -240,6 +251,7 @@ def to_desired(cluster: VirtualCluster) -> DesiredCluster:
         drifted=findings.open_subjects(cluster.host.name, cluster.namespace),
         devices=grants.shares(cluster),
         add_ons=add_ons.wanted(built.add_ons) if built else (),
+        add_ons_seen=add_on_states.from_json(cluster.add_ons),
         awaiting_approval=awaits_approval(cluster),
     )
 

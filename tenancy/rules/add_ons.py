@@ -59,7 +59,7 @@ def clashes(add_ons: Iterable[AddOn], path: str) -> Iterator[FieldError]:
     owners: dict[tuple[str, ...], AddOn] = {}
     for index, one in enumerate(add_ons):
         for found in objects(one.manifests):
-            other = owners.setdefault(_identity(found), one)
+            other = owners.setdefault(identity(found), one)
             if other is not one:
                 detail = f"{one} and {other} both have {called(found)}: take one of them"
                 yield FieldError(f"{path}[{index}]", "contradiction", detail)
@@ -110,7 +110,7 @@ def _manifest_faults(text: str) -> Iterator[FieldError]:
     for index, body in enumerate(found):
         faults = list(_object_faults(body, f"{_AT}[{index}]"))
         yield from faults
-        if not faults and (first := seen.setdefault(_identity(body), index)) != index:
+        if not faults and (first := seen.setdefault(identity(body), index)) != index:
             detail = f"{called(body)} is in document {first} already: write it once"
             yield FieldError(f"{_AT}[{index}]", "duplicate", detail)
 
@@ -147,7 +147,7 @@ def _refused(body: Mapping[str, Any], path: str) -> Iterator[FieldError]:
         yield FieldError(f"{path}.metadata.namespace", "reserved", detail)
 
 
-def _identity(body: Mapping[str, Any]) -> tuple[str, ...]:
+def identity(body: Mapping[str, Any]) -> tuple[str, ...]:
     """An object of another version of its API is the same object."""
     metadata, group = body["metadata"], str(body["apiVersion"]).rpartition("/")[0]
     return (group, body["kind"], metadata.get("namespace") or DEFAULT_NAMESPACE, metadata["name"])

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         Role,
         StepState,
     )
+    from tenancy.rules.add_on_states import AddOnState
     from tenancy.rules.add_ons import AddOn
     from tenancy.rules.allocations import Step
     from tenancy.rules.conditions import Condition
@@ -223,6 +224,8 @@ class DesiredCluster:
     """By class; one with amount 0 is on its way back."""
     add_ons: tuple[AddOn, ...] = ()
     """What is put into it."""
+    add_ons_seen: tuple[AddOnState, ...] = ()
+    """Whether these run, as it was last seen."""
     awaiting_approval: bool = False
     """It asks for more devices than it has."""
 
@@ -276,6 +279,8 @@ class Observation:
     """What the pass built with: a choice left to Atoll is made once."""
     guard_rails: Mapping[str, Established] | None = None
     """All that are in place; ``None`` leaves what is known."""
+    add_ons: tuple[AddOnState, ...] | None = None
+    """Whether each runs; ``None`` leaves what is known."""
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.:]*[a-z0-9])?")
 _CRDS = Kind("apiextensions.k8s.io/v1", "customresourcedefinitions", "CustomResourceDefinition")
-_BUILT_IN = (_CRDS, *(found for found in vars(ports).values() if isinstance(found, Kind)))
+_JOBS = Kind("batch/v1", "jobs", "Job")
+_BUILT_IN = (_CRDS, _JOBS, *(found for found in vars(ports).values() if isinstance(found, Kind)))
 _WHOLE = frozenset({"Namespace", "Node", "ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition"})
 """Of those, the ones that are in no namespace, as far as tests ask."""
 Key = tuple[str, str, str]
@@ -131,9 +132,12 @@ class FakeKube:
     def apply(self, kind: Kind, body: Object) -> Object:
         key = self._writable("apply", kind, body)
         old = self._store.objects.get(key)
-        new = copy.deepcopy(old) if old else {"apiVersion": kind.api, "kind": kind.name}
+        new: Object = copy.deepcopy(old) if old else {"apiVersion": kind.api, "kind": kind.name}
         _remove(new, self._store.applied.get(key, {}), body)
         _merge(new, copy.deepcopy(body))
+        if "spec" in new and new["spec"] != (old or {}).get("spec"):
+            metadata: Object = new["metadata"]
+            metadata["generation"] = metadata.get("generation", 0) + 1
         if new != old:
             self._store.put(kind, new)
             self._store.writes.append(("apply", key))

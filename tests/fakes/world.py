@@ -26,7 +26,7 @@ from provisioner.reconcile import labels
 from provisioner.reconcile.control_plane import CREDENTIALS
 from tenancy.enums import Reason
 from tenancy.rules.names import RELEASE
-from tests.fakes import policies
+from tests.fakes import policies, workloads
 from tests.fakes.findings import FakeAuditLog
 from tests.fakes.helm import FakeHelm
 from tests.fakes.kube import FakeKube, Key, Store
@@ -85,6 +85,8 @@ class World:
     """How the packets of a probe fare, by what they are sent to; all else does not answer."""
     certificate: bytes = b"client-certificate"
     """Of the platform's key to a tenant's API."""
+    broken: set[str] = field(default_factory=set)
+    """Names of workloads in tenants' clusters whose pods do not get ready."""
     pod_trouble: Object = field(default_factory=dict)
     """Status of the control plane's pod in place of a healthy one."""
     crash_at: int = 0
@@ -178,6 +180,7 @@ class World:
         available = {"conditions": [{"type": "Available", "status": "True"}]}
         known = store.seen(DEPLOYMENTS, "coredns", "kube-system")
         store.put(DEPLOYMENTS, {**coredns, "status": available if known else {}})
+        workloads.tick(store, self.broken)
         for name in store.names(PODS, "atoll-system"):
             pod = store.seen(PODS, name, "atoll-system")
             if pod is not None:

@@ -12,7 +12,6 @@ from uuid import UUID
 from provisioner.outcomes import Fault, Stall, Transient
 from provisioner.reconcile import engine, stages
 from provisioner.reconcile.memory import Memory
-from provisioner.reconcile.reclaim import ladder
 from provisioner.reconcile.scope import Scope
 from provisioner.release.state import SELECTOR, revisions
 from tenancy.enums import (
@@ -133,7 +132,7 @@ class Team:
             return engine.reconcile(
                 scope,
                 stages.of(self.wanted),
-                beside=stages.BESIDE if ladder.needed(self.wanted) else (),
+                beside=stages.beside(self.wanted),
             )
         except Fault as fault:
             self.fault = fault
@@ -216,6 +215,7 @@ class Team:
             ever_ready=ever,
             endpoint=endpoint,
             guard_rails=rails,
+            add_ons_seen=self.wanted.add_ons_seen if seen.add_ons is None else seen.add_ons,
         )
         if seen.clean and not self.wanted.deleting:
             self.observed_generation = seen.generation

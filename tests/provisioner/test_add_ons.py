@@ -38,11 +38,8 @@ DEPLOYMENT = {
 def wants(team: Team, *bodies, version="1.0.0", more=()):
     """Another generation that wants these objects."""
     add_ons = (AddOn("motd", version, of(*bodies)), *more) if bodies else more
-    assert team.wanted.effective is not None
-    built = replace(team.wanted.effective, add_ons={one.name: one.version for one in add_ons})
-    team.wanted = replace(
-        team.wanted, generation=team.wanted.generation + 1, add_ons=tuple(add_ons), effective=built
-    )
+    team.wanted = replace(team.wanted, add_ons=tuple(add_ons))
+    team.change(add_ons={one.name: one.version for one in add_ons})
 
 
 def inside(team: Team):

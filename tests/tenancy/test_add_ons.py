@@ -4,14 +4,17 @@ import json
 
 import pytest
 
-from tenancy.actions import add_ons, clusters, templates
+from tenancy.actions import add_ons, clusters, quarantine, templates
 from tenancy.actions.clusters import put
+from tenancy.enums import ConditionStatus, ConditionType, Phase, Reason
 from tenancy.errors import Conflict, Immutable, Invalid, NotAllowed, NotFound, StepUpRequired
 from tenancy.models import AddOnVersion, AuditEvent, VirtualCluster
 from tenancy.policy import Actor
 from tenancy.queries import clusters as known
 from tenancy.queries import impact
+from tenancy.rules.add_on_states import AddOnState
 from tenancy.rules.add_ons import OBJECTS_MAX, TEXT_MAX, check
+from tenancy.rules.conditions import Condition
 from tests import factories as make
 from tests.support.manifests import MANIFEST, config, of
 
@@ -182,3 +185,46 @@ def test_what_is_named_stays(bob, team):
     assert not AddOnVersion.objects.filter(pk=row.pk).exists()
     with pytest.raises(NotFound):
         add_ons.delete(by=root, name="motd", version="1.0.0")
+
+
+def told(cluster):
+    cluster.refresh_from_db()
+    return [(one.name, one.version, one.status, one.reason) for one in known.add_on_states_of(cluster)]
+
+
+def test_what_is_seen_of_each_version_is_kept_until_another_is_wanted(bob, team):
+    make.add_on()
+    make.add_on("motd", "1.1.0", config(text="hi"))
+    made = make.cluster(bob, "team", spec=asks())
+    unknown, running = ConditionStatus.UNKNOWN, ConditionStatus.TRUE
+    assert told(made) == [("motd", "1.0.0", unknown, Reason.NOT_YET_REPORTED)]
+
+    make.observe(made, add_ons=(AddOnState("motd", "1.0.0", running, Reason.AS_WANTED),))
+    make.observe(made)  # a pass that did not look
+    assert told(made) == [("motd", "1.0.0", running, Reason.AS_WANTED)]
+    assert known.desired(made.uid).add_ons_seen == (AddOnState("motd", "1.0.0", running, Reason.AS_WANTED),)
+    put(by=bob, tenant_name="team", name="first", spec_text=json.dumps(asks("1.1.0")))
+    assert told(made) == [("motd", "1.1.0", unknown, Reason.NOT_YET_REPORTED)]
+    put(by=bob, tenant_name="team", name="first", spec_text=json.dumps({**asks("1.1.0"), "paused": True}))
+    assert told(made) == [("motd", "1.1.0", unknown, Reason.PAUSED)]
+    put(by=bob, tenant_name="team", name="first", spec_text="{}")
+    assert told(made) == []
+
+
+def test_a_quarantine_forgets_that_they_ran(bob, team):
+    make.add_on()
+    made = make.cluster(bob, "team", spec=asks())
+    seen = Condition(ConditionType.ADD_ONS_READY, ConditionStatus.TRUE, Reason.AS_WANTED, "", 1)
+    make.observe(made, seen, add_ons=(AddOnState("motd", "1.0.0", ConditionStatus.TRUE, Reason.AS_WANTED),))
+    quarantine.begin(by=make.admin(), tenant_name="team", name="first", reason="it mines coins")
+    assert told(made) == [("motd", "1.0.0", ConditionStatus.UNKNOWN, Reason.QUARANTINED)]
+    rows = {one.type: one.status for one in known.conditions(made)}
+    assert rows[ConditionType.ADD_ONS_READY] is ConditionStatus.UNKNOWN
+
+
+def test_what_does_not_run_keeps_no_cluster_from_ready(bob, team):
+    make.add_on()
+    made = make.ready(make.cluster(bob, "team", spec=asks()))
+    lame = Condition(ConditionType.ADD_ONS_READY, ConditionStatus.FALSE, Reason.ADD_ON_FAILED, "no", 1)
+    make.observe(made, lame)
+    assert made.phase == Phase.READY

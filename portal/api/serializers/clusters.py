@@ -211,6 +211,18 @@ class Effective(CamelSerializer):
         return [{"name": name, "version": version} for name, version in found.add_ons.items()]
 
 
+class AddOnSeen(CamelSerializer):
+    """Whether an add-on runs."""
+
+    name = serializers.CharField()
+    version = serializers.CharField()
+    status = serializers.ChoiceField(choices(ConditionStatus))
+    reason = serializers.ChoiceField(choices(Reason))
+    message = serializers.CharField(
+        allow_blank=True, help_text="The first object that does not run, why, and what to do."
+    )
+
+
 class PauseWish(StrictSerializer):
     """How a cluster is put to sleep."""
 
@@ -299,6 +311,14 @@ class ClusterStatus(CamelSerializer):
     )
     quarantine = serializers.SerializerMethodField(help_text="Null unless an admin took it out of use.")
     template = serializers.SerializerMethodField(help_text="Null for a cluster without one.")
+    add_ons = serializers.SerializerMethodField(
+        method_name="add_ons_in_order", help_text="Each that is put into it, and whether what it starts runs."
+    )
+
+    @extend_schema_field(AddOnSeen(many=True))
+    def add_ons_in_order(self, cluster: VirtualCluster) -> list[dict[str, Any]]:
+        """As in the spec in force."""
+        return [shown(AddOnSeen, found) for found in clusters.add_on_states_of(cluster)]
 
     @extend_schema_field(TemplateUse(allow_null=True))
     def get_template(self, cluster: VirtualCluster) -> dict[str, Any] | None:

@@ -72,6 +72,8 @@ class Offer:
     """The tenant's own on that host, with nodes in them."""
     accelerators: Sequence[str] = ()
     """Classes that can be asked for."""
+    add_ons: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Name → versions, the newest first."""
     choice: TemplateChoice = field(default_factory=TemplateChoice)
     """Of a template."""
 
@@ -167,6 +169,7 @@ class ClusterForm(SpecForm):
             self.fields["size"].required = False
         self.offer_template(offer.choice)
         self.offer_accelerators(() if offer.choice.locks("accelerators") else offer.accelerators)
+        self.offer_add_ons({} if offer.choice.locks("addOns") else offer.add_ons)
         for name, locked in LOCKS.items():
             if offer.choice.locks(*locked):
                 del self.fields[name]
@@ -206,6 +209,7 @@ class ClusterForm(SpecForm):
             "resources": self._resources(),
             "accelerators": self.accelerators(),
             "persistence": chosen.get("persistence"),
+            "addOns": self.add_ons(),
             "template": self.template(),
         }
         return json.dumps({key: value for key, value in spec.items() if value})

@@ -10,7 +10,7 @@ from django import forms
 
 from portal.web.forms import template_fields
 from portal.web.forms.clusters import LOCKS, PERSISTENCES, SandboxField, described, whole
-from portal.web.forms.spec import AMOUNTS, COUNT, SpecForm
+from portal.web.forms.spec import ADD_ON, AMOUNTS, COUNT, SpecForm
 from portal.web.forms.template_fields import AS_TEMPLATE, PREFIX
 from tenancy.rules.preconditions import Expectation, etag
 
@@ -41,6 +41,7 @@ def typed(cluster: VirtualCluster) -> dict[str, Any]:
         "generation": cluster.generation,
         **{name: _shown(_at(spec, place)) for name, place in PLACES.items()},
         **{COUNT + one["class"]: one.get("count", 1) for one in spec.get("accelerators") or ()},
+        **{ADD_ON + one["name"]: one["version"] for one in spec.get("addOns") or ()},
         "template": wish.get("name", ""),
         "template_version": wish.get("version", ""),
         **{PREFIX + name: template_fields.shown(value) for name, value in parameters.items()},
@@ -76,6 +77,7 @@ class EditForm(SpecForm):
         here: HostOffer,
         classes: Sequence[str],
         choice: TemplateChoice,
+        add_ons: Mapping[str, Sequence[str]],
         **kwargs: Any,  # noqa: ANN401
     ) -> None:
         super().__init__(data, **kwargs)
@@ -91,6 +93,7 @@ class EditForm(SpecForm):
         asked = [one["class"] for one in self._before.get("accelerators") or ()]
         known = dict.fromkeys([*asked, *classes])
         self.offer_accelerators(() if choice.locks("accelerators") else list(known))
+        self._offer_add_ons({} if choice.locks("addOns") else add_ons)
         for name, locked in _LOCKS.items():
             if name in self.fields and choice.locks(*locked):
                 del self.fields[name]
@@ -119,6 +122,7 @@ class EditForm(SpecForm):
             if value != self._was[name]:
                 _put(spec, place, _read(name, value))
         self._take(spec, "accelerators", self.accelerators(), self._asked_accelerators())
+        self._take(spec, "addOns", self.add_ons(), self._before.get("addOns"))
         self._take(spec, "template", self.template(), self._before.get("template"))
         return json.dumps(spec, ensure_ascii=False)
 
@@ -127,6 +131,15 @@ class EditForm(SpecForm):
         asked = self._before.get("accelerators") or ()
         counts = {one["class"]: one.get("count", 1) for one in asked}
         return [{"class": key, "count": counts[key]} for key in self.classes if key in counts]
+
+    def _offer_add_ons(self, known: Mapping[str, Sequence[str]]) -> None:
+        """What it has by now can be kept, also where it is in the catalogue no more."""
+        has = {one["name"]: one["version"] for one in (self._before.get("addOns") if known else None) or ()}
+        kept = {
+            name: [*known.get(name, ()), *({version} - set(known.get(name, ())))]
+            for name, version in has.items()
+        }
+        self.offer_add_ons({**kept, **{name: kept.get(name, found) for name, found in known.items()}})
 
     def _take(self, spec: dict[str, Any], key: str, value: Any, before: Any) -> None:  # noqa: ANN401 - JSON
         if key == "accelerators" and not self.classes:

@@ -1,4 +1,4 @@
-"""What the forms for a new and for a changed cluster share: accelerators by class, and a template."""
+"""What the forms for a new and for a changed cluster share: accelerators by class, add-ons, and a template."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ from portal.web.forms.base import DomainForm
 from portal.web.forms.template_fields import PREFIX, TemplateChoice
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 AMOUNTS: Final = ("cpu", "memory", "storage", "pods")
 COUNT: Final = "devices_"
+ADD_ON: Final = "add_on_"
+_ADD_ON: Final = re.compile(r"spec\.addOns(\[(\d+)\].*)?")
 _ACCELERATOR: Final = re.compile(r"spec\.accelerators(\[(\d+)\].*)?")
 
 
@@ -26,6 +28,7 @@ class SpecForm(DomainForm):
         super().__init__(*args, **kwargs)
         self.choice = TemplateChoice()
         self.classes: tuple[str, ...] = ()
+        self.add_on_names: tuple[str, ...] = ()
 
     def offer_accelerators(self, classes: Sequence[str]) -> None:
         """A count for each class."""
@@ -33,6 +36,14 @@ class SpecForm(DomainForm):
         for key in classes:
             self.fields[COUNT + key] = forms.IntegerField(
                 label=key, required=False, min_value=0, max_value=1_000_000
+            )
+
+    def offer_add_ons(self, known: Mapping[str, Sequence[str]]) -> None:
+        """A choice of version for each; those that it has come first, so that they stay in their order."""
+        self.add_on_names = tuple(known)
+        for name, versions in known.items():
+            self.fields[ADD_ON + name] = forms.ChoiceField(
+                label=name, required=False, choices=[("", "None"), *((one, one) for one in versions)]
             )
 
     def offer_template(self, choice: TemplateChoice) -> None:
@@ -56,6 +67,11 @@ class SpecForm(DomainForm):
         return [self[COUNT + key] for key in self.classes]
 
     @property
+    def add_on_fields(self) -> list[forms.BoundField]:
+        """For the page."""
+        return [self[ADD_ON + name] for name in self.add_on_names]
+
+    @property
     def parameter_fields(self) -> list[forms.BoundField]:
         """For the page."""
         return [self[PREFIX + name] for name in self.choice.parameters]
@@ -67,6 +83,11 @@ class SpecForm(DomainForm):
             asked = [one["class"] for one in self.accelerators()] or list(self.classes)
             place = int(found.group(2) or 0)
             return COUNT + asked[place] if place < len(asked) else None
+        chosen = _ADD_ON.fullmatch(path)
+        if chosen and self.add_on_names:
+            names = [one["name"] for one in self.add_ons()] or list(self.add_on_names)
+            place = int(chosen.group(2) or 0)
+            return ADD_ON + names[place] if place < len(names) else None
         name = {
             "spec.template.name": "template",
             "spec.template.version": "template_version",
@@ -77,6 +98,11 @@ class SpecForm(DomainForm):
         """As the spec has them."""
         counts = {key: self.cleaned_data.get(COUNT + key) for key in self.classes}
         return [{"class": key, "count": count} for key, count in counts.items() if count]
+
+    def add_ons(self) -> list[dict[str, str]]:
+        """As the spec has them."""
+        chosen = {name: self.cleaned_data.get(ADD_ON + name) for name in self.add_on_names}
+        return [{"name": name, "version": version} for name, version in chosen.items() if version]
 
     def template(self) -> dict[str, Any] | None:
         """As the spec has it: values that the template would take anyway are left out."""

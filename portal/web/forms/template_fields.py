@@ -64,6 +64,11 @@ class TemplateChoice:
         return self.chosen is not None and self.content.locked >= set(fields)
 
     @property
+    def add_ons(self) -> list[str]:
+        """Those that it brings, for people."""
+        return [f"{one['name']} {one['version']}" for one in self.content.cluster.get("addOns") or ()]
+
+    @property
     def locked(self) -> list[str]:
         """For people."""
         return [one for one in FIELDS if one in self.content.locked]

@@ -15,7 +15,7 @@ from tenancy import policy
 from tenancy.actions import clusters as actions
 from tenancy.enums import Permission
 from tenancy.errors import DomainError
-from tenancy.queries import accelerators, clusters, offers
+from tenancy.queries import accelerators, add_ons, clusters, offers
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, QueryDict
@@ -75,6 +75,7 @@ def _form(cluster: VirtualCluster, data: QueryDict | None, given: QueryDict) -> 
         here=offers.of_host(cluster.tenant, cluster.host),
         classes=list(accelerators.all_().filter(offered=True).values_list("key", flat=True)),
         choice=chosen,
+        add_ons=add_ons.offered(),
         initial=initial,
     )
 

@@ -19,7 +19,7 @@ from tenancy import policy
 from tenancy.actions import templates as actions
 from tenancy.enums import Permission
 from tenancy.errors import AlreadyExists
-from tenancy.queries import impact, templates
+from tenancy.queries import add_ons, impact, templates
 from tenancy.rules.versions import Version
 from tenancy.template_enums import VersionState
 
@@ -134,6 +134,7 @@ def publish(request: HttpRequest, actor: Actor, name: str) -> HttpResponseBase:
         "plan": planned,
         "effects": template_page.effects(planned.clusters, planned.version) if planned else (),
         "most": impact.PREVIEWED,
+        "add_ons": add_ons.offered(),
     }
     return render(request, "cluster_templates/publish.html", context, status=status_of(form))
 

@@ -18,7 +18,7 @@ from tenancy import policy
 from tenancy.actions import clusters as actions
 from tenancy.enums import Permission, Phase
 from tenancy.errors import DomainError, NotAllowed, NotFound
-from tenancy.queries import accelerators, clusters, hosts, offers, pools, tenants
+from tenancy.queries import accelerators, add_ons, clusters, hosts, offers, pools, tenants
 from tenancy.rules.preconditions import Expectation
 
 if TYPE_CHECKING:
@@ -183,4 +183,5 @@ def _offer(actor: Actor, given: QueryDict) -> Offer:
     mine = [pools.to_pool(row) for row in pools.of_tenant(tenant, own)] if own else []
     here = offers.of_host(tenant, host) if host else None
     classes = list(accelerators.all_().filter(offered=True).values_list("key", flat=True))
-    return Offer(found, tenant, here, [pool for pool in mine if pool.nodes], classes, chosen)
+    able = [pool for pool in mine if pool.nodes]
+    return Offer(found, tenant, here, able, classes, add_ons.offered(), chosen)

@@ -6,7 +6,9 @@ import pytest
 from rest_framework.renderers import JSONRenderer
 
 from portal.api.serializers.clusters import Condition
+from tenancy.enums import ConditionStatus, Reason
 from tenancy.models import Operation, VirtualCluster
+from tenancy.rules.add_on_states import AddOnState
 from tests import factories
 from tests.portal.api.client import assert_problem
 
@@ -304,3 +306,19 @@ def test_list_items_are_whole_objects_and_cost_the_same_for_one_and_three(api, d
         api.put(f"/tenants/team/clusters/{name}", {"spec": {}})
     with django_assert_num_queries(cost):
         assert len(api.get("/tenants/team/clusters").json()["items"]) == 3
+
+
+def test_status_tells_of_each_add_on(api):
+    factories.add_on()
+    address = "/tenants/team/clusters/greeted"
+    chosen = {"name": "motd", "version": "1.0.0"}
+    made = api.put(address, {"spec": {"addOns": [chosen]}}).json()
+    unknown = {**chosen, "status": "Unknown", "reason": "NotYetReported", "message": ""}
+    assert made["status"]["addOns"] == [unknown]
+    assert api.put(FIRST, {"spec": SPEC}).json()["status"]["addOns"] == []
+
+    why = "add-on motd 1.0.0, Job setup: it failed"
+    seen = AddOnState("motd", "1.0.0", ConditionStatus.FALSE, Reason.ADD_ON_FAILED, why)
+    factories.observe(VirtualCluster.objects.get(name="greeted"), add_ons=(seen,))
+    told = {**chosen, "status": "False", "reason": "AddOnFailed", "message": why}
+    assert api.get(address).json()["status"]["addOns"] == [told]

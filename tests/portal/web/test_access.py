@@ -13,6 +13,7 @@ from portal.web.urls import urlpatterns
 from tenancy.actions import webhooks
 from tests import factories
 from tests.portal.web.conftest import World, peopled, shown
+from tests.support.manifests import MANIFEST
 from tests.support.worlds import made_once
 
 if TYPE_CHECKING:
@@ -73,6 +74,10 @@ READS = {
     "/templates/web/publish": (403, 403, 403, 404, 200, SIGN_IN),
     "/templates/web/versions/1.2.0": (200, 200, 200, 404, 200, SIGN_IN),
     "/templates/web/versions/9.9.9": (404, 404, 404, 404, 404, SIGN_IN),
+    "/add-ons": (200, 200, 200, 200, 200, SIGN_IN),
+    "/add-ons/publish": (403, 403, 403, 403, 200, SIGN_IN),
+    "/add-ons/motd/versions/1.2.0": (200, 200, 200, 200, 200, SIGN_IN),
+    "/add-ons/motd/versions/9.9.9": (404, 404, 404, 404, 404, SIGN_IN),
     "/inbox": (200, 200, 200, 200, 200, SIGN_IN),
     "/findings": (403, 403, 403, 403, 200, SIGN_IN),
     "/audit": (403, 403, 403, 403, 200, SIGN_IN),
@@ -146,6 +151,8 @@ WRITES = {
     "/templates/web/publish": (403, 403, 403, 404, 302, SIGN_IN),
     "/templates/web/versions/1.2.0": (403, 403, 403, 404, 302, SIGN_IN),
     "/templates/web/remove": (403, 403, 403, 404, 302, SIGN_IN),
+    "/add-ons/publish": (403, 403, 403, 403, 302, SIGN_IN),
+    "/add-ons/motd/versions/1.2.0/remove": (403, 403, 403, 403, 302, SIGN_IN),
     "/inbox/read": (302, 302, 302, 302, 302, SIGN_IN),
     f"/inbox/{UID}": (404, 404, 404, 404, 404, SIGN_IN),
 }
@@ -155,6 +162,7 @@ BODIES: dict[str, dict[str, str]] = {
     "/templates/web": {"tenants": "team"},
     "/templates/web/publish": {"version": "1.3.0", "text": "cluster: {}"},
     "/templates/web/versions/1.2.0": {"state": "deprecated"},
+    "/add-ons/publish": {"name": "motd", "version": "1.3.0", "manifests": MANIFEST},
     "/tenants/team/webhooks": {"name": "chat", **_HOOK},
     "/tenants/team/webhooks/hook": _HOOK,
     "/webhooks": {"name": "chat", **_HOOK},
@@ -204,6 +212,7 @@ def world(django_db_setup: None, django_db_blocker: Any) -> Iterator[World]:
         factories.service_account("first")
         factories.template("web", "team")
         factories.published("1.2.0")
+        factories.add_on(version="1.2.0")
         wish = webhooks.WebhookWish("https://93.184.215.14/in")
         webhooks.put(by=found.alice, tenant_name="team", name="hook", wish=wish)
         webhooks.put(by=found.root, tenant_name=None, name="siem", wish=wish)
@@ -258,6 +267,7 @@ def test_every_address_is_in_the_matrix() -> None:
         .replace("/hook", "/NAME")
         .replace("siem", "NAME")
         .replace("templates/web", "templates/NAME")
+        .replace("motd", "NAME")
         .replace("nonsense", "VERB")
         .strip("/")
         for address in asked

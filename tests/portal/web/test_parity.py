@@ -14,6 +14,7 @@ SESSION: Final = "sessions are for browsers: the API knows tokens, made for deci
 PART: Final = "a part of another page, drawn anew"
 _CLUSTER: Final = "/tenants/{tenant}/clusters/{name}"
 _TEMPLATE: Final = "/cluster-templates/{name}"
+_ADD_ON: Final = "/add-ons/{name}/versions/{version}"
 _ACCOUNT: Final = "/tenants/{tenant}/service-accounts/{name}"
 
 
@@ -88,6 +89,10 @@ PAGES: Final[dict[str, tuple[str, ...] | str]] = {
         f"PUT {_TEMPLATE}/versions/{{version}}",
         f"GET {_TEMPLATE}/versions/{{version}}/impact",
     ),
+    "add-ons": ("GET /add-ons",),
+    "add-on": (f"GET {_ADD_ON}", "GET /add-ons/{name}/versions"),
+    "add-on-publish": (f"PUT {_ADD_ON}",),
+    "add-on-remove": (f"DELETE {_ADD_ON}",),
     "tenants": ("GET /tenants",),
     "tenant-new": ("PUT /tenants/{tenant}",),
     "tenant": ("GET /tenants/{tenant}", "GET /tenants/{tenant}/members"),
