@@ -224,7 +224,8 @@ def test_a_quarantine_forgets_that_they_ran(bob, team):
 
 def test_what_does_not_run_keeps_no_cluster_from_ready(bob, team):
     make.add_on()
-    made = make.ready(make.cluster(bob, "team", spec=asks()))
+    made = make.cluster(bob, "team", spec=asks())
     lame = Condition(ConditionType.ADD_ONS_READY, ConditionStatus.FALSE, Reason.ADD_ON_FAILED, "no", 1)
     make.observe(made, lame)
+    made = make.ready(made)
     assert made.phase == Phase.READY
