@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from provisioner.outcomes import Done, Stall, Wait
+from provisioner.outcomes import Done, Fault, Stall, Wait
 from provisioner.ports import EVENTS, PODS
 from provisioner.reconcile import add_ons, pods
 from provisioner.reconcile.health import Trouble, tells, trouble
@@ -67,8 +67,11 @@ def _outcome(scope: Scope, applied: Condition, states: tuple[AddOnState, ...]) -
     if since is None:
         since = scope.now()
         scope.memory.remember(*key, value=since)
-    after = (scope.now() - since).total_seconds() * _SHARE
-    return Wait(min(max(after, _SOONEST), _LATEST), amiss.reason, amiss.message)
+    after = min(max((scope.now() - since).total_seconds() * _SHARE, _SOONEST), _LATEST)
+    unknown = amiss.status is ConditionStatus.UNKNOWN
+    if unknown:
+        scope.doubts(ConditionType.ADD_ONS_READY, amiss.reason, amiss.message)
+    return Wait(after, amiss.reason, amiss.message, holds=unknown)
 
 
 @dataclass
@@ -85,7 +88,11 @@ class _Look:
         refused = self.scope.refused.get(add_on.name)
         if refused:
             return _state(add_on, Trouble(Reason.ADD_ON_REFUSED, refused))
-        return _state(add_on, next(self._troubles(add_on), None))
+        try:
+            return _state(add_on, next(self._troubles(add_on), None))
+        except Fault as fault:
+            told = f"{add_on}: {fault.message}"
+            return AddOnState(add_on.name, add_on.version, ConditionStatus.UNKNOWN, fault.reason, told)
 
     def _troubles(self, add_on: AddOn) -> Iterator[Trouble]:
         for body in objects(add_on.manifests):

@@ -219,6 +219,10 @@ class Scope:
         """Takes down a fact that no step needs to bring about."""
         self._put(kind, ConditionStatus.TRUE, Reason.AS_WANTED, "")
 
+    def doubts(self, kind: ConditionType, reason: Reason, message: str) -> None:
+        """Takes down that a fact cannot be told now."""
+        self._put(kind, ConditionStatus.UNKNOWN, reason, message)
+
     def seen(self, kind: ConditionType) -> Condition | None:
         """What this pass saw of it so far."""
         return self._conditions.get(kind)
