@@ -22,10 +22,10 @@ log = logging.getLogger(__name__)
 
 MOST: Final = 50
 """So many are answered in one transaction: whatever it locks, others wait for."""
-
-
 GATHER: Final = 0.005
 """Seconds that whoever comes alone waits for company: those who come in the same moment need not wait for a whole turn."""
+GATHERINGS: Final = 4
+"""So often it waits again, as long as others keep coming."""
 
 
 @dataclass(eq=False)
@@ -73,7 +73,7 @@ class Together(Generic[A, B]):
                 return
             self._busy = True
             if len(self._waiting) == 1:
-                self._changed.wait(GATHER)
+                self._gather()
             calls = self._take(mine)
         try:
             self._answer(calls)
@@ -88,6 +88,13 @@ class Together(Generic[A, B]):
                 for call in calls:
                     call.over = True
                 self._changed.notify_all()
+
+    def _gather(self) -> None:
+        for _ in range(GATHERINGS):
+            before = len(self._waiting)
+            self._changed.wait(GATHER)
+            if len(self._waiting) == before:
+                return
 
     def _take(self, mine: _Call[A, B]) -> list[_Call[A, B]]:
         """Mine and those that wait longest, of each thing one; the others go on waiting."""
