@@ -11,10 +11,12 @@ import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from tenancy.actions import accelerators, decisions, requests, tenants
+from tenancy.actions import accelerators, decisions, request_rows, requests, tenants
 from tenancy.actions.decisions import Consent
+from tenancy.actions.unit import atomic
 from tenancy.enums import PlatformRole
-from tenancy.errors import DomainError
+from tenancy.errors import Conflict, DomainError
+from tenancy.grant_enums import RequestState, RequestVerb
 from tenancy.models import AuditEvent, Event, Grant, GrantRequest, Notice
 from tenancy.queries import audit as log
 from tenancy.queries import books
@@ -140,3 +142,28 @@ def test_the_number_of_queries_does_not_grow(teams):
     queries(asked[:1])
     assert queries(asked[1:2]) == queries(asked[2:])
     assert log.faults() == []
+
+
+def test_what_somebody_else_changed_since_it_was_read_moves_nothing(teams):
+    admin = make.admin()
+    asked = [ask(teams[name], 1, tenant=name) for name in ("t0", "t1")]
+    read = [GrantRequest.objects.select_related("tenant", "accelerator").get(pk=one.pk) for one in asked]
+    decisions.deny(by=admin, uid=asked[1].uid, reason="first")
+    with pytest.raises(Conflict, match="look at it again"), atomic():
+        request_rows.move_all(
+            [request_rows.Move(one, RequestVerb.DENY, admin.name, "second", {}) for one in read]
+        )
+    kept = GrantRequest.objects.filter(pk__in=[one.pk for one in asked]).values_list("state", "decision")
+    assert sorted(kept) == [(RequestState.DENIED, "first"), (RequestState.REQUESTED, "")]
+
+
+def test_each_row_gets_its_own_where_they_differ(teams):
+    asked = [ask(teams[name], 1, tenant=name) for name in ("t0", "t1", "t2")]
+    admins = [make.admin(), *(make.actor(name, PlatformRole.ADMIN) for name in ("second", "third"))]
+    answers = together([Consent(by, one.uid, f"by {by.name}") for by, one in zip(admins, asked, strict=True)])
+    assert all(isinstance(one, GrantRequest) for one in answers)
+    for by, one in zip(admins, asked, strict=True):
+        row = GrantRequest.objects.select_related("grant").get(pk=one.pk)
+        assert (row.state, row.decided_by, row.decision) == (RequestState.APPROVED, by.name, f"by {by.name}")
+        assert row.grant is not None
+        assert row.grant.tenant_id == row.tenant_id
