@@ -7,7 +7,7 @@ what comes after both may let a tenant in. Once a cluster is in use, its isolati
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from provisioner.outcomes import Done, Wait
@@ -92,8 +92,7 @@ def _unanswered(scope: Scope) -> Outcome:
     if TRIES not in found:
         _send(scope)
         return Wait(_LOOK, Reason.PROBE_RUNNING, "canary pods were sent to try what must be closed")
-    made = datetime.fromisoformat(found[TRIES]["metadata"]["creationTimestamp"])
-    if pods.ended(found[TRIES]) or scope.now() - made > _STUCK:
+    if pods.ended(found[TRIES]) or scope.stuck(found[TRIES], _STUCK):
         _remove(scope)
     reason, message = pods.explain(found.values(), "canary pods")
     running = reason in {Reason.WAITING, Reason.NOT_READY}

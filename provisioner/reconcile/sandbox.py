@@ -126,8 +126,7 @@ def _node_kernels(scope: Scope) -> frozenset[str]:
 
 
 def _unanswered(scope: Scope, pod: Object, *, holds: bool) -> Outcome:
-    made = datetime.fromisoformat(pod["metadata"]["creationTimestamp"])
-    if scope.now() - made > _STUCK:
+    if scope.stuck(pod, _STUCK):
         _remove(scope, pod)
     reason, message = pods.explain([pod], "sandbox probe")
     if reason is Reason.WAITING:

@@ -18,7 +18,7 @@ from tenancy.rules.specs import EffectiveSpec, Observation, StepReport
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from datetime import datetime
+    from datetime import datetime, timedelta
     from pathlib import Path
 
     from provisioner.outcomes import Fault, Outcome
@@ -40,6 +40,7 @@ _BY_PROOF: Final = frozenset({ConditionType.QUARANTINED, ConditionType.PAUSED})
 """Conditions of several steps, of which only the last one, the proof, has words."""
 GUARD_RAILS: Final = frozenset({NAMESPACES, RESOURCE_QUOTAS, LIMIT_RANGES, NETWORK_POLICIES, ROLE_BINDINGS})
 """Kinds of which every object of ours is watched."""
+_LOOKED_AT: Final = 3600.0
 _KEPT: Final = 10.0
 """Seconds for which a look at a guard rail counts while a cluster is being brought about."""
 
@@ -184,6 +185,14 @@ class Scope:
         if self.namespace is None:
             self.watch.known = {}
         return now
+
+    def stuck(self, pod: Object, after: timedelta) -> bool:
+        """Whether this process has looked at a pod for so long; what the pod tells of its age is another clock's word."""
+        key = ("looked at", pod["metadata"]["uid"])
+        since = self.memory.recall(*key, within=_LOOKED_AT)
+        if since is None:
+            self.memory.remember(*key, value=self.now())
+        return since is not None and self.now() - since > after
 
     def apply(self, kind: Kind, body: Object) -> None:
         """Applies an object of the host's namespace, unless that was done a moment ago."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -198,3 +199,25 @@ def test_a_cluster_in_use_may_have_used_up_its_quota():
     team.wanted = replace(team.wanted, ever_ready=True)
     team.until_settled()
     assert team.condition(PROVEN).true
+
+
+def test_a_canary_is_given_its_minute_by_our_own_clock(monkeypatch):
+    """The host's clock is an hour behind, and nothing answers: as on a node that died."""
+    team = Team()
+    monkeypatch.setattr(team.world, "_canaries", lambda _namespace: None)
+    for _ in range(6):
+        team.once()
+        team.world.tick()
+    (first,) = sent(team)
+    first["metadata"]["creationTimestamp"] = "2026-01-01T00:00:00Z"
+    team.once()
+    assert sent(team) == [first]
+    team.world.now += timedelta(seconds=61)
+    team.once()
+    team.once()
+    (second,) = sent(team)
+    assert second["metadata"]["uid"] != first["metadata"]["uid"]
+
+
+def sent(team):
+    return [seen for seen in [team.world.host.seen(PODS, canary_packets.TRIES, NS)] if seen]
