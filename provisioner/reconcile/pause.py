@@ -9,10 +9,9 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from provisioner.outcomes import Done, Wait
+from provisioner.outcomes import Done
 from provisioner.reconcile import stopping
-from provisioner.reconcile.stopping import LOOK
-from tenancy.enums import ConditionStatus, ConditionType, Reason
+from tenancy.enums import ConditionStatus, ConditionType
 
 if TYPE_CHECKING:
     from provisioner.outcomes import Outcome
@@ -40,11 +39,6 @@ _NOT_KNOWN: Final = (
 """What is proved anew when it wakes."""
 
 
-def stop_control_plane(scope: Scope) -> Outcome:
-    """No replica of it, whatever somebody made of that on the host."""
-    return stopping.stop_control_plane(scope)
-
-
 def stop_pods(scope: Scope) -> Outcome:
     """Each pod ends in its own time, within ``GRACE``; those that a controller made come back when it wakes."""
     return stopping.stop_pods(scope, most=GRACE, alone=ALONE)
@@ -52,10 +46,8 @@ def stop_pods(scope: Scope) -> Outcome:
 
 def prove(scope: Scope) -> Outcome:
     """Read from the host at this moment."""
-    running = stopping.running(scope) if scope.stands else []
-    if running:
-        name = running[0]["metadata"]["name"]
-        return Wait(LOOK, Reason.WAITING, f"pod {name} came back: it is ended again")
+    if back := stopping.came_back(scope):
+        return back
     for kind in _NOT_THERE:
         scope.sleeps(kind, ConditionStatus.FALSE)
     for kind in _NOT_KNOWN:

@@ -35,11 +35,6 @@ def close(scope: Scope) -> Outcome:
     return Done()
 
 
-def stop_control_plane(scope: Scope) -> Outcome:
-    """No replica: with its pod the tenant's API, the syncer and every credential for it end."""
-    return stopping.stop_control_plane(scope)
-
-
 def stop_pods(scope: Scope) -> Outcome:
     """At once: what is kept for an inquiry is what is stored."""
     return stopping.stop_pods(scope, most=GRACE, alone=ALONE)
@@ -51,10 +46,8 @@ def prove(scope: Scope) -> Outcome:
         return Done("nothing of it is on the host")
     if not _counted(scope):
         return Wait(LOOK, Reason.WAITING, "waiting for the host to count that no pod may start")
-    running = stopping.running(scope)
-    if running:
-        name = running[0]["metadata"]["name"]
-        return Wait(LOOK, Reason.WAITING, f"pod {name} came back: it is ended again")
+    if back := stopping.came_back(scope):
+        return back
     return Done("no pod runs and none can start; its network is closed; volumes and objects are kept")
 
 

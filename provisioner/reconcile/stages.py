@@ -20,6 +20,7 @@ from provisioner.reconcile import (
     release,
     running,
     sandbox,
+    stopping,
     teardown,
 )
 from provisioner.reconcile.engine import Step
@@ -51,7 +52,7 @@ BUILD: Final[tuple[Stage, ...]] = (
 """Guard rails before the release; what needs only the tenant's API goes side by side."""
 
 TEARDOWN: Final[tuple[Stage, ...]] = (
-    (Step("Host", ConditionType.HOST_REACHABLE, teardown.reach),),
+    (Step("Host", ConditionType.HOST_REACHABLE, host.reach),),
     (Step("Control plane and access", ConditionType.DELETING, teardown.uninstall),),
     (Step("Namespace", ConditionType.DELETING, teardown.clear),),
     (Step("Nothing left", ConditionType.DELETING, teardown.prove),),
@@ -61,25 +62,25 @@ RAILS: Final[tuple[Stage, ...]] = BUILD[1:4]
 """What guards the namespace on the host, with the amounts that the spec asks for."""
 
 PAUSE: Final[tuple[Stage, ...]] = (
-    (Step("Host", ConditionType.HOST_REACHABLE, teardown.reach),),
-    (Step("Control plane stopped", ConditionType.PAUSED, pause.stop_control_plane),),
+    (Step("Host", ConditionType.HOST_REACHABLE, host.reach),),
+    (Step("Control plane stopped", ConditionType.PAUSED, stopping.stop_control_plane),),
     (Step("Pods stopped", ConditionType.PAUSED, pause.stop_pods),),
     (Step("Nothing runs", ConditionType.PAUSED, pause.prove),),
 )
 """One after the other: the syncer must not see the pods go."""
 
 QUARANTINE: Final[tuple[Stage, ...]] = (
-    (Step("Host", ConditionType.HOST_REACHABLE, teardown.reach),),
+    (Step("Host", ConditionType.HOST_REACHABLE, host.reach),),
     (
         Step("Nothing starts", ConditionType.QUARANTINED, quarantine.close),
-        Step("Control plane stopped", ConditionType.QUARANTINED, quarantine.stop_control_plane),
+        Step("Control plane stopped", ConditionType.QUARANTINED, stopping.stop_control_plane),
         Step("Pods stopped", ConditionType.QUARANTINED, quarantine.stop_pods),
     ),
     (Step("Nothing runs", ConditionType.QUARANTINED, quarantine.prove),),
 )
 """In this order, and each though another fails: what can be stopped is stopped."""
 
-GIVE_BACK: Final[tuple[Stage, ...]] = ((Step("Host", ConditionType.HOST_REACHABLE, teardown.reach),),)
+GIVE_BACK: Final[tuple[Stage, ...]] = ((Step("Host", ConditionType.HOST_REACHABLE, host.reach),),)
 """Of a cluster that waits for approval and still holds devices of a grant that is over."""
 
 DEVICES: Final = Step("Devices given back", ConditionType.DEVICES_SETTLED, ladder.give_back)

@@ -31,7 +31,7 @@ def running(scope: Scope) -> list[Object]:
 
 
 def stop_control_plane(scope: Scope) -> Outcome:
-    """No replica: with its pod the tenant's API, the syncer and every way in end."""
+    """No replica, whatever somebody made of that: with its pod the tenant's API, the syncer and every credential for it end."""
     seen = scope.host.kube.get(STATEFUL_SETS, RELEASE, scope.desired.namespace) if scope.stands else None
     if seen is not None and seen["spec"].get("replicas", 1) != 0:
         scope.host.kube.apply(STATEFUL_SETS, replicas(scope, 0))
@@ -54,6 +54,15 @@ def stop_pods(scope: Scope, *, most: int, alone: timedelta) -> Outcome:
     if found:
         return Wait(LOOK, Reason.WAITING, f"waiting for {len(found)} pods to end on their nodes")
     return Done()
+
+
+def came_back(scope: Scope) -> Wait | None:
+    """A pod that runs though all were seen to end."""
+    found = running(scope) if scope.stands else []
+    if not found:
+        return None
+    name = found[0]["metadata"]["name"]
+    return Wait(LOOK, Reason.WAITING, f"pod {name} came back: it is ended again")
 
 
 def _grace(pod: Object, most: int) -> int:

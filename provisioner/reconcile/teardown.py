@@ -1,4 +1,7 @@
-"""The end of a cluster, backwards: release and with it the tenant's API, namespace, volumes; then the proof."""
+"""The end of a cluster, backwards: release and with it the tenant's API, namespace, volumes; then the proof.
+
+The host must answer first: absence cannot be proved from afar.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from provisioner.outcomes import Done, Permanent, Wait
 from provisioner.ports import NAMESPACES, VOLUMES
-from provisioner.reconcile import host, labels, release
+from provisioner.reconcile import labels, release
 from provisioner.reconcile.pods import shorten
 from tenancy.enums import Reason
 
@@ -19,11 +22,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 _LOOK: Final = 0.5
 _SLOW: Final = 10.0
-
-
-def reach(scope: Scope) -> Outcome:
-    """The host must answer: absence cannot be proved from afar."""
-    return host.reach(scope)
 
 
 def uninstall(scope: Scope) -> Outcome:
