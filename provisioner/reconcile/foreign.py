@@ -9,7 +9,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Final
 
 from provisioner.reconcile import labels
-from tenancy.rules.names import RELEASE
+from tenancy.rules.names import RELEASE, is_tenants
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -25,7 +25,6 @@ FOR_EVERYBODY: Final = (
 )
 """Kubernetes' own roles that it binds to everybody; they are read, for anybody could write more into them."""
 _EVERYBODY: Final = ("system:serviceaccounts", "system:authenticated", "system:unauthenticated")
-_PLATFORMS: Final = ("atoll-system", "atoll-node-wipe")
 _PUBLIC_NAMESPACE: Final = "kube-public"
 _ALL: Final = "*"
 """In place of a namespace: the accounts of every one."""
@@ -82,8 +81,7 @@ def cluster_role_binding(seen: Object, harmless: Collection[str]) -> Foreign:
 def role_binding_elsewhere(seen: Object) -> Foreign:
     """The same for one namespace that is no tenant's: those see to their own. What is in kube-public is for all."""
     namespace = seen["metadata"]["namespace"]
-    own = namespace not in _PLATFORMS and _tenants_namespace(namespace)
-    if own or namespace == _PUBLIC_NAMESPACE or _kept(seen):
+    if is_tenants(namespace) or namespace == _PUBLIC_NAMESPACE or _kept(seen):
         return Foreign.LEFT
     return Foreign.TOLD if any(map(tenants, seen.get("subjects") or [])) else Foreign.LEFT
 
@@ -102,7 +100,7 @@ def _tells_only(rule: Object) -> bool:
 def tenants(subject: Object) -> bool:
     """Whether a subject is, or includes, a service account of a tenant's namespace."""
     whose = _whose(subject)
-    return whose == _ALL or _tenants_namespace(whose)
+    return whose == _ALL or is_tenants(whose)
 
 
 def reaches(subject: Object, namespace: str) -> bool:
@@ -122,10 +120,6 @@ def _whose(subject: Object) -> str:
     if name == "system:anonymous":
         return _ALL
     return "".join(parts[2:3]) if parts[:2] == ["system", "serviceaccount"] else ""
-
-
-def _tenants_namespace(name: str) -> bool:
-    return name.startswith("atoll-") and name != "atoll-system"
 
 
 def _kept(seen: Object) -> bool:

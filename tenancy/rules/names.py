@@ -14,6 +14,8 @@ SYSTEM_NAMESPACE: Final = "atoll-system"
 """Of the platform, in a tenant's cluster."""
 LABEL_PREFIX: Final = "tenancy.atoll.internal/"
 NAMESPACE_PREFIX: Final = "atoll-"
+WIPE_NAMESPACE: Final = "atoll-node-wipe"
+"""Of the platform, on a host; SYSTEM_NAMESPACE is there, too."""
 TENANT_MAX: Final = 20
 CLUSTER_MAX: Final = 24
 RELEASE: Final = "cluster"
@@ -31,6 +33,11 @@ ACCOUNT_PREFIX: Final = "sa:"
 """With which the name of a service account begins where people's names may stand, too; no person's does."""
 PROCESSES: Final = frozenset({"policy", "clock", "provisioner", "command-line", "sign-in", "token-exchange"})
 """Who acts in the audit log where no person does: no user has such a name."""
+
+
+def is_tenants(namespace: str) -> bool:
+    """Whether a host's namespace is, by its name, a cluster's."""
+    return namespace.startswith(NAMESPACE_PREFIX) and namespace not in {SYSTEM_NAMESPACE, WIPE_NAMESPACE}
 
 
 def name_errors(path: str, name: str, *, longest: int) -> tuple[FieldError, ...]:

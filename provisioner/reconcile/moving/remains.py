@@ -8,15 +8,13 @@ from provisioner.outcomes import Done, Wait
 from provisioner.ports import CLAIMS, NAMESPACES, PODS, VOLUMES, Refused
 from provisioner.reconcile.nodes import facts
 from tenancy.enums import Reason
-from tenancy.rules.names import NAMESPACE_PREFIX, RELEASE
+from tenancy.rules.names import RELEASE, is_tenants
 
 if TYPE_CHECKING:
     from provisioner.outcomes import Outcome
     from provisioner.ports import Object
     from provisioner.reconcile.moving.scope import NodeScope
 
-PLATFORM: Final = frozenset({"atoll-system", "atoll-node-wipe"})
-"""Namespaces with the tenants' prefix that are Atoll's own."""
 STORE: Final = f"data-{RELEASE}-0"
 """The claim that keeps a tenant's API objects."""
 _LOOK: Final = 1.0
@@ -92,14 +90,10 @@ def _released(volume: Object) -> Outcome:
     return Wait(_LOOK, Reason.RELEASING, f"waiting for volume {name} to go")
 
 
-def _is_tenants(namespace: str) -> bool:
-    return namespace.startswith(NAMESPACE_PREFIX) and namespace not in PLATFORM
-
-
 def _claim(volume: Object) -> tuple[str, str] | None:
     """Namespace and name of the tenant's claim that a volume was made for."""
     found = volume.get("spec", {}).get("claimRef") or {}
-    return (found["namespace"], found["name"]) if _is_tenants(found.get("namespace", "")) else None
+    return (found["namespace"], found["name"]) if is_tenants(found.get("namespace", "")) else None
 
 
 def _is_on(volume: Object, node: Object) -> bool:

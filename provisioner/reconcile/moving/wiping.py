@@ -10,13 +10,14 @@ from provisioner.ports import CONFIG_MAPS, PODS
 from provisioner.reconcile.moving import remains
 from provisioner.reconcile.pods import explain, shorten
 from tenancy.enums import Reason
+from tenancy.rules.names import WIPE_NAMESPACE
 
 if TYPE_CHECKING:
     from provisioner.outcomes import Outcome
     from provisioner.ports import Object
     from provisioner.reconcile.moving.scope import NodeScope
 
-NAMESPACE: Final = "atoll-node-wipe"
+NAMESPACE: Final = WIPE_NAMESPACE
 SETTINGS: Final = "wipe"
 """The ConfigMap with the image and the script; a cluster-admin makes it with helm/host."""
 LABEL: Final = "app.kubernetes.io/name=atoll-node-wipe"
