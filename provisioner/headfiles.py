@@ -24,10 +24,10 @@ class HeadFiles:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._deaf = False
+        self._told = False
 
     def append(self, envelope: str) -> None:
-        """Writes a head down for good; a folder that cannot be written is told once and tried again."""
+        """Writes a head down for good; a folder that cannot be written is told of once and tried again."""
         path = self._folder / f"{datetime.now(UTC):%Y-%m-%d}.jws"
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -38,20 +38,18 @@ class HeadFiles:
                 os.fsync(file.fileno())
             if anew:
                 self._thin(path)
-            self._deaf = False
+            self._told = False
         except OSError as error:
-            if not self._deaf:
-                log.warning("signed heads of the audit log cannot be kept in %s (%s)", self._folder, error)
-                self._deaf = True
+            self._tell(error)
 
     def newest(self) -> list[str]:
         """The lines of the last file."""
         files = self._files()
-        return _lines(files[-1]) if files else []
+        return self._lines(files[-1]) if files else []
 
     def sample(self) -> list[str]:
         """Heads from all of the time, oldest first."""
-        return [line for path in self._files() for line in _lines(path)][::EVERY]
+        return [line for path in self._files() for line in self._lines(path)][::EVERY]
 
     def _files(self) -> list[Path]:
         return sorted(self._folder.glob("????-??-??.jws"))
@@ -59,16 +57,28 @@ class HeadFiles:
     def _thin(self, today: Path) -> None:
         """Append-only folders refuse this, and keep everything."""
         for path in self._files():
-            lines = _lines(path)
+            lines = self._lines(path)
             if path == today or len(lines) <= HOURS:
                 continue
             draft = path.with_suffix(".draft")
+            draft.touch(mode=0o600)
             draft.write_text("".join(f"{line}\n" for line in {_hour(line): line for line in lines}.values()))
             draft.replace(path)
 
+    def _lines(self, path: Path) -> list[str]:
+        try:
+            return path.read_text(errors="replace").split()
+        except OSError as error:
+            self._tell(error)
+            return []
 
-def _lines(path: Path) -> list[str]:
-    return path.read_text(errors="replace").split()
+    def _tell(self, error: OSError) -> None:
+        if not self._told:
+            self._told = True
+            said = (
+                "signed heads of the audit log cannot be kept in %s (%s): let the relay read and write there"
+            )
+            log.warning(said, self._folder, error)
 
 
 def _hour(envelope: str) -> str:

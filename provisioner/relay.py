@@ -51,6 +51,8 @@ RESYNC: Final = 60
 """Seconds between looks at everything: drift of guard rails is seen within them, healed right after."""
 AT_ONCE: Final = 100
 """Items rung for in one look."""
+_AFTER_FAULT: Final = 10.0
+"""Seconds for which a duty that failed rests at least: its trace must not fill the log."""
 _HUSH: Final = 2.0
 """Seconds for which a broker that failed is left alone."""
 
@@ -106,6 +108,10 @@ class Regular:
         self._do = do
         self._clock = clock
         self._next = clock() + random.uniform(0, seconds)  # noqa: S311 - spreads load, guards nothing
+
+    def rest(self, seconds: float) -> None:
+        """Does it no sooner than that."""
+        self._next = max(self._next, self._clock() + seconds)
 
     def perhaps(self) -> None:
         """Does it if its time has come."""
@@ -174,6 +180,7 @@ class Relay:
         except (OperationalError, InterfaceError):
             raise
         except Exception:
+            duty.rest(_AFTER_FAULT)
             log.exception("a duty of the relay failed: it is tried again in its time, the others go on")
 
     def _ring_due(self) -> int:
