@@ -96,15 +96,15 @@ def _run(scope: Scope, step: Step, *, last: bool = True) -> Outcome | Fault:
         raise
     except Fault as fault:
         final = last and isinstance(fault, Permanent)
-        scope.note_fault(step.name, step.condition, fault, began, final=final)
+        scope.record.note_fault(step.name, step.condition, fault, began, final=final)
         return fault
     except Exception as error:
         log.exception("step %r of %s failed", step.name, scope.desired.namespace)
         message = f"an error nobody foresaw ({type(error).__name__}): it is logged and tried again"
         unforeseen = Transient(message, Reason.UNEXPECTED)
-        scope.note_fault(step.name, step.condition, unforeseen, began, final=False)
+        scope.record.note_fault(step.name, step.condition, unforeseen, began, final=False)
         return unforeseen
     if outcome is None:
         return Done()
-    scope.note(step.name, step.condition, outcome, began)
+    scope.record.note(step.name, step.condition, outcome, began)
     return outcome

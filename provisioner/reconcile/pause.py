@@ -49,9 +49,9 @@ def prove(scope: Scope) -> Outcome:
     if back := stopping.came_back(scope):
         return back
     for kind in _NOT_THERE:
-        scope.sleeps(kind, ConditionStatus.FALSE)
+        scope.record.sleeps(kind, ConditionStatus.FALSE)
     for kind in _NOT_KNOWN:
-        scope.sleeps(kind, ConditionStatus.UNKNOWN)
+        scope.record.sleeps(kind, ConditionStatus.UNKNOWN)
     scope.add_ons = ()
     if not scope.stands:
         return Done(f"nothing of it is on the host yet: {WAKE} is built")

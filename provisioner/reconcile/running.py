@@ -44,14 +44,14 @@ _NEXT: Final = {
 
 def looked_at(scope: Scope) -> Outcome | None:
     """Tells of each add-on; ``None`` where none is wanted, or this pass could not see to them."""
-    applied = scope.seen(ConditionType.ADD_ONS_APPLIED)
+    applied = scope.record.seen(ConditionType.ADD_ONS_APPLIED)
     if applied is None or not (applied.true or applied.reason is Reason.ADD_ON_REFUSED):
         return None
     look = _Look(scope)
     scope.add_ons = tuple(look.at(one) for one in scope.desired.add_ons)
     if scope.effective.add_ons:
         return _outcome(scope, applied, scope.add_ons)
-    scope.holds(ConditionType.ADD_ONS_READY)
+    scope.record.holds(ConditionType.ADD_ONS_READY)
     return None
 
 
@@ -70,7 +70,7 @@ def _outcome(scope: Scope, applied: Condition, states: tuple[AddOnState, ...]) -
     after = min(max((scope.now() - since).total_seconds() * _SHARE, _SOONEST), _LATEST)
     unknown = amiss.status is ConditionStatus.UNKNOWN
     if unknown:
-        scope.doubts(ConditionType.ADD_ONS_READY, amiss.reason, amiss.message)
+        scope.record.doubts(ConditionType.ADD_ONS_READY, amiss.reason, amiss.message)
     return Wait(after, amiss.reason, amiss.message, holds=unknown)
 
 

@@ -1,17 +1,16 @@
-"""What one pass over one cluster was given, has read, and will report."""
+"""What one pass over one cluster was given and has read; its ``record`` is what it will report."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from provisioner.outcomes import Done, Stall, Wait
 from provisioner.ports import LIMIT_RANGES, NAMESPACES, NETWORK_POLICIES, RESOURCE_QUOTAS, ROLE_BINDINGS
 from provisioner.reconcile import labels
+from provisioner.reconcile.record import Record
 from provisioner.reconcile.watch import Watch
 from provisioner.release.digest import of_objects
-from tenancy.enums import ConditionStatus, ConditionType, Reason, StepState
-from tenancy.rules.conditions import Condition
+from tenancy.enums import ConditionType, StepState
 from tenancy.rules.drift import Place
 from tenancy.rules.lifecycle import summary
 from tenancy.rules.specs import EffectiveSpec, Observation, StepReport
@@ -21,26 +20,20 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
     from pathlib import Path
 
-    from provisioner.outcomes import Fault, Outcome
     from provisioner.ports import Findings, Guard, Host, Hosts, Kind, Kube, Object, Tenants
     from provisioner.reconcile.memory import Memory
     from tenancy.enums import Sandbox
     from tenancy.grant_enums import Rung
     from tenancy.rules.add_on_states import AddOnState
+    from tenancy.rules.conditions import Condition
     from tenancy.rules.drift import Established
     from tenancy.rules.specs import DesiredCluster, DeviceShare
 
 T = TypeVar("T")
-_LASTING: Final = {
-    ConditionType.DELETING: Reason.RELEASING,
-    ConditionType.QUARANTINED: Reason.QUARANTINED,
-}
-"""Conditions that are True while their steps run, and the reason once a step is done."""
-_BY_PROOF: Final = frozenset({ConditionType.QUARANTINED, ConditionType.PAUSED})
-"""Conditions of several steps, of which only the last one, the proof, has words."""
 GUARD_RAILS: Final = frozenset({NAMESPACES, RESOURCE_QUOTAS, LIMIT_RANGES, NETWORK_POLICIES, ROLE_BINDINGS})
 """Kinds of which every object of ours is watched."""
 _LOOKED_AT: Final = 3600.0
+"""Seconds for which it is remembered when a pod was looked at first."""
 _KEPT: Final = 10.0
 """Seconds for which a look at a guard rail counts while a cluster is being brought about."""
 
@@ -76,8 +69,10 @@ class Scope:
     """Add-on → what its first object is refused with."""
     add_ons: tuple[AddOnState, ...] | None = None
     """Whether each runs; ``None`` where this pass did not look."""
-    _conditions: dict[ConditionType, Condition] = field(default_factory=dict)
-    _steps: list[StepReport] = field(default_factory=list)
+    record: Record = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.record = Record(self.desired.generation, self.now)
 
     @property
     def host(self) -> Host:
@@ -212,52 +207,12 @@ class Scope:
             return asleep is not None and asleep.true
         return summary(self.desired.conditions, self.desired.generation).true
 
-    def note(self, name: str, kind: ConditionType, outcome: Outcome, began: datetime) -> None:
-        """Takes down how a step ended."""
-        self._steps.append(StepReport(name, _state(outcome), outcome.message, began, self.now()))
-        if not (isinstance(outcome, Wait) and outcome.holds):
-            self._set(kind, outcome)
-        if isinstance(outcome, Stall):
-            self._stalled(outcome.reason, outcome.message)
-
-    def sleeps(self, kind: ConditionType, status: ConditionStatus) -> None:
-        """Takes down what follows for another condition from the cluster's sleep."""
-        self._put(kind, status, Reason.PAUSED, "")
-
-    def holds(self, kind: ConditionType) -> None:
-        """Takes down a fact that no step needs to bring about."""
-        self._put(kind, ConditionStatus.TRUE, Reason.AS_WANTED, "")
-
-    def doubts(self, kind: ConditionType, reason: Reason, message: str) -> None:
-        """Takes down that a fact cannot be told now."""
-        self._put(kind, ConditionStatus.UNKNOWN, reason, message)
-
-    def seen(self, kind: ConditionType) -> Condition | None:
-        """What this pass saw of it so far."""
-        return self._conditions.get(kind)
-
-    def note_fault(
-        self, name: str, kind: ConditionType, fault: Fault, began: datetime, *, final: bool
-    ) -> None:
-        """Takes down that a step could not be carried out; what will be tried again is Unknown till then."""
-        state = StepState.FAILED if final else StepState.RUNNING
-        self._steps.append(StepReport(name, state, fault.message, began, self.now()))
-        if kind in _LASTING:
-            status = ConditionStatus.TRUE
-        else:
-            status = ConditionStatus.FALSE if final else ConditionStatus.UNKNOWN
-        self._put(kind, status, fault.reason, fault.message)
-        if final:
-            self._stalled(fault.reason, fault.message)
-
     def report(self, ahead: list[str], *, clean: bool) -> None:
         """Publishes what was seen, unless nothing of it is news; ``ahead`` are steps not reached."""
-        if ConditionType.STALLED not in self._conditions:
-            self._put(ConditionType.STALLED, ConditionStatus.FALSE, Reason.AS_WANTED, "")
-        if not self.desired.paused:
-            self._put(ConditionType.PAUSED, ConditionStatus.FALSE, Reason.AS_WANTED, "")
-        news = tuple(c for c in self._conditions.values() if c not in self.desired.conditions)
-        steps = (*self._steps, *(StepReport(name, StepState.PENDING) for name in ahead))
+        record = self.record
+        record.settle(paused=self.desired.paused)
+        news = tuple(c for c in record.conditions.values() if c not in self.desired.conditions)
+        steps = (*record.steps, *(StepReport(name, StepState.PENDING) for name in ahead))
         key = ("published", self.desired.uid, steps)
         rails = self._rails(clean=clean)
         add_ons = None if self.add_ons == self.desired.add_ons_seen else self.add_ons
@@ -291,31 +246,6 @@ class Scope:
         whole = clean and not self.desired.quarantined and not self.desired.paused
         now = {**({} if whole else self._watch.known), **self._watch.found}
         return None if now == self.desired.guard_rails else now
-
-    def _set(self, kind: ConditionType, outcome: Outcome) -> None:
-        if kind in _BY_PROOF and outcome == Done():
-            return
-        if kind in _LASTING:
-            # True is the bad pole here: it holds until the row is gone, or the quarantine lifted.
-            reason = _LASTING[kind] if isinstance(outcome, Done) else outcome.reason
-            self._put(kind, ConditionStatus.TRUE, reason, outcome.message)
-        elif isinstance(outcome, Done):
-            reason = Reason.PAUSED if kind is ConditionType.PAUSED else Reason.AS_WANTED
-            self._put(kind, ConditionStatus.TRUE, reason, outcome.message)
-        else:
-            self._put(kind, ConditionStatus.FALSE, outcome.reason, outcome.message)
-
-    def _stalled(self, reason: Reason, message: str) -> None:
-        self._put(ConditionType.STALLED, ConditionStatus.TRUE, reason, message)
-
-    def _put(self, kind: ConditionType, status: ConditionStatus, reason: Reason, message: str) -> None:
-        self._conditions[kind] = Condition(kind, status, reason, message, self.desired.generation)
-
-
-def _state(outcome: Outcome) -> StepState:
-    if isinstance(outcome, Done):
-        return StepState.DONE
-    return StepState.FAILED if isinstance(outcome, Stall) else StepState.RUNNING
 
 
 def _there(value: T | None) -> T:
