@@ -55,8 +55,8 @@ class RequestResource(Resource):
         return row.changed_at
 
     def one(self, row: GrantRequest) -> Response:
-        """As it is read, whole."""
-        return self.answer(GpuRequest, grants.get_request(self.actor, row.uid))
+        """As the verb left it."""
+        return self.answer(GpuRequest, row)
 
 
 class TenantRequests(RequestResource):
