@@ -26,4 +26,4 @@ ENV PATH=/venv/bin:$PATH \
     ATOLL_HELM=/usr/local/bin/helm
 USER 65532:65532
 EXPOSE 8000
-CMD ["uvicorn", "portal.asgi:application", "--host", "0.0.0.0", "--port", "8000", "--no-proxy-headers", "--timeout-graceful-shutdown", "10"]
+CMD ["uvicorn", "portal.asgi:application", "--host", "0.0.0.0", "--port", "8000", "--http", "portal.server:Protocol", "--no-proxy-headers", "--timeout-graceful-shutdown", "10"]

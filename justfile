@@ -48,7 +48,7 @@ schema:
 # Tables of docs/ are what the code says.
 documents:
     python -m pytest -q -p no:randomly -p no:cacheprovider tests/architecture/test_documents.py > /dev/null \
-        || { echo "run docs/sandboxes.py, docs/states.py, docs/events.py, docs/cli.py and docs/roles.py"; exit 1; }
+        || { echo "run docs/sandboxes.py, docs/states.py, docs/events.py, docs/metrics.py, docs/cli.py and docs/roles.py"; exit 1; }
 
 # Charts are well formed (with the lab's Helm).
 charts:

@@ -20,8 +20,8 @@ LAB: Final = "lab"
 
 def portal(port: int) -> Service:
     """API and web pages."""
-    address = ("--host", ADDRESS, "--port", str(port), "--no-proxy-headers")
-    options = (*address, "--no-access-log", "--timeout-graceful-shutdown", "3")
+    address = ("--host", ADDRESS, "--port", str(port), "--http", "portal.server:Protocol")
+    options = (*address, "--no-proxy-headers", "--no-access-log", "--timeout-graceful-shutdown", "3")
     return Service("portal", (sys.executable, "-m", "uvicorn", "portal.asgi:application", *options))
 
 

@@ -63,7 +63,7 @@ def _scopes() -> str:
     for path, item in schema.document()["paths"].items():
         for method, operation in item.items():
             for scope in operation["security"][0].get("token", ()):
-                found[scope].append(f"{method.upper()} {path.removeprefix('/api/v1')}")
+                found[scope].append(f"{method.upper()} {_shown(path)}")
     rows = (
         [
             f"`{scope}`",
@@ -73,6 +73,11 @@ def _scopes() -> str:
         for scope in Scope
     )
     return table(["scope", "permits", "operations under `/api/v1`"], rows)
+
+
+def _shown(path: str) -> str:
+    within = path.removeprefix("/api/v1")
+    return within if within != path else f"{path} (at the root)"
 
 
 def _mark(yes: bool) -> str:  # noqa: FBT001 - what is told

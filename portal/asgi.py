@@ -1,4 +1,4 @@
-"""The portal for an ASGI server: ``uvicorn portal.asgi:application``."""
+"""The portal for an ASGI server: ``uvicorn portal.asgi:application --http portal.server:Protocol``."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from portal.limits import BodyLimit
 from portal.quotas import LocalCounts
 from portal.rates import RateLimit
 from portal.shared_counts import SharedCounts
+from portal.targets import Targets
 
 if TYPE_CHECKING:
     from portal.limits import Application
@@ -31,7 +32,7 @@ limited = RateLimit(
 )
 # The server's own reading of these headers is off (--no-proxy-headers): it would believe all of loopback.
 behind_proxies = ProxyHeadersMiddleware(cast("Any", limited), settings.ATOLL_TRUSTED_PROXIES)
-application = cast("Application", behind_proxies)
+application: Application = Targets(cast("Application", behind_proxies))
 
 # All code is loaded now, and stays: a full collection would look through it in the middle of somebody's
 # request, a tenth of a second each time. A page of 100 clusters makes some 50,000 objects, none of which

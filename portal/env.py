@@ -70,6 +70,11 @@ class Environment(BaseSettings):
         pattern=r"^($|rediss?://|unix://)",
         description="redis://… where all portal processes count together; empty: each for itself",
     )
+    metrics_token: str = Field(
+        default="",
+        pattern="^(|[!-~]{20,})$",
+        description="a token of 20 characters or more that reads /metrics and nothing else",
+    )
     trusted_proxies: str = Field(
         default="", description="addresses and ranges whose X-Forwarded-For is believed, comma-separated"
     )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import json
+import asyncio
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
+
+from portal.refusals import CLOSE, refuse
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Mapping
@@ -18,31 +20,25 @@ BODY_MAX: Final = 1024 * 1024
 """Bytes; Django would write a longer body to disk, however long, before any view can refuse it."""
 DRAINED_MAX: Final = 16 * 1024 * 1024
 """Bytes read and dropped so that a caller who is still sending gets to read the refusal."""
-_REFUSAL: Final = json.dumps(
-    {
-        "type": "urn:atoll:problem:too-large",
-        "title": HTTPStatus.REQUEST_ENTITY_TOO_LARGE.phrase,
-        "status": 413,
-        "detail": f"the body is larger than {BODY_MAX // 1024} KiB: send less",
-        "code": "too-large",
-    }
-).encode()
+BODY_SECONDS: Final = 30.0
+"""For all of a body: the longest that is taken needs 35 KiB a second. The server waits without end."""
 
 
 class BodyLimit:
-    """An ASGI application that ends a request with 413 once its body exceeds the limit."""
+    """An ASGI application that ends a request with 413 once its body exceeds the limit, with 408 once it is late."""
 
-    def __init__(self, application: Application) -> None:
+    def __init__(self, application: Application, seconds: float = BODY_SECONDS) -> None:
         self.application = application
+        self.seconds = seconds
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         """Hands on, and counts."""
         if scope["type"] != "http":
             await self.application(scope, receive, send)
             return
-        guard = _Guard(receive, send)
+        guard = _Guard(receive, send, self.seconds)
         if guard.announced(scope) > BODY_MAX:
-            await guard.refuse()
+            await guard.refuse_length()
             return
         await self.application(scope, guard.receive, guard.send)
 
@@ -50,9 +46,11 @@ class BodyLimit:
 class _Guard:
     """Counts one request's body; after a refusal the application sees its caller gone."""
 
-    def __init__(self, receive: Receive, send: Send) -> None:
+    def __init__(self, receive: Receive, send: Send, seconds: float) -> None:
         self._receive, self._send = receive, send
+        self._seconds, self._until = seconds, asyncio.get_running_loop().time() + seconds
         self._taken = 0
+        self._more = True
         self._refused = False
 
     @staticmethod
@@ -62,16 +60,24 @@ class _Guard:
         return int(told) if told.isdigit() else 0
 
     async def receive(self) -> Message:
-        """The next piece of the body."""
-        message = await self._take()
+        """The next piece of the body; after the last one, the end of the connection, however far that is."""
+        if not self._more:
+            return await self._receive()
+        try:
+            message = await self._take()
+        except TimeoutError:
+            await self._refuse_late()
+            return {"type": "http.disconnect"}
         if self._taken > BODY_MAX:
-            await self.refuse(more=message.get("more_body", False))
+            await self.refuse_length()
             return {"type": "http.disconnect"}
         return message
 
     async def _take(self) -> Message:
-        message = await self._receive()
+        async with asyncio.timeout_at(self._until):
+            message = await self._receive()
         self._taken += len(message.get("body", b""))
+        self._more = message.get("more_body", False)
         return message
 
     async def send(self, message: Message) -> None:
@@ -79,13 +85,21 @@ class _Guard:
         if not self._refused:
             await self._send(message)
 
-    async def refuse(self, *, more: bool = True) -> None:
-        """Answers 413 and closes, for what follows on the connection is the rest of the body."""
-        if self._refused:
-            return
-        self._refused = True
-        while more and self._taken < DRAINED_MAX:
-            more = (await self._take()).get("more_body", False)
-        headers = [(b"content-type", b"application/problem+json"), (b"connection", b"close")]
-        await self._send({"type": "http.response.start", "status": 413, "headers": headers})
-        await self._send({"type": "http.response.body", "body": _REFUSAL})
+    async def refuse_length(self) -> None:
+        """Answers 413 and closes, once what is still sent was read."""
+        try:
+            while self._more and self._taken < DRAINED_MAX:
+                await self._take()
+        except TimeoutError:
+            pass  # it is too long all the same
+        detail = f"the body is larger than {BODY_MAX // 1024} KiB: send less"
+        await self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-large", detail)
+
+    async def _refuse_late(self) -> None:
+        detail = f"the body was not complete after {self._seconds:.0f} s: send as much as Content-Length says"
+        await self._refuse(HTTPStatus.REQUEST_TIMEOUT, "request-timeout", detail)
+
+    async def _refuse(self, status: HTTPStatus, code: str, detail: str) -> None:
+        if not self._refused:
+            self._refused = True
+            await refuse(self._send, status, code, detail, [CLOSE])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
-import json
 import math
 import re
 import time
@@ -12,6 +11,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 from portal.quotas import KEYS_MAX, Counts, Quota, Verdict, Way
+from portal.refusals import refuse
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -171,18 +171,6 @@ def _words(quota: Quota, seconds: int) -> str:
 
 async def _refuse(verdict: Verdict, headers: list[tuple[bytes, bytes]], send: Send) -> None:
     seconds = math.ceil(verdict.wait)
-    problem = {
-        "type": "urn:atoll:problem:too-many-requests",
-        "title": HTTPStatus.TOO_MANY_REQUESTS.phrase,
-        "status": int(HTTPStatus.TOO_MANY_REQUESTS),
-        "detail": _words(verdict.quota, seconds),
-        "code": "too-many-requests",
-    }
-    told = [
-        (b"content-type", b"application/problem+json"),
-        (b"retry-after", str(seconds).encode()),
-        (b"cache-control", b"no-store"),
-        *headers,
-    ]
-    await send({"type": "http.response.start", "status": problem["status"], "headers": told})
-    await send({"type": "http.response.body", "body": json.dumps(problem).encode()})
+    told = [(b"retry-after", str(seconds).encode()), *headers]
+    status, words = HTTPStatus.TOO_MANY_REQUESTS, _words(verdict.quota, seconds)
+    await refuse(send, status, "too-many-requests", words, told)

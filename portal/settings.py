@@ -51,6 +51,7 @@ MIDDLEWARE = [
     "portal.api.middleware.ProblemMiddleware",
     "portal.middleware.ContentSecurityPolicyMiddleware",
     "portal.web.standby.StandbySessionMiddleware",
+    "portal.middleware.AnyHostMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -189,6 +190,7 @@ ATOLL_RATE_TOKEN, ATOLL_RATE_TENANT = ENVIRONMENT.rate_token, ENVIRONMENT.rate_t
 ATOLL_DATABASE_POOL = ENVIRONMENT.database_pool
 ATOLL_RATE_ADDRESS, ATOLL_RATE_STORE = ENVIRONMENT.rate_address, ENVIRONMENT.rate_store
 ATOLL_TRUSTED_PROXIES = env.trusted_proxies(ENVIRONMENT)
+ATOLL_METRICS_TOKEN = ENVIRONMENT.metrics_token
 ATOLL_HELM = ENVIRONMENT.helm
 ATOLL_GPU_ADVISORIES = ENVIRONMENT.gpu_advisories
 ATOLL_REPORT_EVERY = ENVIRONMENT.report_every

@@ -43,6 +43,7 @@ class Permission(StrEnum):
     GPU_RETURN = "gpu.return"
     GPU_APPROVE = "gpu.approve"
     GPU_MANAGE = "gpu.manage"
+    METRICS_VIEW = "metrics.view"
     IDENTITY_VIEW = "identity.view"
     IDENTITY_MANAGE = "identity.manage"
     TEMPLATE_MANAGE = "template.manage"

@@ -33,6 +33,7 @@ class Scope(StrEnum):
     KUBECONFIGS_CREATE = "kubeconfigs:create"
     MEMBERS_READ = "members:read"
     MEMBERS_WRITE = "members:write"
+    METRICS_READ = "metrics:read"
     NOTICES_READ = "notices:read"
     NOTICES_WRITE = "notices:write"
     OPERATIONS_READ = "operations:read"

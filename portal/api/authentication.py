@@ -27,13 +27,20 @@ class TokenAuthentication(BaseAuthentication):
         scheme, _, raw = get_authorization_header(request).decode("latin-1").partition(" ")
         if not scheme:
             return None
-        found = tokens.authenticate(raw.strip()) if scheme.lower() == "bearer" else None
-        if found is None:
+        actor = self.actor_for(raw.strip()) if scheme.lower() == "bearer" else None
+        if actor is None:
             raise AuthenticationFailed(_why_not(request, raw.strip()))
-        token, actor = found
         _tell_good(request)
-        note_use(token)
         return actor.user, actor
+
+    def actor_for(self, raw: str) -> Actor | None:
+        """Who is spoken for by a token; its use is noted."""
+        found = tokens.authenticate(raw)
+        if found is None:
+            return None
+        token, actor = found
+        note_use(token)
+        return actor
 
     def authenticate_header(self, request: Request) -> str:  # noqa: ARG002 - DRF's signature
         """What a 401 says of the way in."""

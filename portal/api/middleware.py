@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
     from django.http.response import HttpResponseBase
 
-_OURS: Final = ("/api/", "/livez", "/readyz")
+_OURS: Final = ("/api/", "/livez", "/readyz", "/metrics")
 _DETAILS: Final = {
     400: "the request cannot be read: check the host name, the address and the headers",
     404: "there is no such address in the API: see /api/v1/openapi.json",

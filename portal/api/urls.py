@@ -22,6 +22,7 @@ from portal.api.views import (
     hosts,
     identities,
     kubeconfigs,
+    metrics,
     nodes,
     notices,
     offers,
@@ -164,6 +165,7 @@ def _both(route: str, view: type[Resource]) -> Iterator[URLPattern]:
 urlpatterns = [
     *_both("livez", health.Livez),
     *_both("readyz", health.Readyz),
+    *_both("metrics", metrics.Metrics),
     *(found for route, view in _RESOURCES.items() for found in _both(f"api/v1/{route}", view)),
     path("api", health.Nowhere.as_view()),
     path("api/<path:rest>", health.Nowhere.as_view()),

@@ -18,3 +18,8 @@ def now() -> datetime:
     with connection.cursor() as cursor:
         cursor.execute("SELECT clock_timestamp()")
         return cursor.fetchone()[0]  # type: ignore[no-any-return]
+
+
+def seconds_since(moment: datetime | None, now: datetime) -> float:
+    """How long ago that was; 0 where there was no such moment, and where clocks disagree."""
+    return max(0.0, (now - moment).total_seconds()) if moment else 0.0

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from django.db.models import F, Min, Q
+from django.db.models import Count, F, Min, Q
 
 from tenancy.enums import WorkKind
 from tenancy.models import WorkItem
@@ -78,7 +78,39 @@ def oldest_due_seconds() -> float:
     """For how long the oldest due item has waited, in seconds; 0 when nothing waits."""
     now = clock.now()
     oldest = _open(now).aggregate(oldest=Min("due_at"))["oldest"]
-    return max(0.0, (now - oldest).total_seconds()) if oldest else 0.0
+    return clock.seconds_since(oldest, now)
+
+
+@dataclass(frozen=True)
+class Queue:
+    """How the work of one kind is doing."""
+
+    kind: WorkKind
+    due: int = 0
+    """Wants a pass now, and nobody is at it."""
+    running: int = 0
+    failing: int = 0
+    """Its last pass met an error; it is tried again, ever more rarely."""
+    oldest_due_seconds: float = 0.0
+
+
+def queues() -> list[Queue]:
+    """Every kind, also those of which there is no work."""
+    now = clock.now()
+    wanted = Q(requested__gt=F("handled"))
+    waiting = wanted & Q(due_at__lte=now) & _free(now)
+    rows = WorkItem.objects.order_by().values("kind").annotate(
+        due=Count("pk", filter=waiting),
+        running=Count("pk", filter=Q(lease_until__gt=now)),
+        failing=Count("pk", filter=wanted & Q(failures__gt=0)),
+        oldest=Min("due_at", filter=waiting),
+    )
+    found = {row.pop("kind"): row for row in rows}
+    return [_queue(kind, now, **found[kind]) if kind in found else Queue(kind) for kind in WorkKind]
+
+
+def _queue(kind: WorkKind, now: datetime, oldest: datetime | None, **counts: int) -> Queue:
+    return Queue(kind, **counts, oldest_due_seconds=clock.seconds_since(oldest, now))
 
 
 def _free(now: datetime) -> Q:

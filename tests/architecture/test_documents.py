@@ -30,6 +30,11 @@ def test_the_types_of_events_are_those_of_the_code():
     assert runpy.run_path(str(DOCS / "events.py"))["written"](page) == page, "run docs/events.py"
 
 
+def test_the_metrics_are_those_of_the_code():
+    page = (DOCS / "metrics.md").read_text()
+    assert runpy.run_path(str(DOCS / "metrics.py"))["written"](page) == page, "run docs/metrics.py"
+
+
 def test_the_commands_are_those_of_the_code_and_of_the_openapi_document():
     page = (DOCS / "cli.md").read_text()
     assert runpy.run_path(str(DOCS / "cli.py"))["written"](page) == page, "run docs/cli.py"

@@ -38,6 +38,8 @@ def test_each_process_runs_by_its_own_command(pods):
             "0.0.0.0",
             "--port",
             "8000",
+            "--http",
+            "portal.server:Protocol",
             "--no-proxy-headers",
             "--timeout-graceful-shutdown",
             "10",

@@ -80,6 +80,7 @@ def _hooks(look: tuple[int, ...], manage: tuple[int, ...]) -> list[tuple[str, st
 MATRIX: Final[dict[str, Line]] = {
     "GET /livez": Line("/livez", _OPEN),
     "GET /readyz": Line("/readyz", _OPEN),
+    "GET /metrics": Line("/metrics", _PLATFORM_LOOK),
     "GET /api/v1/openapi.json": Line("/api/v1/openapi.json", _OPEN),
     "GET /api/v1/me": Line("/api/v1/me", _EVERYBODY),
     "GET /api/v1/tokens": Line("/api/v1/tokens", _EVERYBODY),

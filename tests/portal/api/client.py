@@ -29,7 +29,7 @@ class Api:
             sent.setdefault("Authorization", f"Bearer {self.token}")
         content = raw if raw is not None else b"" if body is None else json.dumps(body).encode()
         kind = sent.pop("Content-Type", "application/json" if content else "")
-        path = path if path.startswith(("/api", "/livez", "/readyz")) else ROOT + path
+        path = path if path.startswith(("/api", "/livez", "/readyz", "/metrics")) else ROOT + path
         return self._client.generic(method, path, content, content_type=kind, headers=sent)
 
     def get(self, path: str, **headers: Any):
