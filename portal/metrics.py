@@ -5,9 +5,8 @@ docs/metrics.md is written from here. Every portal tells the same, for it is abo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
@@ -15,6 +14,9 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector
 
 from tenancy.queries import gpu_metrics, metrics, work
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 """Prometheus' text format, which everything that scrapes reads."""
@@ -63,7 +65,9 @@ CHAPTERS: Final = (
         (
             Metric("atoll_work_due", "due", "Objects that want a pass now and that no worker is at."),
             Metric("atoll_work_running", "running", "Objects that a worker is at."),
-            Metric("atoll_work_failing", "failing", "Objects whose last pass met an error and is tried again."),
+            Metric(
+                "atoll_work_failing", "failing", "Objects whose last pass met an error and is tried again."
+            ),
             Metric(
                 "atoll_work_oldest_due_seconds",
                 "oldest_due_seconds",
@@ -95,11 +99,15 @@ CHAPTERS: Final = (
         metrics.of_hosts,
         ("host",),
         (
-            Metric("atoll_host_reachable", "reachable", "1 while the host answered at the last look, else 0."),
+            Metric(
+                "atoll_host_reachable", "reachable", "1 while the host answered at the last look, else 0."
+            ),
             Metric("atoll_host_accepts_clusters", "accepts_clusters", "1 while new clusters may go there."),
             Metric("atoll_host_seen_timestamp_seconds", "seen_at", "When the host was looked at last."),
             Metric("atoll_host_nodes", "nodes", "Nodes that were there at the last look."),
-            Metric("atoll_host_node_moves_running", "moving", "Nodes on their way to another pool or tenant."),
+            Metric(
+                "atoll_host_node_moves_running", "moving", "Nodes on their way to another pool or tenant."
+            ),
         ),
     ),
     Chapter(
@@ -142,7 +150,9 @@ CHAPTERS: Final = (
         ("host", "kind"),
         (
             Metric("atoll_findings_open", "open", "What is amiss on a host and was not seen put right."),
-            Metric("atoll_findings_oldest_open_seconds", "oldest_seconds", "For how long the oldest is open."),
+            Metric(
+                "atoll_findings_oldest_open_seconds", "oldest_seconds", "For how long the oldest is open."
+            ),
         ),
     ),
     Chapter(
@@ -156,7 +166,9 @@ CHAPTERS: Final = (
                 "Healthy, uncordoned devices that can be granted, as last seen.",
             ),
             Metric(
-                "atoll_gpu_promised_devices", "promised", "The most that is promised on any day from today on."
+                "atoll_gpu_promised_devices",
+                "promised",
+                "The most that is promised on any day from today on.",
             ),
             Metric("atoll_gpu_free_devices", "free", "Devices that are promised to nobody from today on."),
             Metric("atoll_gpu_deficit_devices", "deficit", "Promised devices that the pool no longer has."),
@@ -236,14 +248,20 @@ CHAPTERS: Final = (
         (
             Metric("atoll_webhooks_sending", "sending", "Webhooks that are sent what happens."),
             Metric("atoll_webhooks_failing", "failing", "Of these, those whose last attempt failed."),
-            Metric("atoll_webhooks_given_up", "given_up", "Webhooks that are sent nothing any more: they failed for days."),
+            Metric(
+                "atoll_webhooks_given_up",
+                "given_up",
+                "Webhooks that are sent nothing any more: they failed for days.",
+            ),
             Metric("atoll_webhook_deliveries_waiting", "waiting", "Deliveries that are still tried."),
             Metric(
                 "atoll_webhook_deliveries_oldest_waiting_seconds",
                 "oldest_seconds",
                 "How long ago the oldest of them was to be sent first; 0 when there is none.",
             ),
-            Metric("atoll_webhook_deliveries_failed", "failed", "Deliveries given up, of the last seven days."),
+            Metric(
+                "atoll_webhook_deliveries_failed", "failed", "Deliveries given up, of the last seven days."
+            ),
         ),
     ),
     Chapter(
@@ -263,8 +281,12 @@ CHAPTERS: Final = (
             Metric("atoll_audit_rows_total", "rows", "Rows of the audit log."),
             Metric("atoll_audit_unsigned_rows", "unsigned", "Rows behind the last signed head."),
             Metric("atoll_audit_signed_timestamp_seconds", "signed_at", "When a head was signed last."),
-            Metric("atoll_audit_checked_timestamp_seconds", "checked_at", "When all of it was looked at last."),
-            Metric("atoll_audit_faults", "faults", "Faults of the chain that the last look at all of it found."),
+            Metric(
+                "atoll_audit_checked_timestamp_seconds", "checked_at", "When all of it was looked at last."
+            ),
+            Metric(
+                "atoll_audit_faults", "faults", "Faults of the chain that the last look at all of it found."
+            ),
         ),
     ),
 )

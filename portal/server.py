@@ -16,6 +16,8 @@ from portal.refusals import written
 if TYPE_CHECKING:
     import asyncio
 
+    from uvicorn.protocols.http.h11_impl import RequestResponseCycle
+
 
 class Protocol(H11Protocol):
     """One connection."""
@@ -66,10 +68,17 @@ class Protocol(H11Protocol):
         if not self._begun:
             self.transport.close()
             return
-        detail = f"the headers were not complete after {self.patience:.0f} s: send the request anew, in one go"
+        detail = (
+            f"the headers were not complete after {self.patience:.0f} s: send the request anew, in one go"
+        )
         self._refuse(HTTPStatus.REQUEST_TIMEOUT, "request-timeout", detail)
 
     def _refuse(self, status: HTTPStatus, code: str, detail: str) -> None:
-        if self.cycle is None or self.cycle.response_complete or not self.cycle.response_started:
+        if self._silent():
             self.transport.write(written(status, code, detail))
         self.transport.close()
+
+    def _silent(self) -> bool:
+        """Whether no answer is under way."""
+        current: RequestResponseCycle | None = self.cycle  # uvicorn says that there always is one
+        return current is None or current.response_complete or not current.response_started

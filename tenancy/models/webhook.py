@@ -90,6 +90,11 @@ class Delivery(models.Model):
                 name="tenancy_delivery_due",
             ),
             models.Index(fields=["created_at"], name="tenancy_delivery_created"),
+            models.Index(
+                fields=["webhook"],
+                condition=Q(state=DeliveryState.FAILED.value),
+                name="tenancy_delivery_failed",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -77,17 +77,20 @@ _ACCOUNT: Final = ("tenant__name", "pool__host__name", "pool__name", "accelerato
 def of_accounts() -> list[Account]:
     """Every account in which there is anything."""
     given = Grant.objects.filter(closed_at=None, activated_at__isnull=False).order_by()
-    found: dict[tuple[str, ...], Counter[str]] = defaultdict(Counter)
+    found: dict[tuple[str, str, str, str], Counter[str]] = defaultdict(Counter)
     sums = given.values_list(*_ACCOUNT).annotate(
-        Sum("amount", filter=Q(ended_at=None), default=0),
-        Sum("amount", filter=Q(ended_at__isnull=False), default=0),
+        granted=Sum("amount", filter=Q(ended_at=None), default=0),
+        returning=Sum("amount", filter=Q(ended_at__isnull=False), default=0),
     )
-    for *account, granted, returning in sums:
-        found[tuple(account)].update(granted=granted, returning=returning)
+    for tenant, host, pool, key, granted, returning in sums:
+        found[(tenant, host, pool, key)].update(granted=granted, returning=returning)
     opened = Allocation.objects.filter(released_at=None).values_list(*_ACCOUNT, "held", "used")
-    for *account, held, used in opened:
-        found[tuple(account)].update(held=held, used=_devices(used))
-    return [Account(*account, **found[account]) for account in sorted(found)]
+    for tenant, host, pool, key, held, used in opened:
+        found[(tenant, host, pool, key)].update(held=held, used=_devices(used))
+    figures = ("granted", "returning", "held", "used")
+    return [
+        Account(*account, *(counted[one] for one in figures)) for account, counted in sorted(found.items())
+    ]
 
 
 def _devices(used: Mapping[str, object]) -> int:

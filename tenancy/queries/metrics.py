@@ -58,7 +58,7 @@ class Services:
 def of_services() -> list[Services]:
     """Each kind of process."""
     alive = Count("pk", filter=Q(seen_at__gt=clock.now() - services.ALIVE))
-    rows = ServiceHeartbeat.objects.order_by().values_list("kind").annotate(alive, Max("seen_at"))
+    rows = ServiceHeartbeat.objects.order_by().values_list("kind").annotate(alive=alive, seen=Max("seen_at"))
     found = {kind: (count, _unix(seen)) for kind, count, seen in rows}
     return [Services(kind, *found.get(kind, ())) for kind in ServiceKind]
 
@@ -122,9 +122,9 @@ class Clusters:
 
 def of_clusters() -> list[Clusters]:
     """Each host and phase."""
-    behind = Q(clusters__generation__gt=F("clusters__observed_generation"))
-    counts = (Count("clusters"), Count("clusters", filter=behind))
-    rows = HostCluster.objects.order_by().values_list("name", "clusters__phase").annotate(*counts)
+    late = Q(clusters__generation__gt=F("clusters__observed_generation"))
+    counts = {"all": Count("clusters"), "behind": Count("clusters", filter=late)}
+    rows = HostCluster.objects.order_by().values_list("name", "clusters__phase").annotate(**counts)
     found = {(host, phase): numbers for host, phase, *numbers in rows}
     hosts = sorted({host for host, _ in found})
     return [Clusters(host, phase, *found.get((host, phase), ())) for host in hosts for phase in Phase]

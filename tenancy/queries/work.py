@@ -99,18 +99,18 @@ def queues() -> list[Queue]:
     now = clock.now()
     wanted = Q(requested__gt=F("handled"))
     waiting = wanted & Q(due_at__lte=now) & _free(now)
-    rows = WorkItem.objects.order_by().values("kind").annotate(
-        due=Count("pk", filter=waiting),
-        running=Count("pk", filter=Q(lease_until__gt=now)),
-        failing=Count("pk", filter=wanted & Q(failures__gt=0)),
-        oldest=Min("due_at", filter=waiting),
+    rows = (
+        WorkItem.objects.order_by()
+        .values_list("kind")
+        .annotate(
+            due=Count("pk", filter=waiting),
+            running=Count("pk", filter=Q(lease_until__gt=now)),
+            failing=Count("pk", filter=wanted & Q(failures__gt=0)),
+            oldest=Min("due_at", filter=waiting),
+        )
     )
-    found = {row.pop("kind"): row for row in rows}
-    return [_queue(kind, now, **found[kind]) if kind in found else Queue(kind) for kind in WorkKind]
-
-
-def _queue(kind: WorkKind, now: datetime, oldest: datetime | None, **counts: int) -> Queue:
-    return Queue(kind, **counts, oldest_due_seconds=clock.seconds_since(oldest, now))
+    found = {kind: (*counts, clock.seconds_since(oldest, now)) for kind, *counts, oldest in rows}
+    return [Queue(kind, *found.get(kind, ())) for kind in WorkKind]
 
 
 def _free(now: datetime) -> Q:

@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import yaml
 
 from portal import env
 from tests.charts.conftest import one
@@ -73,6 +74,34 @@ def test_the_portals_alone_share_counts_and_know_their_proxies(helm):
     assert [name for name, env in told.items() if "ATOLL_RATE_STORE" in env] == ["portal"]
     assert told["portal"]["ATOLL_RATE_STORE"]["valueFrom"]["secretKeyRef"] == {"name": "rates", "key": "url"}
     assert told["portal"]["ATOLL_TRUSTED_PROXIES"]["value"] == "10.1.0.0/16"
+
+
+MONITORED: dict[str, Any] = {
+    **PLAIN,
+    "secrets": {"metricsToken": {"name": "atoll-metrics", "key": "metrics-token"}},
+    "metrics": {
+        "scrapeConfig": {"enabled": True, "labels": {"release": "prometheus"}},
+        "rules": {"enabled": True},
+    },
+}
+
+
+def test_the_prometheus_operator_is_told_where_to_ask_with_the_portals_own_token(helm):
+    objects = helm.objects(CHART, MONITORED)
+    config, rules = one(objects, "ScrapeConfig", "cluster"), one(objects, "PrometheusRule", "cluster")
+    key = {"name": "atoll-metrics", "key": "metrics-token"}
+
+    assert config["spec"] == {
+        "staticConfigs": [{"targets": ["cluster-portal.atoll-demo-first-00000000.svc:80"], "labels": {"job": "cluster"}}],
+        "metricsPath": "/metrics",
+        "scrapeInterval": "30s",
+        "authorization": {"type": "Bearer", "credentials": key},
+    }
+    assert config["metadata"]["labels"]["release"] == "prometheus"
+    assert rules["spec"] == yaml.safe_load((env.REPOSITORY / "helm/atoll/files/alerts.yaml").read_text())
+    told = {e["name"]: e for e in workloads(objects)["portal"]["containers"][0]["env"]}
+    assert told["ATOLL_METRICS_TOKEN"]["valueFrom"]["secretKeyRef"] == key
+    assert not {"ScrapeConfig", "PrometheusRule"} & {o["kind"] for o in helm.objects(CHART, PLAIN)}
 
 
 def test_no_service_of_the_namespace_becomes_a_setting(pods):
@@ -147,6 +176,7 @@ def test_an_ingress_is_made_for_a_host_name(helm):
         ({"publicUrl": "https://atoll.example.com/path"}, "at '/publicUrl'"),
         ({**PLAIN, "database": "x"}, "additional properties 'database' not allowed"),
         ({**PLAIN, "worker": {"replicas": 0}}, "at '/worker/replicas': minimum: got 0, want 1"),
+        ({**PLAIN, "metrics": {"scrapeConfig": {"enabled": True}}}, "name it in secrets.metricsToken"),
         (
             {**PLAIN, "secrets": {"secretKey": "plain text"}},
             "at '/secrets/secretKey': got string, want object",

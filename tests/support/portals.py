@@ -51,7 +51,14 @@ def portal(home: Path, **settings: str) -> Iterator[str]:
         port = free.getsockname()[1]
     url, log = f"http://127.0.0.1:{port}", home / f"portal-{port}.log"
     argv = [sys.executable, "-m", "uvicorn", "portal.asgi:application", "--port", str(port)]
-    argv += ["--http", "portal.server:Protocol", "--no-proxy-headers", "--no-access-log", "--timeout-graceful-shutdown", "1"]
+    argv += [
+        "--http",
+        "portal.server:Protocol",
+        "--no-proxy-headers",
+        "--no-access-log",
+        "--timeout-graceful-shutdown",
+        "1",
+    ]
     told = environment(home, public_url=url, **settings)
     with log.open("wb") as stream:
         process = subprocess.Popen(argv, env=told, cwd=REPOSITORY, stdout=stream, stderr=stream)

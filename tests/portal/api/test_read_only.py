@@ -74,6 +74,7 @@ def test_reads_answer_and_writes_are_told_to_wait(apis):
     for path in READS:
         assert owner.get(path).status_code == 200, path
     assert owner.get(f"{FIRST}/ready").status_code == 200
+    assert apis["admin"].get("/metrics").status_code == 200
 
     for entry in CONTRACT.values():
         for query in ("", "?dry_run=true"):
@@ -114,7 +115,9 @@ def test_nobody_signs_in_or_out_and_each_is_told(apis, settings):
     assert apis["page"].get("/").status_code == 200
 
 
-def test_a_database_that_is_away_is_told_by_api_and_pages(owner, monkeypatch):
+def test_a_database_that_is_away_is_told_by_api_and_pages(owner, monkeypatch, settings):
+    settings.ATOLL_METRICS_TOKEN = "a-token-of-the-operators"
+    scraper = {"Authorization": f"Bearer {settings.ATOLL_METRICS_TOKEN}"}
     api, page = Api(owner), Client(raise_request_exception=False)
     page.force_login(owner.user)
     away = connection.settings_dict["NAME"]
@@ -125,6 +128,7 @@ def test_a_database_that_is_away_is_told_by_api_and_pages(owner, monkeypatch):
     try:
         refused = [api.get(path) for path in ("/me", "/tenants/team/clusters", f"{FIRST}/ready")]
         refused += [api.put(FIRST, {"spec": {}}), api.delete(FIRST), api.get("/readyz")]
+        refused += [api.get("/metrics"), page.get("/metrics", headers=scraper)]
         shown = [page.get("/"), page.post("/sign-in", {"username": "owner", "password": "x"})]
     finally:
         connection.settings_dict["NAME"] = away
