@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, Final
 from portal.refusals import CLOSE, refuse
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Mapping
+    from collections.abc import Awaitable, Callable, Coroutine
 
-    Message = Mapping[str, Any]
+    from portal.refusals import Message, Send
+
     Receive = Callable[[], Awaitable[Message]]
-    Send = Callable[[Message], Awaitable[None]]
     Application = Callable[[dict[str, Any], Receive, Send], Coroutine[Any, Any, None]]
 
 BODY_MAX: Final = 1024 * 1024

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Hashable
     from typing import Any
 
-    from portal.limits import Application, Message, Receive, Send
+    from portal.limits import Application, Receive
+    from portal.refusals import Message, Send
 
 INSIDE: Final = "atoll.inside"
 """Where in the scope a view notes that the actor belongs to the tenant in the address."""

@@ -7,11 +7,11 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from portal.limits import Send
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
 
     Header = tuple[bytes, bytes]
+    Message = Mapping[str, Any]
+    Send = Callable[[Message], Awaitable[None]]
 
 CLOSE: Final = (b"connection", b"close")
 """For answers to requests that were not read to their end: what follows on the connection is the rest of them."""

@@ -9,7 +9,8 @@ from urllib.parse import unquote, urlsplit
 from portal.refusals import refuse
 
 if TYPE_CHECKING:
-    from portal.limits import Application, Receive, Send
+    from portal.limits import Application, Receive
+    from portal.refusals import Send
 
 
 class Targets:

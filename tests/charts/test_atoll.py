@@ -92,7 +92,9 @@ def test_the_prometheus_operator_is_told_where_to_ask_with_the_portals_own_token
     key = {"name": "atoll-metrics", "key": "metrics-token"}
 
     assert config["spec"] == {
-        "staticConfigs": [{"targets": ["cluster-portal.atoll-demo-first-00000000.svc:80"], "labels": {"job": "cluster"}}],
+        "staticConfigs": [
+            {"targets": ["cluster-portal.atoll-demo-first-00000000.svc:80"], "labels": {"job": "cluster"}}
+        ],
         "metricsPath": "/metrics",
         "scrapeInterval": "30s",
         "authorization": {"type": "Bearer", "credentials": key},
