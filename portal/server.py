@@ -30,6 +30,11 @@ class Protocol(H11Protocol):
         self._begun = False
         self._end: asyncio.TimerHandle | None = None
 
+    @property
+    def waits(self) -> bool:
+        """Whether the rest of a request is waited for."""
+        return self._end is not None
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn's
         """The time begins."""
         super().connection_made(transport)

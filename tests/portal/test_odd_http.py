@@ -13,7 +13,7 @@ import pytest
 import uvicorn
 from django.core.asgi import get_asgi_application
 
-from portal.limits import BodyLimit
+from portal.limits import BODY_SECONDS, BodyLimit
 from portal.server import Protocol
 from portal.targets import Targets
 
@@ -24,18 +24,37 @@ class Impatient(Protocol):
     patience = PATIENCE
 
 
-@pytest.fixture(scope="module")
-def port():
+@contextmanager
+def served(protocol, seconds):
     """The portal's own doors, but for counts and proxies, in a thread."""
-    application = Targets(BodyLimit(get_asgi_application(), seconds=PATIENCE))
-    config = uvicorn.Config(application, http=Impatient, lifespan="off", log_config=None)
+    application = Targets(BodyLimit(get_asgi_application(), seconds=seconds))
+    config = uvicorn.Config(application, http=protocol, lifespan="off", log_config=None)
     server, listener = uvicorn.Server(config), socket.create_server(("127.0.0.1", 0))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
-    yield listener.getsockname()[1]
+    yield server, listener.getsockname()[1]
     server.should_exit = True
     thread.join(10)
     assert not thread.is_alive()
+
+
+@pytest.fixture(scope="module")
+def patient():
+    """As in production."""
+    with served(Protocol, BODY_SECONDS) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def port(patient):
+    return patient[1]
+
+
+@pytest.fixture(scope="module")
+def impatient():
+    """For what does not come: a machine that is busy must not look like it."""
+    with served(Impatient, PATIENCE) as (_, found):
+        yield found
 
 
 @contextmanager
@@ -101,12 +120,12 @@ def test_what_names_no_address_here_is_told_so(port, target):
 @pytest.mark.parametrize(
     "length", ["Content-Length: 100", "Transfer-Encoding: chunked", "Content-Length: 9999999"]
 )
-def test_a_body_that_does_not_come_is_not_waited_for(port, length, sent):
+def test_a_body_that_does_not_come_is_not_waited_for(impatient, length, sent):
     if "chunked" in length and sent:
         sent = f"{len(sent):x}\n{sent}\n"
     begun = time.monotonic()
 
-    found = said(port, f"POST /api/v1/tokens HTTP/1.1\nHost: localhost\n{length}\n\n{sent}")
+    found = said(impatient, f"POST /api/v1/tokens HTTP/1.1\nHost: localhost\n{length}\n\n{sent}")
 
     assert PATIENCE <= time.monotonic() - begun < 5
     assert found[1]["connection"] == "close"
@@ -120,7 +139,7 @@ def test_a_body_that_comes_in_time_is_read_whole(port):
             b"POST /api/v1/nothing HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 4\r\n\r\n"
         )
         for piece in (b"12", b"34"):
-            time.sleep(PATIENCE / 4)
+            time.sleep(0.05)
             line.sendall(piece)
         assert_problem(answer(line), 404, "not-found")
 
@@ -128,15 +147,15 @@ def test_a_body_that_comes_in_time_is_read_whole(port):
 @pytest.mark.parametrize(
     "begun", ["GET /livez HTTP/1.1\nHost: loc", "G", "GET /livez HTTP/1.1\nHost: localhost\n"]
 )
-def test_headers_that_do_not_come_are_not_waited_for(port, begun):
-    found = said(port, begun)
+def test_headers_that_do_not_come_are_not_waited_for(impatient, begun):
+    found = said(impatient, begun)
 
     assert found[1]["connection"] == "close"
     assert_problem(found, 408, "request-timeout")
 
 
-def test_headers_that_trickle_win_no_time(port):
-    with connected(port) as line:
+def test_headers_that_trickle_win_no_time(impatient):
+    with connected(impatient) as line:
         begun = time.monotonic()
         line.sendall(b"GET /livez HTTP/1.1\r\n")
         for _ in range(4):
@@ -146,19 +165,31 @@ def test_headers_that_trickle_win_no_time(port):
         assert time.monotonic() - begun < PATIENCE * 4
 
 
-def test_a_connection_on_which_nothing_came_is_closed_without_a_word(port):
-    with connected(port) as line:
+def test_a_connection_on_which_nothing_came_is_closed_without_a_word(impatient):
+    with connected(impatient) as line:
         assert line.recv(100) == b""
 
 
-def test_a_second_request_has_its_own_time(port):
+def waiting(server, line):
+    """Whether the server's side of this connection waits for the rest of a request."""
+    (mine,) = (each for each in server.server_state.connections if each.client == line.getsockname())
+    return mine.waits
+
+
+def test_the_time_begins_anew_with_each_request_and_stands_still_between_them(patient):
+    server, port = patient
     with connected(port) as line:
         for _ in range(2):
             line.sendall(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n")
-            assert line.recv(65536).startswith(b"HTTP/1.1 200")
-            time.sleep(PATIENCE * 1.5)  # between requests the server's own patience counts
+            with HTTPResponse(line) as found:
+                found.begin()
+                assert json.loads(found.read()) == {"status": "ok"}
+            assert not waiting(server, line)
         line.sendall(b"GET /livez")
-        assert_problem(answer(line), 408, "request-timeout")
+        end = time.monotonic() + 10
+        while not waiting(server, line):
+            assert time.monotonic() < end
+            time.sleep(0.01)
 
 
 @pytest.mark.parametrize(
