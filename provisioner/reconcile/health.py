@@ -91,7 +91,7 @@ def _replicas(seen: Object, *counted: str) -> Trouble | None:
     status, wanted = _status(seen), _number((seen.get("spec") or {}).get("replicas", 1))
     missing = _counted(status, wanted, counted)
     if missing is None and _number(status.get("replicas")) > wanted:
-        return _not_yet(f"{_number(status.get('replicas')) - wanted} of its former pods have not ended yet")
+        return _not_yet(f"{_number(status.get('replicas')) - wanted} of its former pods still run")
     return missing
 
 

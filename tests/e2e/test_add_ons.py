@@ -1,8 +1,9 @@
-"""A template's add-on inside real clusters: applied, put back, changed by the next version, removed with the template."""
+"""A template's add-on inside real clusters: applied, seen to run, changed by the next version, also asleep; removed with the template."""
 
 from __future__ import annotations
 
 import json
+from copy import deepcopy
 from typing import Any
 
 import pytest
@@ -33,8 +34,30 @@ CRD: dict[str, Any] = {
 }
 SPACE = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "tools"}}
 GADGET = {"apiVersion": "example.com/v1", "kind": "Gadget", "metadata": {"name": "one"}, "size": 1}
-FIRST = (GADGET, config("motd", "tools"), config("old", "tools"), CRD, SPACE)
-SECOND = (GADGET, config("motd", "tools", "hi"), CRD, SPACE)
+
+
+def work(name: str, kind: str, api: str, restart: str, command: str, **spec: Any) -> dict[str, Any]:
+    """What runs pods of busybox."""
+    container = {
+        "name": "main",
+        "image": "docker.io/library/busybox:1.36.1",
+        "command": ["sh", "-c", command],
+    }
+    pod = {"terminationGracePeriodSeconds": 1, "restartPolicy": restart, "containers": [container]}
+    template = {"metadata": {"labels": {"app": name}}, "spec": pod}
+    metadata = {"name": name, "namespace": "tools"}
+    return {"apiVersion": api, "kind": kind, "metadata": metadata, "spec": {"template": template, **spec}}
+
+
+WEB = work("web", "Deployment", "apps/v1", "Always", "sleep 3600", selector={"matchLabels": {"app": "web"}})
+JOB = work("setup", "Job", "batch/v1", "Never", "true")
+LAME = deepcopy(WEB)
+LAME["spec"]["template"]["spec"]["containers"][0] |= {
+    "image": "docker.io/library/busybox:0",
+    "imagePullPolicy": "Never",
+}
+FIRST = (GADGET, config("motd", "tools"), config("old", "tools"), WEB, JOB, CRD, SPACE)
+SECOND = (GADGET, config("motd", "tools", "hi"), LAME, CRD, SPACE)
 BAD = config("motd", labels={"not a label": "x"})
 SMALL = {"resources": {"cpu": "1", "memory": "1Gi", "storage": "1Gi", "pods": 10}}
 
@@ -58,9 +81,50 @@ def template(admin, version, add_on):
     published(admin, f"/cluster-templates/greeted/versions/{version}", spec)
 
 
-def told(demo, name):
+def told(demo, name, kind="AddOnsApplied"):
     conditions = demo.get(name).json()["status"]["conditions"]
-    return next(one for one in conditions if one["type"] == "AddOnsApplied")
+    return next(one for one in conditions if one["type"] == kind)
+
+
+def runs(demo, name, version):
+    """Whether the add-on of this version was seen to run."""
+    status = demo.get(name).json()["status"]
+    one = {"name": "motd", "version": version, "status": "True", "reason": "AsWanted", "message": ""}
+    return status["addOns"] == [one] and told(demo, name, "AddOnsReady")["status"] == "True"
+
+
+def wait_running(demo, name, version):
+    wait_for(lambda: f"{version} runs: {demo.get(name).text}", lambda: runs(demo, name, version), 120)
+
+
+def says_what_does_not_run(demo):
+    """What it starts finds no image: it is told which and why, and the cluster is Ready all the same."""
+    lame = lambda: told(demo, "greeted", "AddOnsReady")  # noqa: E731
+    wait_for(lambda: demo.get("greeted").text, lambda: "ErrImageNeverPull" in lame()["message"], 90)
+    assert (lame()["status"], lame()["reason"]) == ("False", "AddOnNotRunning")
+    assert lame()["message"].startswith("add-on motd 1.1.0, Deployment tools/web: ")
+    [state] = demo.get("greeted").json()["status"]["addOns"]
+    assert (state["status"], state["message"]) == ("False", lame()["message"])
+    assert demo.phase("greeted") == "Ready"
+
+
+def changes_asleep(demo, admin, spec):
+    """It follows its template and sleeps on; what that brings comes when it wakes."""
+    assert demo.put("greeted", {**spec, "paused": True}).status_code == 200
+    wait_for(lambda: demo.get("greeted").text, lambda: demo.phase("greeted") == "Paused", 120)
+    template(admin, "1.3.0", "1.0.0")
+    wait_for("it follows", lambda: demo.get("greeted").json()["status"]["template"]["version"] == "1.3.0", 60)
+    wait_for(lambda: demo.get("greeted").text, lambda: demo.phase("greeted") == "Paused", 60)
+    for kind in ("AddOnsApplied", "AddOnsReady"):
+        assert (told(demo, "greeted", kind)["status"], told(demo, "greeted", kind)["reason"]) == (
+            "Unknown",
+            "Paused",
+        )
+    [state] = demo.get("greeted").json()["status"]["addOns"]
+    assert (state["version"], state["status"], state["reason"]) == ("1.0.0", "Unknown", "Paused")
+    assert demo.put("greeted", spec).status_code == 200
+    demo.wait_ready("greeted")
+    wait_running(demo, "greeted", "1.0.0")
 
 
 def test_an_add_on_comes_changes_and_goes_with_its_template(stack, demo, admin, tmp_path):
@@ -82,6 +146,12 @@ def test_an_add_on_comes_changes_and_goes_with_its_template(stack, demo, admin, 
 
     assert {k: v for k, v in texts().items() if k in {"motd", "old"}} == {"motd": "hello", "old": "hello"}
     assert kubectl("get", "gadget", "one", "-o", "jsonpath={.size}") == "1"
+    wait_running(demo, "greeted", "1.0.0")
+    assert kubectl("get", "job", "setup", "-n", "tools", "-o", "jsonpath={.status.succeeded}") == "1"
+    assert (
+        kubectl("get", "deployment", "web", "-n", "tools", "-o", "jsonpath={.status.availableReplicas}")
+        == "1"
+    )
     kubectl("create", "configmap", "own", "-n", "tools", "--from-literal=text=mine")
 
     # The next version goes there by itself: one object is changed, one removed, the tenant's own stays.
@@ -90,20 +160,28 @@ def test_an_add_on_comes_changes_and_goes_with_its_template(stack, demo, admin, 
     demo.wait_ready("greeted")
     assert {k: v for k, v in texts().items() if k != "kube-root-ca.crt"} == {"motd": "hi", "own": "mine"}
 
+    says_what_does_not_run(demo)
+
     # An object that the API refuses is named, and its mending goes on by itself.
     template(admin, "1.2.0", "1.2.0")
     wait_for("it is refused", lambda: told(demo, "greeted")["reason"] == "AddOnRefused", 60)
     assert "add-on motd 1.2.0, ConfigMap motd" in told(demo, "greeted")["message"]
     assert texts()["motd"] == "hi", "nothing is removed while something is refused"
-    template(admin, "1.3.0", "1.1.0")
-    wait_for("it follows", lambda: demo.get("greeted").json()["status"]["template"]["version"] == "1.3.0", 60)
-    demo.wait_ready("greeted")
+
+    changes_asleep(demo, admin, spec)
+    assert {k: v for k, v in texts().items() if k != "kube-root-ca.crt"} == {
+        "motd": "hello",
+        "old": "hello",
+        "own": "mine",
+    }
 
     # Whoever leaves the template is rid of what it brought, but for what may hold their own things.
     assert demo.put("greeted", SMALL).status_code == 200
     demo.wait_ready("greeted")
     assert {k: v for k, v in texts().items() if k != "kube-root-ca.crt"} == {"own": "mine"}
     assert kubectl("get", "gadgets", "-o", "name") == ""
+    assert kubectl("get", "deployments", "-n", "tools", "-o", "name") == ""
+    assert told(demo, "greeted", "AddOnsReady")["status"] == "True"
     assert "gadgets.example.com" in kubectl("get", "crds", "-o", "name")
     assert "atoll-add-ons" not in kubectl("get", "configmaps", "-n", "atoll-system", "-o", "name")
 

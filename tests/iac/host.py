@@ -6,6 +6,7 @@ import os
 import threading
 import time
 import traceback
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -14,8 +15,9 @@ from django.db import DatabaseError
 from django.utils import timezone
 
 from tenancy.actions import access, observations, work
-from tenancy.enums import ConditionStatus, Phase, Reason, WorkKind
+from tenancy.enums import ConditionStatus, ConditionType, Phase, Reason, WorkKind
 from tenancy.models import AccessRequest, VirtualCluster
+from tenancy.queries import clusters
 from tenancy.queries.work import due
 from tenancy.rules.conditions import BUILD_ORDER, Condition
 from tenancy.rules.specs import Observation
@@ -80,10 +82,13 @@ def _build(cluster: VirtualCluster, since: dict[tuple[UUID, int], float]) -> Obs
         return None
     generation = cluster.generation
     made = tuple(
-        Condition(kind, ConditionStatus.TRUE, Reason.AS_WANTED, "", generation) for kind in BUILD_ORDER
+        Condition(kind, ConditionStatus.TRUE, Reason.AS_WANTED, "", generation)
+        for kind in (*BUILD_ORDER, ConditionType.ADD_ONS_READY)
     )
+    wanted = clusters.add_on_states_of(cluster)
+    runs = tuple(replace(one, status=ConditionStatus.TRUE, reason=Reason.AS_WANTED) for one in wanted)
     endpoint = f"https://10.180.0.7:443/{cluster.name}"
-    return Observation(conditions=made, clean=True, generation=generation, endpoint=endpoint)
+    return Observation(conditions=made, clean=True, generation=generation, endpoint=endpoint, add_ons=runs)
 
 
 def _mint(lease: Lease) -> None:

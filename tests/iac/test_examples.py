@@ -30,6 +30,8 @@ def test_curl(atoll, tmp_path):
     assert json.loads(cluster("plan")) == {"action": "none", "changes": []}
     assert cluster("apply") == "generation 1, Ready\n"
     larger = tmp_path / "larger.json"
+    larger.write_text('{"spec": {"resources": {"cpu": "lots"}}}')
+    cluster("apply", spec=str(larger), status=1)
     larger.write_text('{"spec": {"resources": {"cpu": "3"}, "deletionProtection": true}}')
     assert cluster("apply", spec=str(larger)) == "generation 2, Updating\n"
     cluster("wait")
@@ -45,6 +47,39 @@ def test_curl(atoll, tmp_path):
         "update",
         "delete",
     ]
+
+
+def test_curl_add_ons(atoll, tmp_path):
+    """docs/iac/curl/add-on.sh by an admin, then a cluster of the team that has the add-on; again and again the same."""
+    folder, root = EXAMPLES / "curl", atoll.environment("root")
+
+    def add_on(verb, *objects, status=0):
+        return run(
+            [str(folder / "add-on.sh"), verb, "limits", "1.0.0", *objects], root, folder, status=status
+        )
+
+    def cluster(verb, status=0):
+        words = [str(folder / "cluster.sh"), verb, "demo", "limited", str(spec)]
+        return run(words, atoll.environment(), folder, status=status)
+
+    assert add_on("plan", "limits.yaml") == "create\n"
+    for _ in range(2):
+        assert add_on("publish", "limits.yaml") == "limits 1.0.0\n"
+    assert add_on("plan", "limits.yaml") == "none\n"
+    other = tmp_path / "other.yaml"
+    other.write_text((folder / "limits.yaml").read_text().replace("100m", "50m"))
+    add_on("publish", str(other), status=1)  # what is published never changes
+    spec = tmp_path / "spec.json"
+    spec.write_text('{"spec": {"addOns": [{"name": "limits", "version": "1.0.0"}]}}')
+    cluster("running", status=1)  # not there yet
+    cluster("apply")
+    cluster("wait")
+    cluster("running")
+    [made] = atoll.clusters()
+    assert [(one["name"], one["status"]) for one in made["status"]["addOns"]] == [("limits", "True")]
+    add_on("remove", status=1)  # in use
+    cluster("delete")
+    add_on("remove")
 
 
 def _play(atoll, *more, times=1):

@@ -15,7 +15,6 @@ from lab import build
 from tests.iac.stage import EXAMPLES, run
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(3600)]
-FILES = ("main.tf", "variables.tf")
 NO_CHANGE, CHANGES = 0, 2
 """How a plan with -detailed-exitcode ends."""
 
@@ -23,10 +22,9 @@ NO_CHANGE, CHANGES = 0, 2
 class Tool:
     """One of the two, in a folder of its own with a copy of the example."""
 
-    def __init__(self, program, provider, atoll, folder, name):
-        self.atoll, self.folder, self.name = atoll, folder, name
-        for file in FILES:
-            shutil.copy(EXAMPLES / "terraform" / file, folder)
+    def __init__(self, program, provider, atoll, folder, name, example="terraform", who="ada"):
+        self.atoll, self.folder, self.name, self.who = atoll, folder, name, who
+        shutil.copytree(EXAMPLES / example, folder, dirs_exist_ok=True)
         overrides = f'provider_installation {{ dev_overrides {{ "Mastercard/restapi" = "{provider}" }} }}\n'
         (folder / "cli.tfrc").write_text(overrides)
         self.program = program
@@ -34,12 +32,13 @@ class Tool:
 
     def say(self, **variables):
         """What the team writes."""
-        told = {"atoll_url": self.atoll.url, "tenant": "demo", "name": self.name, **variables}
+        told = {"atoll_url": self.atoll.url, **variables}
+        told |= {"tenant": "demo", "name": self.name} if self.name else {}
         (self.folder / "terraform.tfvars.json").write_text(json.dumps(told))
 
     @property
     def environment(self):
-        token = self.atoll.tokens["ada"]
+        token = self.atoll.tokens[self.who]
         return self.atoll.environment(
             TF_CLI_CONFIG_FILE=str(self.folder / "cli.tfrc"), TF_VAR_atoll_token=token, TF_IN_AUTOMATION="1"
         )
@@ -100,6 +99,30 @@ def tool(program, atoll, tmp_path, request):
     provider = build.ensure(["terraform-provider-restapi"], _tell)
     number = len(atoll.operations())
     return Tool(program, provider, atoll, tmp_path, f"tf-{number}")
+
+
+def test_add_ons_that_admins_keep_and_teams_take(program, atoll, tmp_path):
+    """An admin's state has the add-on and a template that brings it; a team's cluster names it in its own spec."""
+    provider = build.ensure(["terraform-provider-restapi"], _tell)
+    admin = Tool(program, provider, atoll, tmp_path / "admin", "", "terraform-add-ons", "root")
+    assert "3 added" in admin.apply()
+    assert "No changes" in admin.plan(NO_CHANGE)
+    with atoll.api() as api:
+        [version] = api.get("/cluster-templates/small/versions").json()["items"]
+    chosen = [{"name": "limits", "version": "1.0.0"}]
+    assert version["spec"]["cluster"]["addOns"] == chosen
+
+    team = Tool(program, provider, atoll, tmp_path / "team", "limited")
+    team.say(add_ons=chosen)
+    team.apply()
+    assert "No changes" in team.plan(NO_CHANGE)
+    [made] = team.clusters()
+    assert [(one["name"], one["status"]) for one in made["status"]["addOns"]] == [("limits", "True")]
+    assert team.output()["effective"]["addOns"] == chosen
+    team.destroy()
+    admin.destroy()
+    with atoll.api() as api:
+        assert api.get("/add-ons").json()["items"] == []
 
 
 def _tell(text, done, total):

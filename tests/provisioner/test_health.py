@@ -41,7 +41,7 @@ APPS, BATCH, EXTENSIONS = "apps/v1", "batch/v1", "apiextensions.k8s.io/v1"
         (APPS, "Deployment", TWO, {**FULL, "observedGeneration": 1}, (NOT, "its controller has not")),
         (APPS, "Deployment", TWO, {**FULL, "availableReplicas": 1}, (NOT, "1 of 2 pods run as wanted")),
         (APPS, "Deployment", TWO, {**FULL, "updatedReplicas": 0}, (NOT, "0 of 2 pods run as wanted")),
-        (APPS, "Deployment", TWO, {**FULL, "replicas": 3}, (NOT, "1 of its former pods")),
+        (APPS, "Deployment", TWO, {**FULL, "replicas": 3}, (NOT, "1 of its former pods still run")),
         (APPS, "Deployment", {"replicas": 0}, counted(), None),
         (APPS, "Deployment", TWO, {**FULL, **conditions(LATE)}, (FAILED, "too late")),
         (APPS, "Deployment", TWO, {**FULL, **conditions(REFUSED)}, (NOT, "exceeded quota")),

@@ -16,7 +16,7 @@ provider "restapi" {
 
 locals {
   clusters = "/tenants/${var.tenant}/clusters"
-  wish     = { resources = var.resources, accelerators = var.accelerators }
+  wish     = { resources = var.resources, accelerators = var.accelerators, addOns = var.add_ons }
   spec     = { for field, value in local.wish : field => value if value != null }
 }
 

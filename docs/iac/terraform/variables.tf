@@ -30,6 +30,12 @@ variable "accelerators" {
   default     = null
 }
 
+variable "add_ons" {
+  description = "What of GET /api/v1/add-ons is put into the cluster, each in one version."
+  type        = list(object({ name = string, version = string }))
+  default     = null
+}
+
 variable "members" {
   description = "Who belongs to the tenant beside you: username = owner, member or viewer."
   type        = map(string)
