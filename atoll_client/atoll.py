@@ -152,6 +152,12 @@ class Atoll:
                 raise
             return Answer(200, {}, None, "", resent=True)
 
+    def wait(
+        self, path: str, *, timeout: float = 600.0, seen: Callable[[waiting.Look], None] | None = None
+    ) -> Object:
+        """Any object once it is as it is wanted, as ``wait_ready`` has it for clusters."""
+        return waiting.ready(self, path, timeout=timeout, seen=seen)
+
     def wait_ready(
         self,
         tenant: str,
@@ -166,7 +172,7 @@ class Atoll:
         ``WillNotBeReady`` as soon as waiting is in vain and ``TimedOut`` after
         ``timeout`` seconds; a connection that breaks meanwhile does no harm.
         """
-        return waiting.ready(self, cluster(tenant, name), timeout=timeout, seen=seen)
+        return self.wait(cluster(tenant, name), timeout=timeout, seen=seen)
 
     def wait_gone(
         self,

@@ -1,4 +1,4 @@
-"""Waiting for a cluster: long polls that go on after a connection broke, and stop when it is in vain."""
+"""Waiting for an object: long polls that go on after a connection broke, and stop when it is in vain."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Asks(Protocol):
 
 @dataclass(frozen=True)
 class Look:
-    """How far a cluster is, as somebody who waits may be told."""
+    """How far it is, as somebody who waits may be told."""
 
     phase: str
     """Empty where it could not be asked."""
@@ -56,7 +56,7 @@ class Look:
 
 
 def ready(atoll: Asks, path: str, *, timeout: float, seen: Callable[[Look], None] | None) -> Object:
-    """The cluster at ``path`` once it is ready at its last change."""
+    """The object at ``path`` once it is ready at its last change."""
     until, last = time.monotonic() + timeout, ""
     glance = seen is not None  # who watches sees the first steps at once, then waits
     while True:
@@ -89,10 +89,11 @@ def gone(atoll: Asks, path: str, *, timeout: float, seen: Callable[[Look], None]
     while True:
         try:
             found = atoll.request("GET", path, patience=0).object
-            uid = uid or found["metadata"]["uid"]
-            if found["metadata"]["uid"] != uid:
+            now, status = found.get("metadata", {}).get("uid"), found.get("status") or {}
+            uid = uid or now
+            if now != uid:
                 return
-            look = Look(found["status"]["phase"], found["status"]["message"])
+            look = Look(str(status.get("phase", "")), str(status.get("message", "")))
         except NotFound:
             return
         except (Unavailable, Unreachable) as error:
@@ -118,7 +119,8 @@ def _with_steps(atoll: Asks, path: str, look: Look) -> Look:
     if not look.phase:
         return look
     try:
-        at = atoll.request("GET", path, patience=0).object["status"]["operation"]
+        status = atoll.request("GET", path, patience=0).object.get("status") or {}
+        at = status.get("operation")
         operation = atoll.request("GET", at, patience=0).object if at else {}
     except AtollError:
         return look

@@ -274,6 +274,17 @@ class OperationState(StrEnum):
     SUPERSEDED = "superseded"
 
 
+class Outlook(StrEnum):
+    """What comes of waiting for an object; the last two are codes of problems."""
+
+    READY = "ready"
+    """It is as it is wanted now."""
+    NOT_YET = "not-ready"
+    """It is on its way, or what it stands on is away."""
+    IN_VAIN = "will-not-be-ready"
+    """Nothing but somebody's next decision will change it."""
+
+
 class StepState(StrEnum):
     """One step of an operation."""
 

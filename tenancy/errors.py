@@ -136,6 +136,16 @@ class Immutable(Conflict):
     code = "immutable"
 
 
+class InUse(Conflict):
+    """Removal, or a change of hands, of what something else needs; ``users`` are some of these."""
+
+    code = "in-use"
+
+    def __init__(self, detail: str, users: Iterable[object] = ()) -> None:
+        super().__init__(detail)
+        self.users = tuple(str(user) for user in users)
+
+
 class DoesNotFit(Conflict):
     """More devices than there are, or than a limit leaves; the message names the nearest amount that fits."""
 

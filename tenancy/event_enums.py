@@ -68,6 +68,18 @@ class EventType(StrEnum):
     """A test that somebody sent to one webhook; in no stream."""
 
 
+class WebhookPhase(StrEnum):
+    """How a webhook's receiver does, in one word for people."""
+
+    ACTIVE = "Active"
+    FAILING = "Failing"
+    """It takes nothing at the moment, and is tried again."""
+    DISABLED = "Disabled"
+    """It failed too long: a test that it takes, or another address, brings it back."""
+    OFF = "Off"
+    """As its owners wish."""
+
+
 class DeliveryState(StrEnum):
     """How far the delivery of an event to one webhook is."""
 

@@ -129,7 +129,7 @@ def host(name: str = "lab", facts: HostFacts | None = FACTS) -> HostCluster:
     registration = hosts.HostRegistration(kubeconfig="file:/nowhere", client_cidrs=("172.30.0.1/32",))
     made, _ = hosts.put(by=admin(), name=name, registration=registration)
     if facts is not None:
-        seen = HostObservation(ConditionStatus.TRUE, Reason.AS_WANTED, "", facts)
+        seen = HostObservation(ConditionStatus.TRUE, Reason.AS_WANTED, "", facts, generation=made.generation)
         lease = work.claim(WorkKind.HOST, made.uid)
         assert lease is not None
         assert observations.record_host(lease, made.uid, seen)

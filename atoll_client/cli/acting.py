@@ -83,11 +83,12 @@ class Act:
             path = wishes.address(verb, values)
             before = _etag(atoll, path) if verb.method == "PUT" and not self.plan else ""
             answer = self._send(atoll, verb, path, body, wish)
+            whole = self._whole(verb, values, answer)
             if wish.wait:
-                answer = self._wait(atoll, values, answer, wish)
+                answer = self._wait(atoll, whole, answer, wish)
             self.tell(verb, values, answer, wish, before)
-            if verb.name in WAITED_FOR and waits(self.api, verb.noun) and not (wish.wait or self.plan):
-                note(f"wait for it: {self._waiting(verb.noun, values, verb.name)}")
+            if self._goes_on(verb, answer) and not (wish.wait or self.plan):
+                note(f"wait for it: {self._waiting(whole)}")
 
     @property
     def _tenant(self) -> str:
@@ -149,14 +150,25 @@ class Act:
             return atoll.delete(path, if_match=wish.if_match)
         return atoll.request(verb.method, path, body, query=query, headers=headers, keyed=verb.keyed)
 
+    def _goes_on(self, verb: Verb, answer: Answer) -> bool:
+        """Whether the effect is yet to come: the answer says when to look again."""
+        return verb.name in WAITED_FOR and waits(self.api, verb.noun) and answer.retry_after is not None
+
+    def _whole(self, verb: Verb, values: Sequence[str], answer: Answer) -> list[str]:
+        """What names the object, of which the server may have chosen a part."""
+        if verb.name != "create" or verb.named:
+            return list(values)
+        body = answer.body if isinstance(answer.body, dict) else {}
+        return reference(self.api, verb, values, body).split("/")
+
     def _wait(self, atoll: Atoll, values: Sequence[str], answer: Answer, wish: Wish) -> Answer:
         """The answer with what came in the end."""
-        noun, name = self.verbs[0].noun, self.verbs[0].name
-        (item, *_) = self.api.verbs[noun, "get"]
+        noun = self.verbs[0].noun
+        item, values = wishes.choose(self.api.verbs[noun, "get"], values, self._tenant)
         path, what = wishes.address(item, values), f"{noun} {'/'.join(values)}"
-        self.shell.resume = f"it goes on; look again: {self._waiting(noun, values, name)}"
+        self.shell.resume = f"it goes on; look again: {self._waiting(values)}"
         with told(what, wish.output) as seen:
-            if name == "delete":
+            if self.verbs[0].name == "delete":
                 waiting.gone(atoll, path, timeout=wish.timeout, seen=seen)
                 return replace(answer, status=GONE)
             try:
@@ -165,11 +177,12 @@ class Act:
                 if told_so.phase != ASLEEP:
                     raise
                 found = atoll.get(path)  # as it is wanted
-        return replace(answer, body=found)
+        once = {one: answer.body[one] for one in SHOWN_ONCE if one in answer.body}
+        return replace(answer, body={**found, **once})
 
-    def _waiting(self, noun: str, values: Sequence[str], name: str) -> str:
-        goal = " --for gone" if name == "delete" else ""
-        return f"atoll {noun} wait {'/'.join(values)}{goal}"
+    def _waiting(self, values: Sequence[str]) -> str:
+        goal = " --for gone" if self.verbs[0].name == "delete" else ""
+        return f"atoll {self.verbs[0].noun} wait {'/'.join(values)}{goal}"
 
 
 def waits(api: Api, noun: str) -> bool:

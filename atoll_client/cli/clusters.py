@@ -1,19 +1,16 @@
-"""Ways into a cluster, and waiting for one."""
+"""Ways into a cluster."""
 
 from __future__ import annotations
 
-import enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from atoll_client import credentials, kubeconfig, waiting
-from atoll_client.atoll import cluster as address
+from atoll_client import credentials, kubeconfig
 from atoll_client.cli import wishes
-from atoll_client.cli.making import ContextOption, OutputOption, TimeoutOption
+from atoll_client.cli.making import ContextOption
 from atoll_client.cli.output import Format, show, write
-from atoll_client.cli.progress import told
 from atoll_client.cli.shell import note
 from atoll_client.errors import Misconfigured
 
@@ -25,40 +22,8 @@ if TYPE_CHECKING:
 ReferenceArgument = Annotated[str, typer.Argument(metavar="[TENANT/]NAME", show_default=False)]
 
 
-class Goal(enum.StrEnum):
-    """What is waited for."""
-
-    READY = "ready"
-    GONE = "gone"
-
-
 def commands(shell: Shell) -> dict[str, Callable[..., None]]:
     """By name."""
-
-    def wait(
-        reference: ReferenceArgument,
-        goal: Annotated[Goal, typer.Option("--for", help="What is waited for.")] = Goal.READY,
-        timeout: TimeoutOption = "10m",
-        output: OutputOption = None,
-        context: ContextOption = "",
-    ) -> None:
-        """Waits until a cluster is ready at its last change, or gone; stops at once where that is in vain."""
-        with shell.connect(context) as atoll:
-            tenant, name = named(shell, reference)
-            shell.resume = f"it goes on; look again: atoll cluster wait {tenant}/{name} --for {goal}"
-            path, limit = address(tenant, name), wishes.duration(timeout)
-            with told(f"cluster {tenant}/{name}", output) as seen:
-                if goal is Goal.GONE:
-                    waiting.gone(atoll, path, timeout=limit, seen=seen)
-                    found = {"metadata": {"tenant": tenant, "name": name}, "gone": True}
-                else:
-                    found = waiting.ready(atoll, path, timeout=limit, seen=seen)
-            if goal is Goal.GONE and shell.context:
-                credentials.forget(shell.context, tenant, name)
-            if output in {None, Format.TABLE} and (goal is Goal.GONE or output is None):
-                write(f"cluster {tenant}/{name} is {goal}")
-            else:
-                show([(f"{tenant}/{name}", found)], output or Format.TABLE, "cluster", one=True)
 
     def kubeconfig_(
         reference: ReferenceArgument,
@@ -95,7 +60,7 @@ def commands(shell: Shell) -> dict[str, Callable[..., None]]:
         switch = "" if use else f" --context '{title}'"
         note(f"context {title} is in it; try: kubectl --kubeconfig {path}{switch} get namespaces")
 
-    return {"wait": wait, "kubeconfig": kubeconfig_}
+    return {"kubeconfig": kubeconfig_}
 
 
 def kube_credential(shell: Shell) -> Callable[..., None]:

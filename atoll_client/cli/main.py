@@ -13,16 +13,16 @@ import typer
 
 import atoll_client
 from atoll_client import document
-from atoll_client.cli import anything, clusters, learning, sessions
+from atoll_client.cli import anything, clusters, learning, sessions, waits
 from atoll_client.cli.making import command, watching
 from atoll_client.cli.shell import Shell, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     import httpx
 
-    from atoll_client.document import Api
+    from atoll_client.document import Api, Verb
 
 PROGRAM: Final = "ATOLL_PROGRAM"
 """How the program that stands before this one is started."""
@@ -107,11 +107,7 @@ def groups(shell: Shell, api: Api) -> dict[str, dict[str, Callable[[], Callable[
     """Noun → verb → what makes the function; what was written by hand wins."""
     found: dict[str, dict[str, Callable[[], Callable[..., None]]]] = {noun: {} for noun in FIRST}
     for (noun, name), verbs in api.verbs.items():
-        found.setdefault(noun, {})[name] = partial(command, shell, api, verbs)
-        if name == "apply" and any(one.name == "dry_run" for one in verbs[0].query):
-            found[noun]["plan"] = partial(command, shell, api, verbs, plan=True)
-        if name == "list" and verbs[0].streaming:
-            found[noun]["watch"] = partial(watching, shell, api, verbs)
+        found.setdefault(noun, {}).update(_made_of(shell, api, name, verbs))
     for (noun, name), target in ALIASES.items():
         if target in api.verbs:
             found[noun][name] = partial(command, shell, api, api.verbs[target])
@@ -120,6 +116,23 @@ def groups(shell: Shell, api: Api) -> dict[str, dict[str, Callable[[], Callable[
     for name, function in sessions.context_commands().items():
         found["context"][name] = partial(shell.guarded, function)
     return {noun: verbs for noun, verbs in found.items() if verbs}
+
+
+def _made_of(
+    shell: Shell, api: Api, name: str, verbs: Sequence[Verb]
+) -> Iterator[tuple[str, Callable[[], Callable[..., None]]]]:
+    """Commands that come of a verb of the document."""
+    yield name, partial(command, shell, api, verbs)
+    if name == "apply" and any(one.name == "dry_run" for one in verbs[0].query):
+        yield "plan", partial(command, shell, api, verbs, plan=True)
+    if name == "ready":
+        yield "wait", partial(_waiting, shell, api, verbs[0].noun)
+    if name == "list" and verbs[0].streaming:
+        yield "watch", partial(watching, shell, api, verbs)
+
+
+def _waiting(shell: Shell, api: Api, noun: str) -> Callable[..., None]:
+    return shell.guarded(waits.command(shell, api, noun))
 
 
 def _learnt(shell: Shell, words: list[str]) -> Api:

@@ -14,9 +14,11 @@ from django.utils.encoding import escape_uri_path
 from drf_spectacular.utils import PolymorphicProxySerializer
 from rest_framework import serializers
 
-from portal.api.base import RETRY_AFTER, Operation, Resource, agree
+from portal.api.base import Operation, agree
 from portal.api.preconditions import expectation
 from portal.api.serializers.declared import Plan, PutQuery
+from portal.api.serializers.waiting import WaitQuery
+from portal.api.single import Single, looked_at_again
 from tenancy.actions import declared
 from tenancy.errors import NotFound
 from tenancy.models.declared import Declared
@@ -47,8 +49,8 @@ def writes(name: str, kind: Kind, *, plan: Kind = Plan, **more: Any) -> Operatio
 
 
 def removes(name: str, kind: Kind, **more: Any) -> Operation:  # noqa: ANN401
-    """The DELETE of such a resource, which is gone at once."""
-    return Operation(name, {200: kind}, conditional=True, problems=(409,), **more)
+    """The DELETE of such a resource, which is gone at once, so that nobody has to wait however long they would."""
+    return Operation(name, {200: kind}, query=WaitQuery, conditional=True, problems=(409,), **more)
 
 
 @lru_cache
@@ -56,14 +58,12 @@ def _or_plan(kind: Kind, plan: Kind) -> PolymorphicProxySerializer:
     return PolymorphicProxySerializer(f"{kind.__name__}Or{plan.__name__}", [kind, plan], None)
 
 
-class DeclaredResource(Resource, Generic[T]):
+class DeclaredResource(Single, Generic[T]):
     """One object of a kind; ``named`` are the parts of its address."""
 
     kind: ClassVar[type[DeclaredSerializer]]
     keys: ClassVar[Mapping[str, str]] = {}
     """Member of the metadata → part of the address that it repeats."""
-    lasting: ClassVar[bool] = False
-    """Whether a change takes time to be in force."""
 
     # What subclasses define takes the parts of the address by name.
     def rows(self, *_: Any, **named: Any) -> QuerySet[T]:  # noqa: ANN401
@@ -82,12 +82,12 @@ class DeclaredResource(Resource, Generic[T]):
         """What a 404 says."""
         return f"there is no {' of '.join(repr(part) for part in reversed(named.values()))}"
 
-    def told(self, **named: str) -> Response:
-        """The answer to GET."""
+    def found(self, **named: str) -> T:
+        """The one of ``rows``."""
         found = self.rows(**named).first()
         if found is None:
             raise NotFound(self.missing(**named))
-        return self.answer(self.kind, found)
+        return found
 
     def written(self, request: Request, **named: str) -> Response:
         """The answer to PUT: 201 for a new object, 200 for a changed or equal one, or a plan."""
@@ -96,7 +96,7 @@ class DeclaredResource(Resource, Generic[T]):
         if self.query["dry_run"]:
             return self.planned(request, **named)
         done = declared.put(self._wish(request, named))
-        headers = {"Retry-After": RETRY_AFTER} if self.lasting and done.changed else {}
+        headers = looked_at_again(done.row) if done.changed else {}
         if done.created:
             headers["Location"] = escape_uri_path(request.path.rstrip("/"))
         return self.answer(self.kind, done.row, status=201 if done.created else 200, headers=headers)

@@ -44,6 +44,7 @@ STATUS: Final[Mapping[str, int]] = {
     domain.AlreadyExists.code: 409,
     domain.InvalidTransition.code: 409,
     domain.DoesNotFit.code: 409,
+    domain.InUse.code: 409,
     domain.Immutable.code: 409,
     domain.PreconditionFailed.code: 412,
     domain.Lapsed.code: 410,
@@ -172,7 +173,7 @@ def _write_down(error: domain.NotAllowed, view: APIView, request: Request) -> No
 def _domain(error: domain.DomainError) -> Response:
     seconds = _RETRY_AFTER.get(error.code)
     headers = {"Retry-After": seconds} if seconds else {}
-    more = {}
+    more: dict[str, Any] = {}
     if isinstance(error, domain.InsufficientScope):  # told as RFC 6750 has it, too
         headers["WWW-Authenticate"] = (
             f'Bearer realm="atoll", error="insufficient_scope", scope="{error.scope}"'
@@ -180,6 +181,8 @@ def _domain(error: domain.DomainError) -> Response:
         more["scope"] = error.scope
     if isinstance(error, domain.TokenRefused | domain.ExchangeRefused):  # and as RFC 6749 has it
         more["error"] = "invalid_request"
+    if isinstance(error, domain.InUse):
+        more["usedBy"] = error.users
     status = STATUS[error.code]
     return problem(status, error.detail, code=error.code, errors=error.errors, headers=headers, **more)
 

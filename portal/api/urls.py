@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from django.urls import URLPattern, path
 
+from portal.api.single import Single, ready
 from portal.api.views import (
     accelerators,
     add_ons,
@@ -28,7 +29,6 @@ from portal.api.views import (
     offers,
     operations,
     pools,
-    ready,
     reports,
     service_accounts,
     templates,
@@ -81,7 +81,6 @@ _RESOURCES: dict[str, type[Resource]] = {
     f"{_TENANT}/gpu-usage": gpu_usage.TenantUsage,
     f"{_TENANT}/clusters": clusters.Clusters,
     _CLUSTER: clusters.OneCluster,
-    f"{_CLUSTER}/ready": ready.ClusterReady,
     f"{_CLUSTER}/pause": clusters.ClusterPause,
     f"{_CLUSTER}/resume": clusters.ClusterResume,
     f"{_CLUSTER}/retry": clusters.ClusterRetry,
@@ -155,6 +154,14 @@ _RESOURCES: dict[str, type[Resource]] = {
 }
 
 
+def _addresses() -> Iterator[tuple[str, type[Resource]]]:
+    """Those above, and of each single object whether it is ready."""
+    for route, view in _RESOURCES.items():
+        yield route, view
+        if issubclass(view, Single):
+            yield f"{route}/ready", ready(view)
+
+
 def _both(route: str, view: type[Resource]) -> Iterator[URLPattern]:
     """Two routes, not a redirect, which would lose the body of a PUT."""
     handler = view.as_view()
@@ -166,7 +173,7 @@ urlpatterns = [
     *_both("livez", health.Livez),
     *_both("readyz", health.Readyz),
     *_both("metrics", metrics.Metrics),
-    *(found for route, view in _RESOURCES.items() for found in _both(f"api/v1/{route}", view)),
+    *(found for route, view in _addresses() for found in _both(f"api/v1/{route}", view)),
     path("api", health.Nowhere.as_view()),
     path("api/<path:rest>", health.Nowhere.as_view()),
     path("api/", health.Nowhere.as_view()),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Final
@@ -14,12 +14,13 @@ from asgiref.sync import sync_to_async
 from django.db import connections
 from django.views.decorators.csrf import csrf_exempt
 
-from tenancy.queries import clusters
+from tenancy.queries import readiness
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from uuid import UUID
 
+    from django.db.models import Model
     from django.http import HttpRequest
     from django.http.response import HttpResponseBase
 
@@ -38,42 +39,59 @@ GONE: Final = 200
 class Wait:
     """What a caller waits for, left in the request by the view."""
 
+    kind: type[Model]
     uid: UUID
     phase: str
     """As the caller was last told."""
     seconds: float
 
+    @property
+    def key(self) -> tuple[type[Model], UUID]:
+        """Those who wait for the same have the same."""
+        return self.kind, self.uid
+
 
 class Watch:
-    """The clusters that are waited for in this process, read together at most four times a second."""
+    """The objects that are waited for in this process, read together at most four times a second."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._waiting: Counter[UUID] = Counter()
-        self._seen: dict[UUID, str] = {}
+        self._waiting: Counter[tuple[type[Model], UUID]] = Counter()
+        self._seen: dict[tuple[type[Model], UUID], str] = {}
         self._read_at = 0.0
 
-    def enter(self, uid: UUID) -> bool:
+    def enter(self, wait: Wait) -> bool:
         """Counts one who waits; False when there are too many."""
         with self._lock:
             if self._waiting.total() >= WAITERS_MAX:
                 return False
-            self._waiting[uid] += 1
+            self._waiting[wait.key] += 1
             return True
 
-    def leave(self, uid: UUID) -> None:
+    def leave(self, wait: Wait) -> None:
         """One waits no longer."""
         with self._lock:
-            self._waiting[uid] -= 1
+            self._waiting[wait.key] -= 1
             self._waiting += Counter()  # drops those at zero
 
-    def phase(self, uid: UUID) -> str | None:
-        """As of a quarter of a second ago at most; None when the cluster is gone."""
+    def phase(self, wait: Wait) -> str | None:
+        """As of a quarter of a second ago at most; None when the object is gone."""
         with self._lock:
             if time.monotonic() - self._read_at > LOOK_EVERY / 2:
-                self._seen, self._read_at = clusters.phases(self._waiting), time.monotonic()
+                self._seen, self._read_at = self._read(), time.monotonic()
                 let_go()
-            return self._seen.get(uid)
+            return self._seen.get(wait.key)
+
+    def _read(self) -> dict[tuple[type[Model], UUID], str]:
+        """One read for each kind, however many wait."""
+        wanted = defaultdict(list)
+        for kind, uid in self._waiting:
+            wanted[kind].append(uid)
+        return {
+            (kind, uid): phase
+            for kind, uids in wanted.items()
+            for uid, phase in readiness.phases(kind, uids).items()
+        }
 
 
 _watch = Watch()
@@ -99,14 +117,14 @@ async def look_until_gone(
     began = loop.time()
     response = await sync_to_async(_look)(once, request, names)
     wait: Wait | None = request.META.get(WAIT)
-    if wait is None or not wait.seconds or response.status_code != UNDER_WAY or not _watch.enter(wait.uid):
+    if wait is None or not wait.seconds or response.status_code != UNDER_WAY or not _watch.enter(wait):
         return response
     try:
         if await _news(request, began + wait.seconds):
             response.status_code = GONE
             del response["Retry-After"], response["Location"]
     finally:
-        _watch.leave(wait.uid)
+        _watch.leave(wait)
     return response
 
 
@@ -117,7 +135,7 @@ async def look_until_told(
     until = loop.time()
     response = await sync_to_async(_look)(once, request, names)
     wait: Wait | None = request.META.get(WAIT)
-    if wait is None or not wait.seconds or response.status_code != NOT_YET or not _watch.enter(wait.uid):
+    if wait is None or not wait.seconds or response.status_code != NOT_YET or not _watch.enter(wait):
         return response
     until += wait.seconds
     try:
@@ -126,7 +144,7 @@ async def look_until_told(
             news = await _news(request, until)
             response = await sync_to_async(_look)(once, request, names)
     finally:
-        _watch.leave(wait.uid)
+        _watch.leave(wait)
     return response
 
 
@@ -136,7 +154,7 @@ async def _news(request: HttpRequest, until: float) -> bool:
     known: Wait = request.META[WAIT]
     while loop.time() + LOOK_EVERY <= until:
         await asyncio.sleep(LOOK_EVERY)
-        if await sync_to_async(_watch.phase)(known.uid) != known.phase:
+        if await sync_to_async(_watch.phase)(known) != known.phase:
             return True
     return False
 

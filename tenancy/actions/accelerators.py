@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import asdict, dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from django.db.models import Q
@@ -12,7 +13,7 @@ from tenancy import policy
 from tenancy.actions import audit, balances
 from tenancy.actions.unit import atomic
 from tenancy.enums import Permission
-from tenancy.errors import Conflict, FieldError, refuse
+from tenancy.errors import FieldError, InUse, refuse
 from tenancy.grant_enums import AcceleratorKind
 from tenancy.models import AcceleratorClass, AcceleratorLimit, NodePool
 from tenancy.queries import accelerators, tenants
@@ -73,12 +74,16 @@ def put(*, by: Actor, key: str, wish: ClassWish) -> tuple[AcceleratorClass, bool
 
 @atomic
 def delete(*, by: Actor, key: str) -> None:
-    """Removes a class that nobody ever asked for; one that was used is only offered no more."""
+    """Removes a class that nobody ever asked for, and that nothing names; one that was used is only offered no more."""
     policy.check(by, Permission.GPU_MANAGE)
     found = accelerators.get(key)
     if found.requests.exists() or found.grants.exists():
-        msg = f"{key!r} has requests or grants, which name it: set offered to false instead"
-        raise Conflict(msg)
+        some = [f"gpu-request {row.uid}" for row in found.requests.all()[:5]]
+        some = some or [f"gpu-grant {row.uid}" for row in found.grants.all()[:5]]
+        raise InUse(f"{key!r} has requests or grants, which name it: set offered to false instead", some)
+    some = list(islice(accelerators.named_by(key), 5))
+    if some:
+        raise InUse(f"{key!r} is named by {', '.join(some)}: take it out of these first", some)
     found.limits.all().delete()
     found.delete()
     _note(by, "accelerator.delete", key)

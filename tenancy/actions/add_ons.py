@@ -7,10 +7,10 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from tenancy import policy
-from tenancy.actions import audit
+from tenancy.actions import audit, removed_versions
 from tenancy.actions.unit import atomic
 from tenancy.enums import Permission
-from tenancy.errors import Conflict, Immutable, NotFound, refuse
+from tenancy.errors import Immutable, InUse, NotFound, refuse
 from tenancy.models import AddOnVersion
 from tenancy.queries import add_ons
 from tenancy.rules import versions
@@ -51,6 +51,7 @@ def _planned(by: Actor, name: str, version: str, text: str) -> tuple[AddOnVersio
     check(data)
     row = add_ons.of(name, version).select_for_update().first()
     if row is None:
+        removed_versions.refuse_other(_home(name), str(number), data["manifests"])
         parts = {"major": number.major, "minor": number.minor, "patch": number.patch}
         return AddOnVersion(name=name, **parts, created_by=by.name, generation=0), "create"
     before = json.loads(row.spec_text)
@@ -62,17 +63,21 @@ def _planned(by: Actor, name: str, version: str, text: str) -> tuple[AddOnVersio
 
 @atomic
 def delete(*, by: Actor, name: str, version: str) -> None:
-    """Removes a version that no cluster and no template names."""
+    """Removes a version that no cluster and no template names; its number may come back with the same content alone."""
     policy.check(by, Permission.TEMPLATE_MANAGE)
     row = add_ons.of(name, version).select_for_update().first()
     if row is None:
         raise NotFound(missing(name, version))
-    some = ", ".join(islice(add_ons.users(row), 5))
+    some = list(islice(add_ons.users(row), 5))
     if some:
-        msg = f"add-on {row} is named by {some}: give these another first"
-        raise Conflict(msg)
+        raise InUse(f"add-on {row} is named by {', '.join(some)}: give these another first", some)
+    removed_versions.remember(by, _home(name), row.version, json.loads(row.spec_text)["manifests"])
     _note(by, "add-on.delete", row)
     row.delete()
+
+
+def _home(name: str) -> str:
+    return f"add-on/{name}"
 
 
 def missing(name: str, version: str) -> str:

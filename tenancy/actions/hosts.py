@@ -11,7 +11,7 @@ from tenancy import policy
 from tenancy.actions import audit, work
 from tenancy.actions.unit import atomic
 from tenancy.enums import Exposure, OperationState, Permission, WorkKind
-from tenancy.errors import Conflict, FieldError, refuse
+from tenancy.errors import FieldError, InUse, refuse
 from tenancy.models import HostCluster
 from tenancy.queries import hosts
 from tenancy.rules.names import name_errors
@@ -79,14 +79,15 @@ def delete(*, by: Actor, name: str) -> None:
             f"host {name!r} still carries {host.clusters.count()} cluster(s): set spec.acceptsClusters to false,"
             " delete them and wait until they are gone"
         )
-        raise Conflict(msg)
-    if host.pools.exists():
-        held = ", ".join(pool.name for pool in host.pools.all())
-        msg = f"host {name!r} still has node pools ({held}): delete them first, so that their nodes are wiped"
-        raise Conflict(msg)
-    if host.nodes.filter(moves__state=OperationState.RUNNING).exists():
+        raise InUse(msg, [f"cluster {one}" for one in host.clusters.select_related("tenant")[:5]])
+    held = [pool.name for pool in host.pools.all()]
+    if held:
+        msg = f"host {name!r} still has node pools ({', '.join(held)}): delete them first, so that their nodes are wiped"
+        raise InUse(msg, [f"pool {name}/{one}" for one in held])
+    moving = [f"node {name}/{node.name}" for node in host.nodes.filter(moves__state=OperationState.RUNNING)]
+    if moving:
         msg = f"nodes of host {name!r} are being wiped: wait until their moves have ended"
-        raise Conflict(msg)
+        raise InUse(msg, moving)
     work.forget(WorkKind.HOST, host.uid)
     audit.note(actor=by.name, action="host.delete", target=f"host/{name}", uid=str(host.uid))
     host.delete()

@@ -9,7 +9,7 @@ from tenancy import policy
 from tenancy.actions import audit, balances, nodes, work
 from tenancy.actions.unit import atomic
 from tenancy.enums import Permission, PoolKind, Sandbox, WorkKind
-from tenancy.errors import Conflict, FieldError, refuse
+from tenancy.errors import FieldError, InUse, refuse
 from tenancy.models import NodePool, Tenant
 from tenancy.queries import accelerators, hosts, pools, tenants
 from tenancy.rules.names import name_errors
@@ -66,10 +66,12 @@ def delete(*, by: Actor, host_name: str, name: str) -> None:
     held = [node.name for node in pool.nodes.all()]
     if held:
         msg = f"pool {name!r} still has {', '.join(held)}: move them to another pool, or to none, first"
-        raise Conflict(msg)
-    if pool.grants.exists() or pool.requests.exists():
+        raise InUse(msg, [f"node {host_name}/{one}" for one in held])
+    kept = [f"gpu-request {one.uid}" for one in pool.requests.all()[:5]]
+    kept = kept or [f"gpu-grant {one.uid}" for one in pool.grants.all()[:5]]
+    if kept:
         msg = f"pool {name!r} is named by grants or requests, which are kept: leave it without nodes"
-        raise Conflict(msg)
+        raise InUse(msg, kept)
     _note(by, "pool.delete", pool.host, pool)
     pool.delete()
 
@@ -102,14 +104,14 @@ def _refuse_used(pool: NodePool, done: str) -> None:
             f"pool {pool.name!r} carries {', '.join(used)}: it is {done} when they are deleted and gone;"
             " delete them first"
         )
-        raise Conflict(msg)
-    granted = [str(grant) for grant in pool.grants.filter(closed_at=None).select_related("tenant")[:5]]
+        raise InUse(msg, [f"cluster {one}" for one in used])
+    granted = list(pool.grants.filter(closed_at=None).select_related("tenant", "accelerator")[:5])
     if granted:
         msg = (
-            f"devices of pool {pool.name!r} are granted ({'; '.join(granted)}): it is {done} when these"
+            f"devices of pool {pool.name!r} are granted ({'; '.join(str(one) for one in granted)}): it is {done} when these"
             " grants have ended and their devices are back; the tenant can return them early"
         )
-        raise Conflict(msg)
+        raise InUse(msg, [f"gpu-grant {one.uid}" for one in granted])
 
 
 def _faults(name: str, wish: PoolWish, old: NodePool | None) -> Iterator[FieldError]:

@@ -10,11 +10,20 @@ from typing import TYPE_CHECKING, Any, Final
 from django.utils import timezone
 
 from tenancy import policy
-from tenancy.actions import allocations, audit, clusters, conditions, devices, placement, work
+from tenancy.actions import (
+    allocations,
+    audit,
+    clusters,
+    conditions,
+    devices,
+    placement,
+    removed_versions,
+    work,
+)
 from tenancy.actions.cluster_requests import TEMPLATE
 from tenancy.actions.unit import atomic
 from tenancy.enums import ConditionStatus, ConditionType, Permission, Reason, WorkKind
-from tenancy.errors import Conflict, DomainError, FieldError, Immutable, refuse
+from tenancy.errors import Conflict, DomainError, FieldError, Immutable, InUse, NotFound, refuse
 from tenancy.models import ClusterCondition, ClusterTemplate, TemplateVersion, Tenant, VirtualCluster
 from tenancy.queries import accelerators, add_ons, impact, templates
 from tenancy.queries import clusters as known
@@ -95,15 +104,40 @@ def delete(*, by: Actor, name: str) -> None:
     """Removes a template that no cluster stands on, with all its versions."""
     policy.check(by, Permission.TEMPLATE_MANAGE)
     row = ClusterTemplate.objects.select_for_update().get(pk=templates.get(by, name).pk)
-    users = VirtualCluster.objects.filter(template_version__template=row).select_related("tenant")
-    if users.exists():
-        some = ", ".join(str(cluster) for cluster in users[:5])
-        msg = f"template {name!r} is used by {some}: give these another spec first, or set deprecated to true"
-        raise Conflict(msg)
+    advice = "give these another spec first, or set deprecated to true"
+    _refuse_used(f"template {name!r}", advice, template_version__template=row)
     uid = row.uid
     row.delete()
+    removed_versions.forget(_home(uid))
     work.forget(WorkKind.TEMPLATE, uid)
     _note(by, "template.delete", name)
+
+
+@atomic
+def withdraw(*, by: Actor, name: str, version: str) -> None:
+    """Removes a version that no cluster stands on; its number may come back with the same content alone."""
+    policy.check(by, Permission.TEMPLATE_MANAGE)
+    template = ClusterTemplate.objects.select_for_update().get(pk=templates.get(by, name).pk)
+    row = templates.versions_of(template, version).first()
+    if row is None:
+        raise NotFound(templates.missing_version(name, version))
+    advice = "give these another version first, or set its state to 'yanked'"
+    _refuse_used(f"version {version} of template {name!r}", advice, template_version=row)
+    removed_versions.remember(by, _home(template.uid), row.name, _content(row.spec_text))
+    row.delete()
+    _note(by, "template.withdraw", f"{name}/version/{version}")
+    work.request(WorkKind.TEMPLATE, template.uid)
+
+
+def _refuse_used(what: str, advice: str, **used: object) -> None:
+    """Clusters stand on it."""
+    users = [f"cluster {c}" for c in VirtualCluster.objects.filter(**used).select_related("tenant")[:5]]
+    if users:
+        raise InUse(f"{what} is used by {', '.join(users)}: {advice}", users)
+
+
+def _home(uid: UUID) -> str:
+    return f"template/{uid}"
 
 
 @atomic
@@ -140,6 +174,7 @@ def _planned(by: Actor, name: str, version: str, text: str) -> tuple[TemplateVer
     number, state = checked(version, text)
     row = templates.versions_of(template, version).first()
     if row is None:
+        removed_versions.refuse_other(_home(template.uid), str(number), _content(text))
         parts = {"major": number.major, "minor": number.minor, "patch": number.patch}
         made = TemplateVersion(
             template=template, **parts, spec_text=text, state=state.value, created_by=by.name

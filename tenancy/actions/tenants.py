@@ -10,7 +10,7 @@ from tenancy import policy
 from tenancy.actions import audit, service_accounts, work
 from tenancy.actions.unit import atomic
 from tenancy.enums import Permission, Trust, WorkKind
-from tenancy.errors import AlreadyExists, Conflict, Invalid
+from tenancy.errors import AlreadyExists, InUse, Invalid
 from tenancy.models import Tenant
 from tenancy.queries import tenants
 from tenancy.rules.names import TENANT_MAX, name_errors
@@ -76,19 +76,22 @@ def delete(*, by: Actor, name: str) -> None:
     count = tenant.clusters.count()
     if count:
         msg = f"tenant {name!r} still has {count} cluster(s): delete them and wait until they are gone"
-        raise Conflict(msg)
+        raise InUse(msg, [f"cluster {name}/{one.name}" for one in tenant.clusters.all()[:5]])
     held = [f"{pool.host.name}/{pool.name}" for pool in tenant.pools.select_related("host")]
     if held:
         msg = f"tenant {name!r} still has node pools ({', '.join(held)}): take them from it first, so that they are wiped"
-        raise Conflict(msg)
-    if tenant.grants.filter(closed_at=None).exists():
+        raise InUse(msg, [f"pool {one}" for one in held])
+    granted = [f"gpu-grant {one.uid}" for one in tenant.grants.filter(closed_at=None)[:5]]
+    if granted:
         msg = (
             f"tenant {name!r} still has devices: return its grants early, and wait until each has its receipt"
         )
-        raise Conflict(msg)
-    if tenant.grants.exists() or tenant.grant_requests.exists():
+        raise InUse(msg, granted)
+    kept = [f"gpu-request {one.uid}" for one in tenant.grant_requests.all()[:5]]
+    kept = kept or [f"gpu-grant {one.uid}" for one in tenant.grants.all()[:5]]
+    if kept:
         msg = f"tenant {name!r} is named by grants or requests, which are kept: suspend it instead"
-        raise Conflict(msg)
+        raise InUse(msg, kept)
     _note(by, "tenant.delete", tenant, uid=str(tenant.uid))
     service_accounts.remove_all(tenant)
     tenant.delete()

@@ -23,6 +23,7 @@ from tenancy.models.template import ClusterTemplate, TemplateVersion
 from tenancy.models.tenant import Membership, Tenant
 from tenancy.models.usage import DeviceUsage
 from tenancy.models.user import User
+from tenancy.models.version import RemovedVersion
 from tenancy.models.webhook import Delivery, Webhook
 from tenancy.models.work import ServiceHeartbeat, WorkItem
 
@@ -56,6 +57,7 @@ __all__ = [
     "Notice",
     "Operation",
     "PoolBalance",
+    "RemovedVersion",
     "ServiceAccount",
     "ServiceHeartbeat",
     "TemplateVersion",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -12,13 +13,22 @@ from tenancy import policy
 from tenancy.enums import Permission, PoolKind
 from tenancy.errors import NotFound
 from tenancy.grant_enums import AcceleratorKind
-from tenancy.models import AcceleratorClass, AcceleratorLimit, Allocation, Node, NodePool, PoolBalance
+from tenancy.models import (
+    AcceleratorClass,
+    AcceleratorLimit,
+    Allocation,
+    Node,
+    NodePool,
+    PoolBalance,
+    TemplateVersion,
+)
 from tenancy.rules import accelerators, nodes
 from tenancy.rules import pools as pool_rules
 from tenancy.rules.specs import facts_from_json
+from tenancy.rules.templates import flat
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from uuid import UUID
 
     from django.db.models import QuerySet
@@ -28,6 +38,8 @@ if TYPE_CHECKING:
     from tenancy.rules.accelerators import Accelerator, Discovered
     from tenancy.rules.ledger import NodeRoom
     from tenancy.rules.nodes import NodeFacts
+
+_FIELD = "accelerators"
 
 
 @dataclass(frozen=True)
@@ -48,6 +60,17 @@ class Stock:
 def all_() -> QuerySet[AcceleratorClass]:
     """The whole catalogue, by key: whoever is signed in may read it."""
     return AcceleratorClass.objects.order_by("key")
+
+
+def named_by(key: str) -> Iterator[str]:
+    """Pools, and versions of templates, whose specs name a class."""
+    for pool in NodePool.objects.select_related("host").order_by("host__name", "name"):
+        if key in pool.accelerators or key in pool.reserved:
+            yield f"pool {pool.host.name}/{pool.name}"
+    for version in TemplateVersion.objects.filter(spec_text__contains=_FIELD).select_related("template"):
+        asked = flat(json.loads(version.spec_text)["cluster"]).get(_FIELD)
+        if any(one.get("class") == key for one in asked or ()):
+            yield f"template {version}"
 
 
 def get(key: str) -> AcceleratorClass:

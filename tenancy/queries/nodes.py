@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db.models import Prefetch
 
@@ -35,9 +35,14 @@ def seen(host_uid: UUID) -> tuple[NodeFacts, ...]:
 def visible_to(actor: Actor, host: HostCluster) -> QuerySet[Node]:
     """The nodes of a host with their running moves, by name: platform roles only."""
     policy.check(actor, Permission.HOST_VIEW)
-    running = Prefetch("moves", NodeMove.objects.filter(state=OperationState.RUNNING), to_attr="running")
     rows = Node.objects.filter(host=host).select_related("host", "pool__tenant")
-    return rows.prefetch_related(running)
+    return rows.prefetch_related(*with_moves())
+
+
+def with_moves() -> tuple[Prefetch[Any]]:
+    """For ``prefetch_related``: the moves that are ``running``."""
+    running = NodeMove.objects.filter(state=OperationState.RUNNING)
+    return (Prefetch("moves", running, to_attr="running"),)
 
 
 def get(actor: Actor, host: HostCluster, name: str) -> Node:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db.models import Prefetch
 
@@ -29,11 +29,14 @@ FOR_PLACEMENT = ("host__nodes", "host__pools__nodes", "pool__tenant", "pool__nod
 def visible_to(actor: Actor, host: HostCluster) -> QuerySet[NodePool]:
     """The pools of a host with their nodes, moves at work and clusters, by name: platform roles only."""
     policy.check(actor, Permission.HOST_VIEW)
-    running = Prefetch(
-        "nodes__moves", NodeMove.objects.filter(state=OperationState.RUNNING), to_attr="running"
-    )
     rows = NodePool.objects.filter(host=host).select_related("host", "tenant")
-    return rows.prefetch_related("nodes", running, "clusters__tenant")
+    return rows.prefetch_related(*with_moves(), "clusters__tenant")
+
+
+def with_moves() -> tuple[str, Prefetch[Any]]:
+    """For ``prefetch_related``: a pool's nodes, each with the moves that are ``running``."""
+    running = NodeMove.objects.filter(state=OperationState.RUNNING)
+    return "nodes", Prefetch("nodes__moves", running, to_attr="running")
 
 
 def get(actor: Actor, host: HostCluster, name: str) -> NodePool:

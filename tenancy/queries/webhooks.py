@@ -12,7 +12,7 @@ from django.utils import timezone
 from tenancy import policy
 from tenancy.enums import Permission, WorkKind
 from tenancy.errors import FieldError, Invalid, NotFound
-from tenancy.event_enums import DeliveryState, EventType
+from tenancy.event_enums import DeliveryState, EventType, WebhookPhase
 from tenancy.models import Delivery, Webhook
 from tenancy.queries import tenants, work
 from tenancy.queries.lookup import look_up
@@ -56,6 +56,15 @@ def get(actor: Actor, tenant_name: str | None, name: str) -> Webhook:
     if found is None:
         raise NotFound(missing(tenant_name, name))
     return found
+
+
+def phase(hook: Webhook) -> WebhookPhase:
+    """How its receiver does."""
+    if not hook.enabled:
+        return WebhookPhase.OFF
+    if hook.disabled_at:
+        return WebhookPhase.DISABLED
+    return WebhookPhase.FAILING if hook.failing_since else WebhookPhase.ACTIVE
 
 
 def manages(actor: Actor, tenant_name: str | None) -> bool:

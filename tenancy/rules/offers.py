@@ -130,7 +130,7 @@ def written(found: EffectiveSpec, wish: ClusterSpec) -> dict[str, Any]:
         "isolation": {
             "model": found.model.value,
             "sandbox": found.sandbox.value,
-            "pool": found.pool,
+            "pool": found.pool or None,
         },
         "resources": {
             "cpu": cores(amounts.cpu),

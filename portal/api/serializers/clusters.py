@@ -10,9 +10,7 @@ from rest_framework import serializers
 
 from portal.api.serializers.base import (
     CamelSerializer,
-    Duration,
     ListQuery,
-    QuerySerializer,
     StrictSerializer,
     Text,
     choices,
@@ -160,13 +158,21 @@ def _told(row: Fact) -> dict[str, Any]:
     }
 
 
+class NameOrNull(serializers.CharField):
+    """A name, null on the wire where there is none."""
+
+    def to_representation(self, value: str) -> str | None:  # type: ignore[override] # DRF's has no null
+        """Empty is none."""
+        return value or None
+
+
 class EffectiveIsolation(CamelSerializer):
     """The isolation in force."""
 
     model = serializers.ChoiceField(choices(IsolationModel))
     sandbox = serializers.ChoiceField(choices(Sandbox))
-    pool = serializers.CharField(
-        allow_blank=True, help_text="The node pool its pods run on; empty where the host has none for them."
+    pool = NameOrNull(
+        allow_null=True, help_text="The node pool its pods run on; null where the host has none for them."
     )
 
 
@@ -381,20 +387,3 @@ class ClusterFilters(ListQuery):
 
     phase = serializers.ChoiceField(choices(Phase), required=False)
     name = serializers.CharField(required=False, max_length=63)
-
-
-class WaitQuery(QuerySerializer):
-    """How to wait."""
-
-    wait = Duration(default=0, help_text="Answer when it is so, or after this time; up to `60s`.")
-
-    def validate_wait(self, seconds: int) -> int:
-        """A minute at most: what sits between here and there may cut longer silences."""
-        if seconds > LONGEST_WAIT:
-            raise serializers.ValidationError(
-                f"give at most {LONGEST_WAIT}s, and ask again after it", "out-of-range"
-            )
-        return seconds
-
-
-LONGEST_WAIT = 60

@@ -26,5 +26,8 @@ class Problem(CamelSerializer):
     errors = FieldProblem(many=True, required=False)  # type: ignore[assignment] # DRF takes fields off the class
     scope = serializers.CharField(required=False, help_text="What the token lacks.")
     error = serializers.CharField(required=False, help_text="Of the token exchange, as OAuth spells it.")
-    phase = serializers.CharField(required=False, help_text="Of the cluster that is not ready.")
+    phase = serializers.CharField(required=False, help_text="Of what is not ready.")
+    used_by = serializers.ListField(
+        child=serializers.CharField(), required=False, help_text="Some of those that need it."
+    )
     request_id = serializers.CharField(required=False, help_text="Tell it to the operators.")

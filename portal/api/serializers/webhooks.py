@@ -10,6 +10,7 @@ from rest_framework import serializers
 from portal.api.serializers.base import CamelSerializer, Flag, ListQuery, StrictSerializer, Text, choices
 from portal.api.serializers.declared import DeclaredSerializer, DeclaredStatus, MadeMetadata
 from tenancy.event_enums import DeliveryState, EventType
+from tenancy.queries import webhooks
 from tenancy.rules.addresses import LONGEST
 
 if TYPE_CHECKING:
@@ -61,16 +62,7 @@ class WebhookStatus(DeclaredStatus):
     @extend_schema_field(str)
     def get_phase(self, hook: models.Webhook) -> str:
         """One word for people."""
-        return phase(hook)
-
-
-def phase(hook: models.Webhook) -> str:
-    """One word for people."""
-    if not hook.enabled:
-        return "Off"
-    if hook.disabled_at:
-        return "Disabled"
-    return "Failing" if hook.failing_since else "Active"
+        return webhooks.phase(hook).value
 
 
 class Webhook(DeclaredSerializer):

@@ -12,9 +12,10 @@ from portal.api.serializers.clusters import (
     ClusterFilters,
     PauseWish,
     QuarantineWish,
-    WaitQuery,
 )
 from portal.api.serializers.plans import ClusterPlan
+from portal.api.serializers.waiting import WaitQuery
+from portal.api.single import Single
 from portal.api.waiting import WAIT, Wait, look_until_gone, patient
 from tenancy.actions import clusters as verbs
 from tenancy.actions import pausing, quarantine
@@ -85,13 +86,15 @@ class Clusters(ClusterResource):
         return self.written(result)
 
 
-class OneCluster(ClusterResource):
+class OneCluster(ClusterResource, Single):
     """One cluster."""
+
+    readiness = "503 also while a host is down; 409 when it failed, sleeps, or is being deleted."
 
     @reads("getCluster", Cluster)
     def get(self, _: Request, tenant: str, name: str) -> Response:
         """Reads a cluster: the wish as it was written, and what was last seen."""
-        return self.cluster(clusters.get(self.actor, tenant, name))
+        return self.told(tenant=tenant, name=name)
 
     @writes("putCluster", Cluster, plan=ClusterPlan)
     def put(self, request: Request, tenant: str, name: str) -> Response:
@@ -117,9 +120,18 @@ class OneCluster(ClusterResource):
         With `wait=30s` the answer comes when nothing is left (200), or then (202).
         """
         result = verbs.delete(by=self.actor, tenant_name=tenant, name=name, expect=expectation(request))
-        request.META[WAIT] = Wait(result.cluster.uid, result.cluster.phase, self.query["wait"])
-        headers = {"Retry-After": RETRY_AFTER, "Location": address(result.cluster)}
-        return self.cluster(result.cluster, status=202, headers=headers)
+        gone = result.cluster
+        request.META[WAIT] = Wait(type(gone), gone.uid, gone.phase, self.query["wait"])
+        headers = {"Retry-After": RETRY_AFTER, "Location": address(gone)}
+        return self.cluster(gone, status=202, headers=headers)
+
+    def found(self, tenant: str, name: str) -> VirtualCluster:
+        """By its tenant and name."""
+        return clusters.get(self.actor, tenant, name)
+
+    def shown(self, found: VirtualCluster) -> Response:
+        """Whole."""
+        return self.cluster(found)
 
     @classmethod
     def as_view(cls, **initkwargs: Any) -> Any:  # noqa: ANN401 - DRF's signature

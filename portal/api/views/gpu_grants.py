@@ -19,6 +19,7 @@ from portal.api.serializers.gpu_grants import (
     TenantGrantFilters,
 )
 from portal.api.serializers.gpu_requests import GpuRequest, grant_address, request_address
+from portal.api.single import Single
 from portal.api.views.reports import JOSE
 from tenancy.actions import grants as verbs
 from tenancy.actions import requests
@@ -29,6 +30,8 @@ from tenancy.token_enums import Scope
 if TYPE_CHECKING:
     from rest_framework.request import Request
     from rest_framework.response import Response
+
+    from tenancy.models import Grant
 
 
 class GrantResource(Resource):
@@ -63,13 +66,20 @@ class Grants(GrantResource):
         return self.listed(GpuGrant, rows, tenant__name=self.query.get("tenant"), **_exact(self.query))
 
 
-class OneGrant(GrantResource):
+class OneGrant(GrantResource, Single):
     """One grant."""
+
+    kind = GpuGrant
+    readiness = "Ready while it is in force, 503 before, 409 when it is over."
 
     @operation("getGpuGrant", {200: GpuGrant})
     def get(self, _: Request, uid: UUID) -> Response:
         """Reads a grant: what, from when until when, where, and where it is in its life."""
-        return self.answer(GpuGrant, grants.get(self.actor, uid))
+        return self.told(uid=uid)
+
+    def found(self, uid: UUID) -> Grant:
+        """By its uid."""
+        return grants.get(self.actor, uid)
 
 
 class Extend(GrantResource):

@@ -19,6 +19,7 @@ from portal.api.serializers.gpu_requests import (
     place,
     request_address,
 )
+from portal.api.single import Single, looked_at_again
 from tenancy.actions import decisions
 from tenancy.actions import requests as verbs
 from tenancy.queries import calendar, grants, previews, tenants
@@ -87,7 +88,8 @@ class TenantRequests(RequestResource):
             pool=place(self.body.get("pool")),
         )
         found = grants.get_request(self.actor, made.uid)
-        return self.answer(GpuRequest, found, status=201, headers={"Location": request_address(found)})
+        headers = {"Location": request_address(found), **looked_at_again(found)}
+        return self.answer(GpuRequest, found, status=201, headers=headers)
 
 
 class Requests(RequestResource):
@@ -100,13 +102,20 @@ class Requests(RequestResource):
         return self.listed(GpuRequest, rows, tenant__name=self.query.get("tenant"), **_exact(self.query))
 
 
-class OneRequest(RequestResource):
+class OneRequest(RequestResource, Single):
     """One request."""
+
+    kind = GpuRequest
+    readiness = "Ready when it is approved, 503 while somebody has to act, 409 when nothing will come of it."
 
     @operation("getGpuRequest", {200: GpuRequest})
     def get(self, _: Request, uid: UUID) -> Response:
         """Reads a request: its terms as they stand, how far it is, and what can be done with it."""
-        return self.answer(GpuRequest, grants.get_request(self.actor, uid))
+        return self.told(uid=uid)
+
+    def found(self, uid: UUID) -> GrantRequest:
+        """By its uid."""
+        return grants.get_request(self.actor, uid)
 
 
 class RequestWhatIf(RequestResource):

@@ -38,7 +38,7 @@ class OneHost(DeclaredResource[models.HostCluster]):
     tag = "hosts"
     kind = Host
     keys = {"name": "name"}
-    lasting = True
+    readiness = "Ready when it was reached by this registration; 503 also while it is away."
 
     @reads("getHost", Host)
     def get(self, _: Request, name: str) -> Response:

@@ -7,6 +7,8 @@ from uuid import UUID  # noqa: TC003 - DRF's views keep their annotations
 
 from portal.api.base import Resource, operation
 from portal.api.serializers.identities import Identity, IdentityFilters
+from portal.api.serializers.waiting import WaitQuery
+from portal.api.single import Single
 from tenancy import policy
 from tenancy.actions import identities as verbs
 from tenancy.enums import Permission
@@ -15,6 +17,8 @@ from tenancy.queries import identities
 if TYPE_CHECKING:
     from rest_framework.request import Request
     from rest_framework.response import Response
+
+    from tenancy import models
 
 
 class Identities(Resource):
@@ -48,20 +52,25 @@ class Identities(Resource):
         return self.answer(Identity, made, status=201, headers=headers)
 
 
-class OneIdentity(Resource):
+class OneIdentity(Single):
     """One link."""
 
     tag = "identities"
+    kind = Identity
 
     @operation("getIdentity", {200: Identity})
     def get(self, _: Request, uid: UUID) -> Response:
         """Reads who is linked (admins)."""
-        return self.answer(Identity, identities.get(self.actor, uid))
+        return self.told(uid=uid)
 
-    @operation("deleteIdentity", {200: Identity})
+    @operation("deleteIdentity", {200: Identity}, query=WaitQuery)
     def delete(self, _: Request, uid: UUID) -> Response:
         """Unlinks, and answers with what it was (admins); the user stays."""
         policy.check(self.actor, Permission.IDENTITY_MANAGE)
-        last = self.answer(Identity, identities.get(self.actor, uid))
+        last = self.told(uid=uid)
         verbs.unlink(by=self.actor, uid=uid)
         return last
+
+    def found(self, uid: UUID) -> models.Identity:
+        """By its uid."""
+        return identities.get(self.actor, uid)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from portal.api.base import RETRY_AFTER, Resource, operation
 from portal.api.serializers.base import ListQuery
 from portal.api.serializers.nodes import Move, MoveWish, Node, NodeFilters
+from portal.api.single import Single
 from tenancy.actions import nodes as verbs
 from tenancy.queries import hosts, nodes
 
@@ -42,13 +43,23 @@ class Nodes(NodeResource):
         return self.listed(Node, rows, pool__name=self.query.get("pool"))
 
 
-class OneNode(NodeResource):
+class OneNode(NodeResource, Single):
     """One node."""
+
+    readiness = "503 while it is on its way into another pool, and while the host does not have it."
 
     @operation("getNode", {200: Node})
     def get(self, _: Request, host: str, name: str) -> Response:
         """Reads a node: what was seen of it, its pool, and how far its move is (admins, auditors)."""
-        return self.node(nodes.get(self.actor, hosts.get(self.actor, host), name))
+        return self.told(host=host, name=name)
+
+    def found(self, host: str, name: str) -> models.Node:
+        """By its host and name."""
+        return nodes.get(self.actor, hosts.get(self.actor, host), name)
+
+    def shown(self, found: models.Node) -> Response:
+        """Whole."""
+        return self.node(found)
 
 
 class MoveNode(NodeResource):

@@ -7,11 +7,14 @@ from uuid import UUID  # noqa: TC003 - DRF's views keep their annotations
 
 from portal.api.base import Resource, operation
 from portal.api.serializers.operations import Operation, OperationFilters
+from portal.api.single import Single
 from tenancy.queries import operations
 
 if TYPE_CHECKING:
     from rest_framework.request import Request
     from rest_framework.response import Response
+
+    from tenancy import models
 
 
 class Operations(Resource):
@@ -34,12 +37,18 @@ class Operations(Resource):
         )
 
 
-class OneOperation(Resource):
+class OneOperation(Single):
     """One operation."""
 
     tag = "operations"
+    kind = Operation
+    readiness = "Ready when it has succeeded, 409 when it failed or a later change took its place."
 
     @operation("getOperation", {200: Operation})
     def get(self, _: Request, uid: UUID) -> Response:
         """Reads an operation with its steps."""
-        return self.answer(Operation, operations.get(self.actor, uid))
+        return self.told(uid=uid)
+
+    def found(self, uid: UUID) -> models.Operation:
+        """By its uid."""
+        return operations.get(self.actor, uid)

@@ -37,7 +37,7 @@ class OnePool(DeclaredResource[models.NodePool]):
     tag = "hosts"
     kind = Pool
     keys = {"name": "name", "host": "host"}
-    lasting = True
+    readiness = "Ready when no node is on its way into it: each was emptied and wiped as its tenant needs it."
 
     @reads("getPool", Pool)
     def get(self, _: Request, host: str, name: str) -> Response:

@@ -12,6 +12,7 @@ from drf_spectacular.utils import extend_schema
 from portal.api import schema
 from portal.api.base import RETRY_AFTER, Resource, operation
 from portal.api.serializers.reports import Report, ReportFilters, SigningKeys, address
+from portal.api.single import Single
 from portal.api.views.health import OpenResource
 from tenancy.actions import reports as verbs
 from tenancy.errors import Conflict
@@ -20,6 +21,8 @@ from tenancy.queries import clusters, reports
 if TYPE_CHECKING:
     from rest_framework.request import Request
     from rest_framework.response import Response
+
+    from tenancy.models import IsolationReport
 
 JOSE = "application/jose"
 
@@ -44,16 +47,22 @@ class Reports(Resource):
         return self.answer(Report, row, status=202, headers=headers)
 
 
-class OneReport(Resource):
+class OneReport(Single):
     """One report."""
 
     tag = "isolation"
     resource = "reports"
+    kind = Report
+    readiness = "Ready when it is signed, whatever it says, 409 when none could be made."
 
     @operation("getReport", {200: Report})
     def get(self, _: Request, tenant: str, name: str, uid: UUID) -> Response:
         """Reads a report: its claims, each with its probe, time, result and evidence."""
-        return self.answer(Report, reports.get(clusters.get(self.actor, tenant, name), uid))
+        return self.told(tenant=tenant, name=name, uid=uid)
+
+    def found(self, tenant: str, name: str, uid: UUID) -> IsolationReport:
+        """By its cluster and uid."""
+        return reports.get(clusters.get(self.actor, tenant, name), uid)
 
 
 class ReportDownload(Resource):

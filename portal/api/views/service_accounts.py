@@ -9,6 +9,8 @@ from portal.api.base import Resource, agree, operation
 from portal.api.declared import DeclaredResource, reads, removes, writes
 from portal.api.serializers.service_accounts import ServiceAccount, ServiceAccountFilters
 from portal.api.serializers.tokens import NewToken, Rotation, Token, TokenFilters
+from portal.api.serializers.waiting import WaitQuery
+from portal.api.single import Single
 from portal.api.views.tokens import TokenResource
 from tenancy import models
 from tenancy.actions import service_accounts as verbs
@@ -109,21 +111,28 @@ class AccountTokens(AccountTokenResource):
         return self.shown_once(*made, f"{address(tenant, name)}/tokens")
 
 
-class OneAccountToken(AccountTokenResource):
+class OneAccountToken(AccountTokenResource, Single):
     """One token of a service account."""
+
+    kind = Token
+    readiness = "409 when it has ended."
 
     @operation("getServiceAccountToken", {200: Token})
     def get(self, _: Request, tenant: str, name: str, uid: UUID) -> Response:
         """Reads what is known of a service account's token (owners, auditors, admins)."""
-        return self.answer(Token, self.one(service_accounts.credentials_of(self.actor, tenant, name), uid))
+        return self.told(tenant=tenant, name=name, uid=uid)
 
-    @operation("deleteServiceAccountToken", {200: Token})
+    @operation("deleteServiceAccountToken", {200: Token}, query=WaitQuery)
     def delete(self, _: Request, tenant: str, name: str, uid: UUID) -> Response:
         """Revokes a service account's token at once, and answers with what it was (owners)."""
         account = self.account(tenant, name)
         last = self.answer(Token, self.one(tokens.of_account(account), uid))
         token_verbs.revoke(by=self.actor, uid=uid, account=account)
         return last
+
+    def found(self, tenant: str, name: str, uid: UUID) -> models.ApiToken:
+        """By its account and uid."""
+        return self.one(service_accounts.credentials_of(self.actor, tenant, name), uid)
 
 
 class RotateAccountToken(AccountTokenResource):

@@ -98,7 +98,7 @@ class Versions(Resource):
 
 
 class OneVersion(DeclaredResource[models.TemplateVersion]):
-    """One version; it is not removed, for clusters may stand on it: it is yanked."""
+    """One version."""
 
     tag = "templates"
     kind = TemplateVersion
@@ -119,6 +119,15 @@ class OneVersion(DeclaredResource[models.TemplateVersion]):
         policy.check_look(self.actor, Permission.TEMPLATE_MANAGE)
         return self.written(request, name=name, version=version)
 
+    @removes("deleteTemplateVersion", TemplateVersion)
+    def delete(self, request: Request, name: str, version: str) -> Response:
+        """Removes a version that no cluster stands on, and answers with what it was (admins).
+
+        Its number may be published again with the same content, never with another. To keep clusters
+        from beginning with a version that others stand on, set its state to `yanked`.
+        """
+        return self.removed(request, name=name, version=version)
+
     def rows(self, name: str, version: str) -> QuerySet[models.TemplateVersion]:
         """By the name of its template and its own."""
         return templates.versions_of(templates.get(self.actor, name), version)
@@ -126,6 +135,10 @@ class OneVersion(DeclaredResource[models.TemplateVersion]):
     def write(self, name: str, version: str) -> None:
         """Publishes it, or changes its state."""
         verbs.publish(by=self.actor, name=name, version=version, text=self.body["spec_text"])
+
+    def remove(self, name: str, version: str) -> None:
+        """Removes it."""
+        verbs.withdraw(by=self.actor, name=name, version=version)
 
     def planned(self, request: Request, name: str, version: str) -> Response:
         """Tells of the clusters, too."""

@@ -7,6 +7,8 @@ from uuid import UUID  # noqa: TC003 - DRF's views keep their annotations
 
 from portal.api.base import Resource, operation
 from portal.api.serializers.tokens import Me, NewToken, Rotation, Token, TokenFilters
+from portal.api.serializers.waiting import WaitQuery
+from portal.api.single import Single
 from tenancy.actions import tokens as verbs
 from tenancy.errors import NotFound
 from tenancy.queries import tenants, tokens
@@ -71,20 +73,27 @@ class Tokens(TokenResource):
         return self.shown_once(*verbs.create(by=self.actor, **self.wish()), MINE)
 
 
-class OneToken(TokenResource):
+class OneToken(TokenResource, Single):
     """One of your tokens."""
+
+    kind = Token
+    readiness = "409 when it has ended."
 
     @operation("getToken", {200: Token})
     def get(self, _: Request, uid: UUID) -> Response:
         """Reads what is known of a token."""
-        return self.answer(Token, self.one(tokens.visible_to(self.actor), uid))
+        return self.told(uid=uid)
 
-    @operation("deleteToken", {200: Token})
+    @operation("deleteToken", {200: Token}, query=WaitQuery)
     def delete(self, _: Request, uid: UUID) -> Response:
         """Revokes a token at once, and answers with what it was."""
-        last = self.answer(Token, self.one(tokens.visible_to(self.actor), uid))
+        last = self.told(uid=uid)
         verbs.revoke(by=self.actor, uid=uid)
         return last
+
+    def found(self, uid: UUID) -> ApiToken:
+        """By its uid."""
+        return self.one(tokens.visible_to(self.actor), uid)
 
 
 class RotateToken(TokenResource):

@@ -8,12 +8,15 @@ from django.utils.encoding import escape_uri_path
 
 from portal.api.base import Resource, operation
 from portal.api.serializers.users import User, UserFilters
+from portal.api.single import Single
 from tenancy.actions import users as verbs
 from tenancy.queries import users
 
 if TYPE_CHECKING:
     from rest_framework.request import Request
     from rest_framework.response import Response
+
+    from tenancy import models
 
 
 class PeopleResource(Resource):
@@ -43,13 +46,20 @@ class Users(PeopleResource):
         return self.answer(User, made, status=201, headers={"Location": address})
 
 
-class OneUser(PeopleResource):
+class OneUser(PeopleResource, Single):
     """One person."""
+
+    kind = User
+    readiness = "409 while an admin has suspended them."
 
     @operation("getUser", {200: User})
     def get(self, _: Request, username: str) -> Response:
         """Reads who somebody is (admins, auditors)."""
-        return self.answer(User, users.get(self.actor, username))
+        return self.told(username=username)
+
+    def found(self, username: str) -> models.User:
+        """By their name."""
+        return users.get(self.actor, username)
 
 
 class SuspendUser(PeopleResource):

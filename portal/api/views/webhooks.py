@@ -20,6 +20,7 @@ from portal.api.serializers.webhooks import (
     WebhookSecret,
     to_secret,
 )
+from portal.api.single import Single
 from tenancy import models
 from tenancy.actions import webhooks as verbs
 from tenancy.event_enums import EventType
@@ -49,6 +50,7 @@ class _Collection(Resource):
 class _One(DeclaredResource[models.Webhook]):
     tag = "webhooks"
     kind = Webhook
+    readiness = "503 while its receiver takes nothing, 409 when Atoll gave that up."
     secret = ""
 
     def rows(self, name: str, tenant: str | None = None) -> QuerySet[models.Webhook]:
@@ -109,6 +111,16 @@ class _Deliveries(Resource):
         return self.listed(Delivery, rows, state=self.query.get("state"), type=self.query.get("type"))
 
 
+class _Sent(Single):
+    tag = "webhooks"
+    kind = Delivery
+    readiness = "Ready when its receiver took it, 503 while it is tried again, 409 when it was given up."
+
+    def found(self, name: str, uid: UUID, tenant: str | None = None) -> models.Delivery:
+        """By its webhook and uid."""
+        return webhooks.delivery(self.actor, tenant, name, uid)
+
+
 class TenantWebhooks(_Collection):
     """A tenant's."""
 
@@ -166,13 +178,13 @@ class TenantWebhookDeliveries(_Deliveries):
         return self.found(name, tenant)
 
 
-class OneTenantWebhookDelivery(_Deliveries):
+class OneTenantWebhookDelivery(_Sent):
     """One of these."""
 
     @operation("getTenantWebhookDelivery", {200: Delivery})
     def get(self, _: Request, tenant: str, name: str, uid: UUID) -> Response:
         """Reads one delivery with its attempts (owners, auditors, admins)."""
-        return self.answer(Delivery, webhooks.delivery(self.actor, tenant, name, uid))
+        return self.told(tenant=tenant, name=name, uid=uid)
 
 
 class TenantWebhookRedelivery(_Sending):
@@ -241,13 +253,13 @@ class PlatformWebhookDeliveries(_Deliveries):
         return self.found(name)
 
 
-class OnePlatformWebhookDelivery(_Deliveries):
+class OnePlatformWebhookDelivery(_Sent):
     """One of these."""
 
     @operation("getWebhookDelivery", {200: Delivery})
     def get(self, _: Request, name: str, uid: UUID) -> Response:
         """Reads one delivery with its attempts (admins, auditors)."""
-        return self.answer(Delivery, webhooks.delivery(self.actor, None, name, uid))
+        return self.told(name=name, uid=uid)
 
 
 class PlatformWebhookRedelivery(_Sending):

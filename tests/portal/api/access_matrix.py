@@ -172,7 +172,6 @@ MATRIX: Final[dict[str, Line]] = {
         _CLUSTER, _WRITE, {"spec": {"resources": {"cpu": 2}}}
     ),
     "DELETE /api/v1/tenants/{tenant}/clusters/{name}": Line(_CLUSTER, _WRITE),
-    "GET /api/v1/tenants/{tenant}/clusters/{name}/ready": Line(f"{_CLUSTER}/ready", _LOOK),
     "POST /api/v1/tenants/{tenant}/clusters/{name}/pause": Line(f"{_CLUSTER}/pause", _WRITE, {}),
     "POST /api/v1/tenants/{tenant}/clusters/{name}/resume": Line(f"{_CLUSTER}/resume", _WRITE),
     "POST /api/v1/tenants/{tenant}/clusters/{name}/retry": Line(f"{_CLUSTER}/retry", _WRITE),
@@ -287,7 +286,31 @@ MATRIX: Final[dict[str, Line]] = {
     "PUT /api/v1/cluster-templates/{name}/versions/{version}": Line(
         _VERSION, _PLATFORM, {"spec": {"cluster": {}, "state": "deprecated"}}
     ),
+    "DELETE /api/v1/cluster-templates/{name}/versions/{version}": Line(_VERSION, _PLATFORM),
     "GET /api/v1/cluster-templates/{name}/versions/{version}/impact": Line(f"{_VERSION}/impact", _LOOK),
     "GET /api/v1/notices": Line("/api/v1/notices", _EVERYBODY),
     "POST /api/v1/notices/read": Line("/api/v1/notices/read", (2, 2, 2, 2, 2, 2, 401, 2, 403), {}),
 }
+
+_WAITED_FOR: Final[dict[str, int]] = {
+    "/api/v1/gpu-requests/{uid}": 503,  # nobody has decided it
+    "/api/v1/tenants/{tenant}/webhooks/{name}/deliveries/{uid}": 409,  # it was given up
+    "/api/v1/webhooks/{name}/deliveries/{uid}": 409,
+}
+"""What ``…/ready`` says where it is not 200."""
+COLLECTED_ONCE: Final = "/api/v1/tenants/{tenant}/clusters/{name}/kubeconfigs/{uid}"
+
+
+def _ready() -> dict[str, Line]:
+    """Who may read an object may wait for it."""
+    single = {name: line for name, line in MATRIX.items() if name.startswith("GET ") and name.endswith("}")}
+    return {
+        f"{name}/ready": Line(
+            f"{line.request}/ready", tuple(_WAITED_FOR.get(path, 2) if s == 2 else s for s in line.statuses)
+        )
+        for name, line in single.items()
+        if (path := name.removeprefix("GET ")) != COLLECTED_ONCE
+    }
+
+
+MATRIX.update(_ready())

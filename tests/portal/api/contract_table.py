@@ -25,8 +25,10 @@ class Entry:
     """Members of the metadata that repeat the address, with values that do not."""
     once: tuple[str, ...] = ()
     """Members of the first answer alone."""
-    deleted: int | None = 200
-    """Status of the first DELETE; None where there is none."""
+    deleted: int = 200
+    """Status of the first DELETE."""
+    ready: int = 200
+    """What ``…/ready`` says of a new one: 503 of what takes its time."""
 
 
 CONTRACT: Final[dict[str, Entry]] = {
@@ -49,6 +51,7 @@ CONTRACT: Final[dict[str, Entry]] = {
         by="owner",
         contradictions={"name": "another", "tenant": "another"},
         deleted=202,
+        ready=503,
     ),
     "/api/v1/tenants/{tenant}/accelerator-limits/{name}": Entry(
         "/api/v1/tenants/team/accelerator-limits/gpu",
@@ -72,6 +75,7 @@ CONTRACT: Final[dict[str, Entry]] = {
         "/api/v1/hosts/next",
         {"imagePrefix": "mirror:5000", "kubeconfig": "in-cluster", "clientCIDRs": ["10.0.0.0/8"]},
         {"kubeconfig": "env:NEXT"},
+        ready=503,
     ),
     "/api/v1/hosts/{host}/pools/{name}": Entry(
         "/api/v1/hosts/lab/pools/silver",
@@ -95,7 +99,6 @@ CONTRACT: Final[dict[str, Entry]] = {
         {"locked": ["resources"], "cluster": {"resources": {"memory": "1Gi", "cpu": 2}}},
         {"locked": ["resources"], "cluster": {"resources": {"memory": "1Gi", "cpu": 2}}, "state": "yanked"},
         contradictions={"template": "another", "version": "9.9.9"},
-        deleted=None,
     ),
     "/api/v1/tenants/{tenant}/webhooks/{name}": Entry(
         "/api/v1/tenants/team/webhooks/chat",

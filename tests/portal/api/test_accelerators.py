@@ -115,8 +115,8 @@ def test_a_pool_whose_devices_are_granted_keeps_its_hands(admin, api, team):
     granted(api, admin)
     spec = admin.get("/hosts/lab/pools/gpus").json()["spec"]
     changed = admin.put("/hosts/lab/pools/gpus", {"spec": {**spec, "tenant": "next"}})
-    assert "return them early" in assert_problem(changed, 409, "conflict")["detail"]
-    assert_problem(admin.delete("/hosts/lab/pools/gpus"), 409, "conflict")
+    assert "return them early" in assert_problem(changed, 409, "in-use")["detail"]
+    assert_problem(admin.delete("/hosts/lab/pools/gpus"), 409, "in-use")
 
 
 def test_a_limit_holds(admin, api, pool):

@@ -51,7 +51,7 @@ def test_status_tells_phase_conditions_effective_and_operation(api):
     assert [c["reason"] for c in status["conditions"]][:2] == ["AsWanted", "NotYetReported"]
     assert status["effective"] == {
         "kubernetesVersion": "1.36",
-        "isolation": {"model": "shared", "sandbox": "gvisor", "pool": ""},
+        "isolation": {"model": "shared", "sandbox": "gvisor", "pool": None},
         "resources": {"cpu": "2", "memory": "1024Mi", "storage": "20480Mi", "pods": 50},
         "addOns": [],
         "persistence": "persistent",

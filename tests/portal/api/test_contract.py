@@ -108,7 +108,6 @@ def test_each_field_may_be_left_out_null_or_spelled_out(api, entry):
                 assert written.status_code == 200
                 assert_stays(api, entry.address, spec)
     effective = api.get(entry.address).json()["status"].get("effective", entry.spec)
-    effective.get("isolation", {}).pop("pool", "")  # that there is none cannot be wished for
     written = api.put(entry.address, {"spec": effective})
     assert written.status_code == 200, written.content
     assert_stays(api, entry.address, effective)
@@ -175,9 +174,8 @@ def test_a_writer_writes_over_what_was_read_alone(api, entry):
     for query in ("", "?dry_run=true"):
         late = api.put(entry.address + query, {"spec": entry.spec}, If_Match=first["ETag"])
         assert_problem(late, 412, "precondition-failed")
-    if entry.deleted:
-        assert_problem(api.delete(entry.address, If_Match=first["ETag"]), 412, "precondition-failed")
-        assert api.delete(entry.address, If_Match=second["ETag"]).status_code == entry.deleted
+    assert_problem(api.delete(entry.address, If_Match=first["ETag"]), 412, "precondition-failed")
+    assert api.delete(entry.address, If_Match=second["ETag"]).status_code == entry.deleted
 
 
 @each
@@ -204,13 +202,28 @@ def test_a_plan_tells_and_does_nothing(api, entry, route):
 
 
 @each
+def test_whoever_waits_needs_not_know_for_what(api, entry, route):
+    ready = f"{entry.address}/ready?wait=0s"
+    assert_problem(api.get(ready), 404, "not-found")
+    made = api.put(entry.address, {"spec": entry.spec})
+
+    answer = api.get(ready)
+
+    assert_documented(f"GET {route}/ready", answer)
+    assert answer.status_code == entry.ready
+    if entry.ready == 200:
+        assert (answer.json(), answer["ETag"]) == (kept(made, entry), made["ETag"])
+        assert "Retry-After" not in made
+    else:
+        assert_problem(answer, 503, "not-ready")
+        assert answer["Retry-After"] == made["Retry-After"]
+
+
+@each
 def test_what_is_deleted_stays_away_and_its_name_is_free(api, entry):
-    if entry.deleted is None:
-        assert_problem(api.delete(entry.address), 405, "method-not-allowed")
-        return
     uid = api.put(entry.address, {"spec": entry.spec}).json()["metadata"]["uid"]
 
-    last = api.delete(entry.address)
+    last = api.delete(f"{entry.address}?wait=1s")
 
     assert (last.status_code, last.json()["metadata"]["uid"]) == (entry.deleted, uid)
     again = api.delete(entry.address)

@@ -116,7 +116,7 @@ def test_a_host_is_forgotten_once_it_carries_nothing(admin, alice, team):
         ("(gold): delete them first", host.pools.get()),
         ("wait until their moves have ended", move),
     ):
-        assert hint in assert_problem(admin.delete("/hosts/lab"), 409, "conflict")["detail"]
+        assert hint in assert_problem(admin.delete("/hosts/lab"), 409, "in-use")["detail"]
         removed.delete()
 
     gone = admin.delete("/hosts/lab")

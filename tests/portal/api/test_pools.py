@@ -119,5 +119,5 @@ def test_a_cluster_tells_its_pool(admin, api, blue):
         "sandbox": "gvisor",
         "pool": "gold",
     }
-    assert_problem(admin.put("/hosts/lab/pools/gold", {"spec": {"kind": "dedicated"}}), 409, "conflict")
-    assert_problem(admin.delete("/hosts/lab/pools/gold"), 409, "conflict")
+    assert_problem(admin.put("/hosts/lab/pools/gold", {"spec": {"kind": "dedicated"}}), 409, "in-use")
+    assert_problem(admin.delete("/hosts/lab/pools/gold"), 409, "in-use")

@@ -166,7 +166,7 @@ def test_owners_see_what_a_version_would_change_for_their_own_clusters(admin, ap
 
 def test_a_template_in_use_is_not_removed(admin, api, web):
     api.put(CLUSTER, asks())
-    assert_problem(admin.delete(WEB), 409, "conflict")
+    assert_problem(admin.delete(WEB), 409, "in-use")
     api.put(CLUSTER, {"spec": {}})
 
     assert admin.delete(WEB).json()["metadata"]["name"] == "web"

@@ -69,7 +69,7 @@ def test_a_tenant_that_cannot_be(admin, body, path):
 def test_a_tenant_with_clusters_stays(admin, api):
     api.put("/tenants/team/clusters/first", {"spec": {}})
 
-    assert_problem(admin.delete("/tenants/team"), 409, "conflict")
+    assert_problem(admin.delete("/tenants/team"), 409, "in-use")
 
 
 def test_people_see_their_tenants_only(api, outsider, admin):
