@@ -156,7 +156,7 @@ class Act:
 
     def _whole(self, verb: Verb, values: Sequence[str], answer: Answer) -> list[str]:
         """What names the object, of which the server may have chosen a part."""
-        if verb.name != "create" or verb.named:
+        if verb.name != "create":
             return list(values)
         body = answer.body if isinstance(answer.body, dict) else {}
         return reference(self.api, verb, values, body).split("/")

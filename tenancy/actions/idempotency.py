@@ -17,6 +17,8 @@ from tenancy.models import IdempotencyRecord
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from django.db.models import QuerySet
+
     from tenancy.policy import Actor
 
 KEPT: Final = timedelta(hours=48)
@@ -51,11 +53,16 @@ def once(
 
 def sweep() -> int:
     """Drops what is older than 48 hours; returns how many."""
-    return IdempotencyRecord.objects.filter(created_at__lt=timezone.now() - KEPT).delete()[0]
+    return _expired().delete()[0]
+
+
+def _expired() -> QuerySet[IdempotencyRecord]:
+    return IdempotencyRecord.objects.filter(created_at__lt=timezone.now() - KEPT)
 
 
 def _first(by: Actor, key: str, fingerprint: str, effect: Callable[[], StoredAnswer]) -> StoredAnswer:
     _be_patient()
+    _expired().filter(user=by.user, key=key).delete()  # whether it was swept yet or not
     try:
         record = IdempotencyRecord.objects.create(user=by.user, key=key, fingerprint=fingerprint)
     except OperationalError as error:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from uuid import UUID
 
 import httpx
 import pytest
 import yaml
 
 from atoll_client.cli.output import Format
-from tenancy.actions import inspection
+from tenancy.actions import decisions, inspection
 from tenancy.enums import ConditionStatus, ConditionType, Reason
 from tenancy.models import ApiToken, VirtualCluster
 from tenancy.rules.conditions import Condition
@@ -255,6 +256,34 @@ def test_accelerators_are_asked_for_and_granted(cli, team, monkeypatch):
     (grant,) = json.loads(cli("gpu", "grants", "team", "-o", "json")[1])
     assert grant["spec"]["amount"] == 2
     assert cli("gpu", "return", grant["metadata"]["uid"], "--reason", "done")[0] == 0
+
+
+def test_objects_of_any_kind_are_waited_for(cli, portal, monkeypatch):
+    factories.accelerator()
+    factories.gpu_pool(4)
+    words = ("--class", "gpu", "--amount", "2", "--justification", "training", "-o", "name")
+    _, out, told = cli("gpu", "request", "team", *words)
+    uid = out.strip()
+    assert f"wait for it: atoll gpu-request wait {uid}" in told
+
+    portal.after = [lambda: decisions.approve(by=factories.admin(), uid=UUID(uid), reason="fine")]
+    status, out, told = cli("gpu-request", "wait", uid)
+    assert (status, out) == (0, f"gpu-request {uid} is ready\n")
+    assert "the request is requested: an admin decides" in told
+
+    uid = cli("gpu", "request", "team", *words)[1].strip()
+    decisions.deny(by=factories.admin(), uid=UUID(uid), reason="too many")
+    status, _, told = cli("gpu-request", "wait", uid, "--timeout", "5s")
+    assert (status, "too many" in told) == (4, True)
+
+
+def test_waiting_for_what_is_in_force_at_once_takes_nothing_away(cli):
+    factories.user("mia")
+    status, out, told = cli("member", "apply", "team/mia", "--role", "viewer", "--wait")
+    assert (status, out, "wait for it" in told) == (0, "member team/mia created\n", False)
+    assert cli("member", "delete", "team/mia", "--yes", "--wait")[1] == "member team/mia is gone\n"
+    status, out, _ = cli("token", "create", "ci", "--wait")
+    assert (status, out[:6]) == (0, "atoll_")
 
 
 def test_other_nouns_come_from_the_document(cli, team, monkeypatch):

@@ -126,6 +126,7 @@ class OneVersion(DeclaredResource[models.TemplateVersion]):
         Its number may be published again with the same content, never with another. To keep clusters
         from beginning with a version that others stand on, set its state to `yanked`.
         """
+        policy.check_look(self.actor, Permission.TEMPLATE_MANAGE)
         return self.removed(request, name=name, version=version)
 
     def rows(self, name: str, version: str) -> QuerySet[models.TemplateVersion]:

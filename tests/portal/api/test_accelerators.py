@@ -46,6 +46,28 @@ def test_an_admin_names_a_class_and_everybody_reads_it(admin, api):
     assert_problem(api.get("/accelerator-classes/h100"), 404, "not-found")
 
 
+@pytest.mark.parametrize("field", ["accelerators", "reserved"])
+def test_a_class_that_only_a_pool_names_stays(admin, team, field):
+    admin.put("/accelerator-classes/h100", H100)
+    spec = {"accelerators": ["h100"]} if field == "accelerators" else {"reserved": {"h100": 1}}
+    admin.put("/hosts/lab/pools/gpus", {"spec": spec})
+
+    body = assert_problem(admin.delete("/accelerator-classes/h100"), 409, "in-use")
+    assert (body["usedBy"], "take it out" in body["detail"]) == (["pool lab/gpus"], True)
+
+    admin.put("/hosts/lab/pools/gpus", {"spec": {}})
+    assert admin.delete("/accelerator-classes/h100").status_code == 200
+
+
+def test_a_class_that_only_a_template_names_stays(admin, team):
+    admin.put("/accelerator-classes/h100", H100)
+    factories.published("1.0.0", {"accelerators": [{"class": "h100", "count": 1}]})
+
+    body = assert_problem(admin.delete("/accelerator-classes/h100"), 409, "in-use")
+
+    assert body["usedBy"] == ["template web 1.0.0"]
+
+
 @pytest.mark.parametrize(
     ("change", "path"),
     [

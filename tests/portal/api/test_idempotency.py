@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 
+from tenancy.actions import idempotency
 from tenancy.models import ApiToken, AuditEvent, IdempotencyRecord, Operation, VirtualCluster
 from tests import factories
 from tests.portal.api.client import Api, assert_problem
@@ -49,6 +52,51 @@ def test_a_failed_request_leaves_the_key_free(api):
     assert_problem(api.post(CLUSTERS, bad, Idempotency_Key="k1"), 400, "invalid")
 
     assert api.post(CLUSTERS, BODY, Idempotency_Key="k1").status_code == 201
+
+
+@pytest.fixture
+def later(monkeypatch):
+    """Moves the clock by which answers are kept."""
+    real = idempotency.timezone.now
+
+    def move(hours):
+        clock = SimpleNamespace(now=lambda: real() + timedelta(hours=hours))
+        monkeypatch.setattr(idempotency, "timezone", clock)
+
+    return move
+
+
+@pytest.mark.parametrize("swept", [False, True])
+def test_a_key_is_free_again_when_its_life_is_over(api, later, swept):
+    first = api.post("/tokens", {"metadata": {"name": "one"}}, Idempotency_Key="k1")
+    for hours in (24, 47.9):
+        later(hours)
+        assert idempotency.sweep() == 0
+        again = api.post("/tokens", {"metadata": {"name": "one"}}, Idempotency_Key="k1")
+        assert again.json()["metadata"] == first.json()["metadata"]
+        assert_problem(
+            api.post("/tokens", {"metadata": {"name": "two"}}, Idempotency_Key="k1"),
+            422,
+            "idempotency-key-reused",
+        )
+
+    later(48.1)
+    assert not swept or idempotency.sweep() == 1
+    other = api.post("/tokens", {"metadata": {"name": "two"}}, Idempotency_Key="k1")
+
+    assert (other.status_code, "Idempotency-Replayed" in other) == (201, False)
+    assert ApiToken.objects.filter(name__in=["one", "two"]).count() == 2
+    assert IdempotencyRecord.objects.count() == 1
+
+
+def test_an_effect_that_fails_leaves_what_was_kept(api, later):
+    api.post(CLUSTERS, BODY, Idempotency_Key="k1")
+    later(48.1)
+
+    assert_problem(api.post(CLUSTERS, BODY, Idempotency_Key="k1"), 409, "already-exists")
+
+    later(1)
+    assert api.post(CLUSTERS, BODY, Idempotency_Key="k1")["Idempotency-Replayed"] == "true"
 
 
 def test_keys_belong_to_people(api, team):

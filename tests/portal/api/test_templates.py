@@ -6,6 +6,7 @@ from django.test.utils import CaptureQueriesContext
 
 from tests import factories
 from tests.portal.api.client import assert_problem
+from tests.support import manifests
 
 WEB = "/cluster-templates/web"
 CLUSTER = "/tenants/team/clusters/first"
@@ -171,6 +172,53 @@ def test_a_template_in_use_is_not_removed(admin, api, web):
 
     assert admin.delete(WEB).json()["metadata"]["name"] == "web"
     assert_problem(admin.get(WEB), 404, "not-found")
+
+
+def test_a_version_is_removed_once_no_cluster_stands_on_it(admin, api, web):
+    address = f"{WEB}/versions/1.2.0"
+    api.put(CLUSTER, asks())
+    body = assert_problem(admin.delete(address), 409, "in-use")
+    assert body["usedBy"] == ["cluster team/first"]
+    assert "yanked" in body["detail"]
+
+    admin.put(f"{WEB}/versions/1.3.0", {"spec": CONTENT})
+    factories.follow()
+    assert admin.delete(address, If_Match='"x-1"').status_code == 412
+    assert admin.delete(address).json()["spec"] == CONTENT
+    assert_problem(admin.delete(address), 404, "not-found")
+    assert api.get(WEB).json()["status"]["versions"] == ["1.3.0"]
+    assert_problem(api.put(CLUSTER, asks("1.2.0")), 400, "invalid")
+    assert api.get(CLUSTER).json()["status"]["template"]["version"] == "1.3.0"
+
+
+def test_a_number_that_was_removed_stands_for_nothing_else(admin, web):
+    address = f"{WEB}/versions/1.2.0"
+    first = admin.get(address).json()["metadata"]["uid"]
+    admin.delete(address)
+    for query in ("", "?dry_run=true"):
+        assert_problem(admin.put(address + query, {"spec": {"cluster": {}}}), 409, "immutable")
+
+    made = admin.put(address, {"spec": {**dict(reversed(CONTENT.items())), "state": "deprecated"}})
+
+    assert (made.status_code, made.json()["metadata"]["uid"] == first) == (201, False)
+    admin.delete(address)
+    admin.delete(WEB)
+    admin.put(WEB, {"spec": {}})  # another template of the same name
+    assert admin.put(address, {"spec": {"cluster": {}}}).status_code == 201
+
+
+def test_the_number_of_an_add_on_stands_for_one_content_too(admin, api, web):
+    address, spec = "/add-ons/motd/versions/1.0.0", {"manifests": manifests.MANIFEST}
+    admin.put(address, {"spec": spec})
+    brings = {"cluster": {"addOns": [{"name": "motd", "version": "1.0.0"}]}}
+    admin.put(f"{WEB}/versions/1.3.0", {"spec": brings})
+    assert assert_problem(admin.delete(address), 409, "in-use")["usedBy"] == ["template web 1.3.0"]
+    admin.delete(f"{WEB}/versions/1.3.0")
+    assert admin.delete(address).status_code == 200
+
+    other = manifests.of(manifests.config("other"))
+    assert_problem(admin.put(address, {"spec": {"manifests": other}}), 409, "immutable")
+    assert admin.put(address, {"spec": {**spec, "description": "as it was"}}).status_code == 201
 
 
 def test_others_templates_look_like_unknown_ones(admin, outsider, web):
