@@ -13,6 +13,7 @@ import httpx
 from atoll_client import streaming, waiting
 from atoll_client.errors import Conflict, Misconfigured, NotFound, Unavailable
 from atoll_client.sending import CONNECT_SECONDS, Answer, Object, Sending
+from atoll_client.version import VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -48,7 +49,7 @@ class Atoll:
         *,
         patience: float = PATIENCE,
         transport: httpx.BaseTransport | None = None,
-        agent: str = "atoll-client/0.1",
+        agent: str = f"atoll-client/{VERSION}",
     ) -> None:
         self.url, self.patience = base(url), patience
         headers = {"User-Agent": agent, "Accept": "application/json, */*;q=0.5"}

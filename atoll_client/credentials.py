@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -23,6 +25,8 @@ LIFETIME: Final = "10m"
 """The shortest that Atoll issues."""
 EARLY: Final = timedelta(seconds=60)
 """So long before its end a token is not used any more: clocks differ, and requests take time."""
+KEPT: Final = timedelta(days=1)
+"""What was written longer ago has ended long since, whoever's it was: each job of a CI system has another token."""
 API: Final = "client.authentication.k8s.io/v1"
 
 
@@ -58,12 +62,22 @@ def obtain(atoll: Atoll, context: Context, tenant: str, name: str, *, anew: bool
         access = _read(issued.text, issued.expires_at)
         text = {"cluster": access.cluster, "token": access.token, "expiresAt": access.expires_at.isoformat()}
         files.write(place, json.dumps(text))
+        _sweep(place.parent)
         return access
 
 
 def forget(context: Context, tenant: str, name: str) -> None:
     """What is kept of a cluster that is no more."""
     _place(context, tenant, name).unlink(missing_ok=True)
+
+
+def _sweep(folder: Path) -> None:
+    """With their locks: who holds one of a day ago asks once more than needed at worst."""
+    before = time.time() - KEPT.total_seconds()
+    for path in folder.iterdir():
+        with suppress(OSError):
+            if path.stat().st_mtime < before:
+                path.unlink()
 
 
 def _place(context: Context, tenant: str, name: str) -> Path:

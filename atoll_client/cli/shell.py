@@ -26,6 +26,7 @@ from atoll_client.errors import (
     Unavailable,
     Unreachable,
 )
+from atoll_client.version import VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -97,7 +98,7 @@ class Shell:
             self.context.token,
             patience=PATIENCE if patience is None else patience,
             transport=self.transport,
-            agent="atoll-cli/0.1",
+            agent=f"atoll-cli/{VERSION}",
         ) as atoll:
             yield atoll
 

@@ -113,6 +113,19 @@ def test_somebody_elses_credential_is_not_used(cli, cluster, worker, monkeypatch
     assert json.loads(cli("kube-credential", "team/first")[1])["status"]["token"] == "t2"
 
 
+def test_what_is_kept_of_tokens_that_are_no_more_goes(cli, cluster, worker, monkeypatch):
+    cli("kube-credential", "team/first")
+    old = age(0)
+    for path in old.parent.iterdir():
+        os.utime(path, (0, 0))
+    monkeypatch.setenv("ATOLL_TOKEN", factories.token(factories.admin()))
+
+    cli("kube-credential", "team/first")
+
+    assert old not in old.parent.iterdir()
+    assert len(list(old.parent.iterdir())) == 2
+
+
 @pytest.mark.parametrize("text", ["", "{", '{"token": 1}', "[]"])
 def test_a_broken_cache_is_made_anew(cli, cluster, worker, text):
     cli("kube-credential", "team/first")
