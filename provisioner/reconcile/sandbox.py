@@ -71,6 +71,18 @@ def container(prefix: str, line: str, name: str = "probe") -> Object:
     }
 
 
+def once(prefix: str, line: str) -> Object:
+    """The spec of a pod in the tenant's cluster that runs a line of the shell, with no right and no token."""
+    return {
+        "restartPolicy": "Never",
+        "serviceAccountName": PROBE_ACCOUNT,
+        "automountServiceAccountToken": False,
+        "terminationGracePeriodSeconds": 0,
+        "enableServiceLinks": False,
+        "containers": [container(prefix, line)],
+    }
+
+
 def _recent(scope: Scope) -> bool:
     """Whether the last proof is of this generation and young; noted where no tenant can write."""
     seen = scope.namespace or {"metadata": {}}
@@ -153,12 +165,5 @@ def _pod(scope: Scope) -> Object:
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {"name": _name(scope), "namespace": SYSTEM_NAMESPACE, "labels": {key: value}},
-        "spec": {
-            "restartPolicy": "Never",
-            "serviceAccountName": PROBE_ACCOUNT,
-            "automountServiceAccountToken": False,
-            "terminationGracePeriodSeconds": 0,
-            "enableServiceLinks": False,
-            "containers": [container(scope.desired.host.image_prefix, _COMMAND)],
-        },
+        "spec": once(scope.desired.host.image_prefix, _COMMAND),
     }

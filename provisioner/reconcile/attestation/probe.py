@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from provisioner.ports import PODS
 from provisioner.reconcile import addresses, labels, packets, pods
-from provisioner.reconcile.names import PROBE_ACCOUNT
 from provisioner.reconcile.network import API
-from provisioner.reconcile.sandbox import container
+from provisioner.reconcile.sandbox import once
 from tenancy.rules import sandbox_proof
 from tenancy.rules.names import SYSTEM_NAMESPACE
 
@@ -79,15 +78,7 @@ def pod(wish: DesiredReport, aims: list[tuple[str, str]]) -> Object:
             "namespace": SYSTEM_NAMESPACE,
             "labels": {"app.kubernetes.io/component": LABEL},
         },
-        "spec": {
-            "restartPolicy": "Never",
-            "serviceAccountName": PROBE_ACCOUNT,
-            "automountServiceAccountToken": False,
-            "terminationGracePeriodSeconds": 0,
-            "enableServiceLinks": False,
-            "activeDeadlineSeconds": 90,
-            "containers": [container(wish.cluster.host.image_prefix, script)],
-        },
+        "spec": {**once(wish.cluster.host.image_prefix, script), "activeDeadlineSeconds": 90},
     }
 
 
