@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
-if TYPE_CHECKING:
-    from tenancy.enums import Reason
+from tenancy.enums import Reason
 
 
 @dataclass(frozen=True)
@@ -49,6 +48,12 @@ class Fault(Exception):
 
 class Transient(Fault):
     """It may pass: tried again for ever, with backoff."""
+
+
+def unforeseen(error: Exception) -> Transient:
+    """For an error that nobody foresaw: whoever caught it has logged it, and it may pass."""
+    message = f"an error nobody foresaw ({type(error).__name__}): it is logged and tried again"
+    return Transient(message, Reason.UNEXPECTED)
 
 
 class Permanent(Fault):

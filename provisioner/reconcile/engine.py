@@ -6,8 +6,7 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from provisioner.outcomes import Done, Fault, LeaseLost, Permanent, Stall, Transient, Wait
-from tenancy.enums import Reason
+from provisioner.outcomes import Done, Fault, LeaseLost, Permanent, Stall, Wait, unforeseen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -100,10 +99,9 @@ def _run(scope: Scope, step: Step, *, last: bool = True) -> Outcome | Fault:
         return fault
     except Exception as error:
         log.exception("step %r of %s failed", step.name, scope.desired.namespace)
-        message = f"an error nobody foresaw ({type(error).__name__}): it is logged and tried again"
-        unforeseen = Transient(message, Reason.UNEXPECTED)
-        scope.record.note_fault(step.name, step.condition, unforeseen, began, final=False)
-        return unforeseen
+        odd = unforeseen(error)
+        scope.record.note_fault(step.name, step.condition, odd, began, final=False)
+        return odd
     if outcome is None:
         return Done()
     scope.record.note(step.name, step.condition, outcome, began)

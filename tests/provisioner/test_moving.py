@@ -8,11 +8,11 @@ from uuid import UUID
 
 import pytest
 
-from provisioner.outcomes import Done, Fault, Wait
+from provisioner.outcomes import Done, Fault, Transient, Wait
 from provisioner.ports import CLAIMS, CONFIG_MAPS, NODES, PODS, VOLUMES, Busy, Refused
 from provisioner.reconcile.moving import passing
 from provisioner.reconcile.moving.scope import NodeScope
-from tenancy.enums import PoolKind, Reason
+from tenancy.enums import PoolKind, Reason, StepState
 from tenancy.rules.moves import DesiredMove, DesiredNode, NodeObservation
 from tenancy.rules.pools import MOVING, POOL, TENANT, Pool
 from tests.fakes.kube import FakeKube
@@ -88,6 +88,17 @@ class Crew:
 @pytest.fixture
 def crew():
     return Crew()
+
+
+def test_an_error_that_nobody_foresaw_is_told_with_its_step_and_tried_again(crew):
+    broken = [True]
+    crew.host.store.refuse = lambda _verb, key: ValueError("odd") if key[0] == "pods" and broken else None
+    fault = crew.once()
+    assert isinstance(fault, Transient)
+    assert (crew.step("Pods").state, crew.step("Pods").message) == (StepState.RUNNING, fault.message)
+    assert "nobody foresaw (ValueError)" in fault.message
+    broken.clear()
+    crew.until_done()
 
 
 def assert_given_clean(crew):

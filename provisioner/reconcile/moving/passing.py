@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from provisioner.outcomes import Done, Fault, Wait
+from provisioner.outcomes import Done, Fault, LeaseLost, Wait, unforeseen
 from provisioner.ports import NODES
 from provisioner.reconcile.moving import remains, shape, wiping
 from tenancy.enums import Reason
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from provisioner.outcomes import Outcome
     from provisioner.reconcile.moving.scope import NodeScope
 
+log = logging.getLogger(__name__)
 _ABSENT: Final = 10.0
 
 
@@ -69,9 +71,16 @@ def _run(scope: NodeScope, step: Step) -> Outcome:
     began = scope.now()
     try:
         outcome = step.run(scope)
+    except LeaseLost:
+        raise
     except Fault as fault:
         scope.note(step.name, fault, began)
         raise
+    except Exception as error:
+        log.exception("step %r of node %s failed", step.name, scope.desired.name)
+        odd = unforeseen(error)
+        scope.note(step.name, odd, began)
+        raise odd from error
     scope.note(step.name, outcome, began)
     return outcome
 
