@@ -103,9 +103,8 @@ def _wake(scope: Scope) -> None:
 def _refused(scope: Scope) -> tuple[Reason, str]:
     """Why there is no pod at all: what the host's StatefulSet controller says of its attempts."""
     fields = f"involvedObject.kind=StatefulSet,involvedObject.name={RELEASE},reason=FailedCreate"
-    events = scope.host.kube.find(EVENTS, scope.desired.namespace, fields=fields)
-    if not events:
+    message = pods.last_words(scope.host.kube.find(EVENTS, scope.desired.namespace, fields=fields))
+    if not message:
         return Reason.WAITING, "waiting for the host to make the control plane's pod"
-    message = pods.shorten(max(events, key=lambda e: e.get("lastTimestamp") or "")["message"])
     quota = "exceeded quota" in message
     return (Reason.QUOTA_EXCEEDED if quota else Reason.PODS_PENDING), f"the host admits no pod: {message}"

@@ -47,6 +47,14 @@ def said(pod: Object) -> str:
     return next((str(end["message"]).strip() for end in ends if end.get("message")), "")
 
 
+def last_words(events: Iterable[Object]) -> str:
+    """What the youngest of some events says, shortened; empty where there is none."""
+    youngest = max(
+        events, key=lambda one: str(one.get("lastTimestamp") or one.get("eventTime") or ""), default={}
+    )
+    return shorten(str(youngest.get("message", "")))
+
+
 def shorten(message: str) -> str:
     """A foreign message on one line and of bounded length."""
     line = " ".join(message.split())

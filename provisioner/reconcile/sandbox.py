@@ -151,8 +151,8 @@ def _unanswered(scope: Scope, pod: Object, *, holds: bool) -> Outcome:
 def _refusal(scope: Scope) -> str:
     """Why the host does not take the probe, as vCluster's syncer tells it."""
     fields = f"involvedObject.kind=Pod,involvedObject.name={_name(scope)},type=Warning"
-    events = scope.tenant.find(EVENTS, SYSTEM_NAMESPACE, fields=fields)
-    return f"sandbox probe: {pods.shorten(events[-1]['message'])}" if events else ""
+    said = pods.last_words(scope.tenant.find(EVENTS, SYSTEM_NAMESPACE, fields=fields))
+    return f"sandbox probe: {said}" if said else ""
 
 
 def _remove(scope: Scope, pod: Object) -> None:

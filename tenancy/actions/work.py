@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from django.db import transaction
 from django.db.models import F, Q
 
+from tenancy.actions.unit import atomic
 from tenancy.enums import WorkKind
 from tenancy.models import (
     AccessRequest,
@@ -136,18 +137,16 @@ def ring(items: Iterable[DueWork], at: datetime) -> None:
         WorkItem.objects.filter(kind=item.kind, object_id=item.object_id).update(rung_at=at)
 
 
+@atomic
 def resync(kind: WorkKind) -> int:
     """Makes every object of a kind due: repair of drift is the same path as creation."""
-    now = clock.now()
-    return WorkItem.objects.filter(kind=kind, requested=F("handled")).update(
-        requested=F("requested") + 1, due_at=now
-    )
+    items = _in_order(WorkItem.objects.filter(kind=kind, requested=F("handled")))
+    return items.update(requested=F("requested") + 1, due_at=clock.now())
 
 
 def request_all(kind: WorkKind, object_ids: Iterable[UUID]) -> int:
     """Asks for a look at many objects at once, for something that concerns them all."""
-    items = WorkItem.objects.filter(kind=kind, object_id__in=list(object_ids))
-    list(items.select_for_update(no_key=True).order_by("pk").values_list("pk"))  # one order for all
+    items = _in_order(WorkItem.objects.filter(kind=kind, object_id__in=list(object_ids)))
     return items.update(requested=F("requested") + 1, due_at=clock.now(), failures=0)
 
 
@@ -170,6 +169,12 @@ def holds(lease: Lease) -> bool:
     Locks the row until the transaction ends, so that it cannot be lost in between.
     """
     return _held(lease).select_for_update().first() is not None
+
+
+def _in_order(items: QuerySet[WorkItem]) -> QuerySet[WorkItem]:
+    """The same rows, locked in one order for all who write to several: else two could wait for each other."""
+    list(items.select_for_update(no_key=True).order_by("pk").values_list("pk"))
+    return items
 
 
 def _again(lease: Lease, after_seconds: float, *, failures: int) -> bool:

@@ -93,6 +93,14 @@ def test_a_server_that_refuses_is_asked_again_later(server, notice):
     assert len(server.mails) == 1
 
 
+def test_a_mail_that_nobody_takes_is_given_up_after_three_days(server, notice):
+    server.full = True
+    assert work_on(notice) is None
+    Notice.objects.update(created_at=timezone.now() - timedelta(days=3, minutes=1))
+    assert work_on(notice) == Done()
+    assert Notice.objects.get().sent_at is None
+
+
 def test_a_server_that_is_away_is_asked_again_later(settings, server, notice):
     server.shutdown()
     server.server_close()
