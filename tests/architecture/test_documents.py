@@ -7,6 +7,8 @@ from pathlib import Path
 
 from django.apps import apps
 
+from portal.env import Environment
+
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
 
@@ -44,6 +46,12 @@ def test_of_every_table_it_is_said_how_long_its_rows_are_kept():
     page = (DOCS / "retention.md").read_text()
     tables = {model.__name__ for model in apps.get_app_config("tenancy").get_models()}
     assert {name for name in tables if f"`{name}`" not in page} == set()
+
+
+def test_every_setting_is_told_of():
+    pages = "".join(page.read_text() for page in DOCS.glob("*.md"))
+    names = {f"ATOLL_{name.upper()}" for name in Environment.model_fields}
+    assert {name for name in names if f"`{name}`" not in pages} == set()
 
 
 def test_every_decision_has_a_number_of_its_own():
