@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import wraps
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 from django.conf import settings
@@ -13,7 +14,7 @@ from django.views.decorators.cache import never_cache
 
 from portal import denials
 from portal.web import step_up
-from tenancy.errors import DomainError, NotAllowed, NotFound, ReadOnly, StepUpRequired
+from tenancy.errors import DomainError, NotAllowed, NotFound, ReadOnly, StepUpRequired, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,7 +45,7 @@ def page(
         except StepUpRequired:
             return step_up.ask(request)
         except NotAllowed as error:
-            _write_down(error, request, request.user.username)
+            write_down(error, request, request.user.username)
             return refused(request, error)
         except DomainError as error:
             return refused(request, error)
@@ -67,8 +68,8 @@ def refused(request: HttpRequest, error: DomainError) -> HttpResponse:
     """A domain error as a page of its own."""
     template, status = _page_of(error)
     response = render(request, template, {"detail": error.detail}, status=status)
-    if isinstance(error, ReadOnly):
-        response["Retry-After"] = "30"
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        response["Retry-After"] = "30" if isinstance(error, ReadOnly) else "5"
     return response
 
 
@@ -90,7 +91,8 @@ def status_of(form: DomainForm) -> int:
     return 422 if form.is_bound and form.errors else 200
 
 
-def _write_down(error: NotAllowed, request: HttpRequest, actor: str) -> None:
+def write_down(error: NotAllowed, request: HttpRequest, actor: str) -> None:
+    """Keeps who tried what on a page, where it was more than a look."""
     place = request.resolver_match
     attempted = f"page {place.url_name}" if place else "page"
     denials.note(error, actor=actor, method=str(request.method), attempted=attempted, path=request.path)
@@ -101,4 +103,5 @@ def _page_of(error: DomainError) -> tuple[str, int]:
         return "404.html", 404
     if isinstance(error, NotAllowed):
         return "403.html", 403
-    return "refused.html", 503 if isinstance(error, ReadOnly) else 409
+    later = isinstance(error, ReadOnly | Unavailable)
+    return "refused.html", HTTPStatus.SERVICE_UNAVAILABLE if later else HTTPStatus.CONFLICT

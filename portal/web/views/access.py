@@ -13,10 +13,10 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
 from portal.web.forms.access import KubeconfigForm
-from portal.web.pages import refused, to_sign_in
+from portal.web.pages import refused, to_sign_in, write_down
 from tenancy.actions import access
 from tenancy.enums import AccessState
-from tenancy.errors import Conflict, DomainError, Invalid
+from tenancy.errors import Conflict, DomainError, Invalid, NotAllowed
 from tenancy.policy import Actor
 
 if TYPE_CHECKING:
@@ -42,6 +42,8 @@ async def download(request: HttpRequest, tenant: str, name: str) -> HttpResponse
         uid = await sync_to_async(_ask)(actor, tenant, name, request.POST)
         found = await _collected(actor, uid)
     except DomainError as error:
+        if isinstance(error, NotAllowed):
+            await sync_to_async(write_down)(error, request, actor.name)
         return await sync_to_async(refused)(request, error)
     return await sync_to_async(_late)(request) if found is None else _file(found, f"{tenant}-{name}.yaml")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib.auth.views import LoginView
@@ -29,6 +30,11 @@ class SignIn(LoginView):
     redirect_authenticated_user = True
 
     extra_context = {"oidc": _oidc}
+
+    def get_redirect_url(self) -> str:
+        """Not back to here: Django takes that for a fault of the site, and it is only an odd link."""
+        found: str = super().get_redirect_url()
+        return "" if urlsplit(found).path == self.request.path else found
 
     def form_invalid(self, form: SignInForm) -> HttpResponse:  # type: ignore[override]
         """The form again, with what was typed but the password."""

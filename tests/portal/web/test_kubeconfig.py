@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from portal.web.views import access as views
-from tenancy.actions import access, work
+from tenancy.actions import access, tenants, work
 from tenancy.enums import WorkKind
 from tenancy.models import AccessRequest, AuditEvent
 from tests import factories
@@ -102,3 +102,11 @@ def test_cluster_that_is_not_ready_gives_none(world: World) -> None:
 
 def test_download_by_a_link_does_nothing(ready: World) -> None:
     assert ready.client("alice").get(ADDRESS).status_code == 405
+
+
+def test_who_may_not_is_told_so_and_it_is_written_down(ready: World) -> None:
+    tenants.update(by=factories.admin(), name="team", suspended=True)
+    assert ready.client("vera").post(ADDRESS, {"lifetime": "600"}).status_code == 403
+    (row,) = AuditEvent.objects.filter(action="denied")
+    assert (row.actor, row.tenant, row.target) == ("vera", "team", ADDRESS)
+    assert not AccessRequest.objects.exists()

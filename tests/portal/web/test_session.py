@@ -31,10 +31,16 @@ def test_sign_out_by_a_link_does_nothing(world: World) -> None:
         ("https://evil.example/", "/"),
         ("//evil.example/", "/"),
         ("javascript:alert(1)", "/"),
+        ("/sign-in", "/"),
     ],
 )
 def test_sign_in_goes_on_to_our_own_pages_only(world: World, target: str, lands: str) -> None:
     assert sign_in(Client(), next=target)["Location"] == lands
+
+
+def test_who_is_signed_in_is_led_home_from_a_link_to_signing_in(world: World) -> None:
+    for address in ("/sign-in", "/sign-in?next=/sign-in", "/sign-in?next=/sign-in%3Fnext=/tokens"):
+        assert world.client("alice").get(address)["Location"] == "/"
 
 
 def test_wrong_password_keeps_the_user_name_and_says_what_to_do(world: World) -> None:
