@@ -31,10 +31,10 @@ class SignIn(LoginView):
 
     extra_context = {"oidc": _oidc}
 
-    def get_redirect_url(self) -> str:
-        """Not back to here: Django takes that for a fault of the site, and it is only an odd link."""
-        found: str = super().get_redirect_url()
-        return "" if urlsplit(found).path == self.request.path else found
+    def get_success_url(self) -> str:
+        """Never back to here: Django takes that for a fault of the site, and it is only an odd link."""
+        found = super().get_success_url()
+        return self.get_default_redirect_url() if urlsplit(found).path == self.request.path else found
 
     def form_invalid(self, form: SignInForm) -> HttpResponse:  # type: ignore[override]
         """The form again, with what was typed but the password."""
