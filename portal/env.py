@@ -63,7 +63,9 @@ class Environment(BaseSettings):
         default=6000, ge=0, description="requests a minute about one tenant; 0: no limit"
     )
     rate_address: int = Field(
-        default=60, ge=0, description="unknown tokens a minute from one address; 0: no limit"
+        default=60,
+        ge=0,
+        description="refused requests without a good token a minute from one address; 0: no limit",
     )
     rate_store: str = Field(
         default="",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import ipaddress
 import math
@@ -28,6 +29,14 @@ REMEMBERED: Final = 300
 """Seconds for which whoever was let in counts as the tenant's."""
 KNOWN_FOR: Final = 24 * 3600
 """Seconds for which a token that was good is none of those that are guessed."""
+PAUSE: Final = 0.25
+"""Seconds that a refusal takes: who goes on asking does so at this pace, at the expense of nobody."""
+REFUSED: Final = range(400, 500)
+HELD_MAX: Final = 1000
+"""Refusals that wait at the same time, in one process; more are told at once."""
+API: Final = "/api/"
+OPEN: Final = frozenset({"/api/v1/attestation/keys", "/api/v1/openapi.json", "/api/v1/token-exchange"})
+"""What answers without a token, and looks at none. A test holds it to the OpenAPI document."""
 _TENANT: Final = re.compile(r"/api/v1/tenants/([^/]+)/.")
 _V6_SITE: Final = 64
 
@@ -36,7 +45,14 @@ class RateLimit:
     """An ASGI application that answers 429 to whoever asks too often; 0 requests a minute mean no limit."""
 
     def __init__(
-        self, application: Application, counts: Counts, *, a_token: int, a_tenant: int, an_address: int = 0
+        self,
+        application: Application,
+        counts: Counts,
+        *,
+        a_token: int,
+        a_tenant: int,
+        an_address: int = 0,
+        pause: float = PAUSE,
     ) -> None:
         self.application = application
         self._counts = counts
@@ -45,16 +61,19 @@ class RateLimit:
         self._guesses = Quota("address", an_address) if an_address else None
         self._inside = _Seen(REMEMBERED)
         self._known = _Seen(KNOWN_FOR)
+        self._pause = pause
+        self._held = 0
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         """Counts, refuses or hands on."""
         token = _token(scope) if scope["type"] == "http" else ""
-        if not token:
+        if not token and not (scope["type"] == "http" and scope["path"].startswith(API)):
             await self.application(scope, receive, send)
             return
         verdicts = await self._asked(token, scope)
         headers = _headers(verdicts)
         if verdicts and verdicts[-1].refused:
+            await self._hold()
             await _refuse(verdicts[-1], headers, send)
             return
 
@@ -75,7 +94,7 @@ class RateLimit:
         if guess:
             return [guess]
         verdicts = []
-        if self._tokens:
+        if self._tokens and token:
             verdicts.append(await self._counts.ask(self._tokens, token))
             if verdicts[-1].refused:
                 return verdicts
@@ -85,23 +104,36 @@ class RateLimit:
         return verdicts
 
     async def _guessed_too_often(self, token: str, scope: dict[str, Any]) -> Verdict | None:
-        """The refusal of a token that nobody has seen to be good, from where many bad ones came."""
+        """The refusal of a token that nobody has seen to be good, or of none, from where many such came."""
         if not self._guesses or token in self._known:
             return None
-        verdict = await self._counts.ask(self._guesses, _address(scope), Way.LOOK)
-        return verdict if verdict.refused and not await self._counts.remembers(_good(token)) else None
+        verdict = await self._counts.ask(self._guesses, _whence(scope), Way.LOOK)
+        good = verdict.refused and token and await self._counts.remembers(_good(token))
+        return verdict if verdict.refused and not good else None
+
+    async def _hold(self) -> None:
+        """Lets a refusal wait. ``Retry-After`` is a second at least, so nobody who heeds it comes later for that."""
+        if self._held < HELD_MAX:
+            self._held += 1
+            try:
+                await asyncio.sleep(self._pause)
+            finally:
+                self._held -= 1
 
     async def _learn(self, token: str, scope: dict[str, Any], status: int) -> None:
         if scope.get(INSIDE):
             self._inside.add((token, _tenant(scope)))
-        if scope.get(KNOWN) and token not in self._known:
-            self._known.add(token)
-            await self._counts.remember(_good(token), KNOWN_FOR)
-        elif status == HTTPStatus.UNAUTHORIZED and self._guesses:
+        if scope.get(KNOWN):
+            if token not in self._known:
+                self._known.add(token)
+                await self._counts.remember(_good(token), KNOWN_FOR)
+        elif self._guesses and (
+            status == HTTPStatus.UNAUTHORIZED or (status in REFUSED and token not in self._known)
+        ):
             if token in self._known:
                 self._known.discard(token)
                 await self._counts.remember(_good(token), 0)
-            await self._counts.ask(self._guesses, _address(scope), Way.CHARGE)
+            await self._counts.ask(self._guesses, _whence(scope), Way.CHARGE)
 
 
 class _Seen:
@@ -128,8 +160,14 @@ def _good(token: str) -> str:
     return f"good:{token}"
 
 
+def _is_open(scope: dict[str, Any]) -> bool:
+    return scope["path"].rstrip("/") in OPEN
+
+
 def _token(scope: dict[str, Any]) -> str:
-    """What identifies the token of a request, known or not; empty where there is none."""
+    """What identifies the token of a request, known or not; empty where there is none, and where none is looked at."""
+    if _is_open(scope):
+        return ""
     sent: bytes = dict(scope["headers"]).get(b"authorization", b"").partition(b" ")[2].strip()
     return hashlib.sha256(sent).hexdigest() if sent else ""
 
@@ -137,6 +175,11 @@ def _token(scope: dict[str, Any]) -> str:
 def _tenant(scope: dict[str, Any]) -> str:
     found = _TENANT.match(scope["path"])
     return found[1] if found else ""
+
+
+def _whence(scope: dict[str, Any]) -> str:
+    """Whom a refused request is charged to: where it comes from, with a quota of its own for each address that is open to all."""
+    return f"{_address(scope)} {scope['path'].rstrip('/')}" if _is_open(scope) else _address(scope)
 
 
 def _address(scope: dict[str, Any]) -> str:
@@ -164,7 +207,7 @@ def _headers(verdicts: list[Verdict]) -> list[tuple[bytes, bytes]]:
 def _words(quota: Quota, seconds: int) -> str:
     if quota.name == "address":
         return (
-            f"more than {quota.a_minute} unknown tokens a minute from your address: check yours, "
+            f"more than {quota.a_minute} requests a minute from your address had no good token: check yours, "
             f"and try again in {seconds} s"
         )
     return f"more than {quota.a_minute} requests a minute for this {quota.name}: go on in {seconds} s"

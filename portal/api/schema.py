@@ -35,7 +35,7 @@ _WORDS: Final = {
     412: "A precondition does not hold: read again, then decide.",
     413: "The body is too large.",
     415: "The body is not JSON.",
-    429: "Too many requests of this token, or about this tenant: go on after `Retry-After` seconds.",
+    429: "Too many requests of this token, about this tenant, or from this address without a good token: go on after `Retry-After` seconds.",
     422: "The Idempotency-Key was used for another request.",
     503: "Not now: try again after `Retry-After` seconds.",
 }
@@ -173,7 +173,7 @@ def _headers(operation: Operation) -> Iterator[OpenApiParameter]:
     if operation.idempotent:
         text = "Sent again with the same body, the first answer comes again; kept for 48 hours."
         yield OpenApiParameter("Idempotency-Key", _KEY, HEADER, description=text)
-    later = [503] if operation.open else [429, 503]
+    later = [code for code in (429, 503) if code in {*_problems(operation), *operation.answers}]
     text = "Seconds after which it may go on."
     yield OpenApiParameter("Retry-After", int, HEADER, description=text, response=later)
     yield from _response_headers(operation)

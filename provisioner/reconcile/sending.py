@@ -43,6 +43,10 @@ LEASE: Final = 45.0
 """Seconds; longer than a turn and the message that was begun at its end."""
 LOOK: Final = 0.2
 """Seconds between two looks for more to send, while receivers are waited for."""
+PATIENCE: Final = 1.0
+"""Seconds after which a receiver that worked so far and does not answer keeps nobody else from being sent to."""
+THREADS: Final = 1024
+"""Receivers that are waited for at most, those beyond patience among them."""
 AT_ONCE: Final = 16
 """Turns begun, and answers written, between two looks: many that fail at the same moment must not hold up one that works."""
 
@@ -56,14 +60,28 @@ class Turn:
     until: float
 
 
+@dataclass(frozen=True)
+class Asked:
+    """A receiver that was sent something and has not answered."""
+
+    turn: Turn
+    delivery: UUID
+    since: float
+
+    @property
+    def takes_room(self) -> bool:
+        """Those that fail have half of the room and keep to it; of the others nobody knew that they would hang."""
+        return self.turn.who.failing or monotonic() - self.since < PATIENCE
+
+
 class Sender:
     """Sends what waits, to as many receivers at a time as there is room for."""
 
-    def __init__(self, post: Senders, room: int = turns.ROOM) -> None:
+    def __init__(self, post: Senders, room: int = turns.ROOM, threads: int = THREADS) -> None:
         self._post = post
-        self._room = room
+        self._room, self._threads = room, threads
         self._token = uuid.uuid4()
-        self._busy: dict[Future[Answer], tuple[Turn, UUID]] = {}
+        self._busy: dict[Future[Answer], Asked] = {}
         self._pool: ThreadPoolExecutor
         self.sent = 0
         """Attempts of this pass."""
@@ -74,7 +92,7 @@ class Sender:
         At least once: a worker that dies between sending and writing sends it again, under the same id.
         """
         until = monotonic() + BUDGET
-        with ThreadPoolExecutor(self._room, "sender") as self._pool:
+        with ThreadPoolExecutor(self._threads, "sender") as self._pool:
             self._take([one for one in webhooks.waiting() if one.hook == first])
             while self._busy:
                 if monotonic() < until:
@@ -83,8 +101,9 @@ class Sender:
                     self._conclude(one)
 
     def _take(self, waiting: list[Waiting]) -> None:
-        at = [turn.who for turn, _ in self._busy.values()]
-        for who in turns.turns(waiting, at, self._room)[:AT_ONCE]:
+        at = [one.turn.who for one in self._busy.values() if one.takes_room]
+        room = min(self._room, self._threads - len(self._busy) + len(at))
+        for who in turns.turns(waiting, at, room)[:AT_ONCE]:
             lease = work.claim(WorkKind.WEBHOOK, who.hook, seconds=LEASE, token=self._token)
             if lease is not None:
                 turn = Turn(who, lease, monotonic() + TURN)
@@ -102,11 +121,12 @@ class Sender:
         else:
             headers = rules.headers(found.identifier, timezone.now(), found.body, found.keys)
             begun = self._pool.submit(self._post.post, found.url, headers, found.body.encode())
-            self._busy[begun] = (turn, found.delivery)
+            self._busy[begun] = Asked(turn, found.delivery, monotonic())
             self.sent += 1
 
     def _conclude(self, ended: Future[Answer]) -> None:
-        turn, delivery = self._busy.pop(ended)
+        asked = self._busy.pop(ended)
+        turn, delivery = asked.turn, asked.delivery
 
         def conclude() -> None:
             if deliveries.tried(turn.lease, delivery, ended.result()):

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
 ROOM: Final = 256
-"""Receivers that one sender is at, at the same time: it waits for each in a thread."""
+"""Receivers that one sender is at, at the same time, beside those that worked and hang now: it waits for each in a thread."""
 
 
 @dataclass(frozen=True)

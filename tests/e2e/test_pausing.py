@@ -7,8 +7,11 @@ import subprocess
 import pytest
 
 from tests.e2e.stack import wait_for
+from tests.e2e.test_faults import kill_worker
 
-pytestmark = [pytest.mark.lab, pytest.mark.long, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.lab, pytest.mark.long, pytest.mark.timeout(1200)]
+KILLS = 2
+"""Rounds of a pause and a resume; in the first one Helm is at work at that moment, where it is."""
 
 WORK = """
 apiVersion: v1
@@ -101,6 +104,20 @@ def test_it_sleeps_answers_so_and_wakes_with_what_it_had(stack, demo, cluster, t
     assert word == "remembered"
     assert of_claims() == claims
     wait_for("it runs once more on its volume", lambda: starts(stack, kubeconfig) == 2, 120)
+
+
+def test_workers_that_die_meanwhile_change_nothing_of_the_end(stack, demo, cluster):
+    """kill -9 of the worker and its pool, somewhere in a pause and somewhere in a resume: each ends by itself."""
+    (namespace,) = stack.namespaces("demo", cluster)
+    for round_ in range(KILLS):
+        for wish, end in (({"paused": True}, "Paused"), ({}, "Ready")):
+            main = stack.workers()[0]
+            assert demo.put(cluster, wish).status_code == 200
+            kill_worker(main, with_helm=round_ == 0)
+            wait_for("the worker is back", lambda: len(stack.workers()) > 1, 60)
+            wait_for(lambda: demo.get(cluster).text, lambda end=end: demo.phase(cluster) == end, 300)
+        assert stack.releases(namespace) == ["cluster"]
+    demo.wait_ready(cluster)
 
 
 def said_no(stack, demo, cluster, operation):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import random
 import shutil
 import signal
 import subprocess
@@ -17,6 +19,7 @@ from tests.iac.stage import EXAMPLES, run
 pytestmark = [pytest.mark.long, pytest.mark.timeout(3600)]
 NO_CHANGE, CHANGES = 0, 2
 """How a plan with -detailed-exitcode ends."""
+KILLS = 6
 
 
 class Tool:
@@ -191,6 +194,27 @@ def test_an_apply_that_was_killed_goes_on_with_the_same_cluster(tool):
     assert found["status"]["phase"] == "Ready"
     assert tool.operations() == ["create"]
     assert "No changes" in tool.plan(NO_CHANGE)
+    tool.destroy()
+
+
+def test_applies_that_are_killed_at_any_moment_come_to_one_cluster(tool):
+    """Creates first, then updates; each time the next apply goes on from wherever the one before was."""
+    larger = {"cpu": "2", "memory": "4Gi", "storage": "10Gi"}
+    for told, done in (({}, ["create"]), ({"resources": larger}, ["create", "update"])):
+        tool.say(**told)
+        for _ in range(KILLS):
+            begun = tool.begin_apply()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                begun.wait(random.uniform(0.1, 2.5))
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(begun.pid, signal.SIGKILL)
+            begun.wait(10)
+            (tool.folder / ".terraform.tfstate.lock.info").unlink(missing_ok=True)
+        tool.apply()
+        assert tool.operations() == done
+        assert "No changes" in tool.plan(NO_CHANGE)
+        [found] = tool.clusters()
+        assert found["metadata"]["generation"] == found["status"]["observedGeneration"] == len(done)
     tool.destroy()
 
 

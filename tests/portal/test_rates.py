@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import socket
 import threading
@@ -15,7 +14,6 @@ from django.core.cache.backends.redis import RedisCache
 
 from portal import quotas, shared_counts
 from portal.quotas import LocalCounts, Quota, Way
-from portal.rates import INSIDE, KNOWN, RateLimit
 from portal.shared_counts import SharedCounts
 from portal.web import throttle
 from tests.support import redis_server
@@ -256,143 +254,3 @@ def test_keys_are_forgotten_first_those_that_have_earned_all(clock, monkeypatch)
         return len(counts._until)
 
     assert asyncio.run(script()) <= 3
-
-
-class Stage:
-    """The portal behind the limit; an application that lets only ``alice`` and ``ann`` into ``team``."""
-
-    def __init__(self, **quotas):
-        self.seen, self.revoked = 0, [b"revoked"]
-        limits = {"a_token": 50, "a_tenant": 100, **quotas}
-        self.limit = RateLimit(self.application, LocalCounts(), **limits)
-
-    async def application(self, scope, _receive, send):
-        self.seen += 1
-        sent = dict(scope["headers"]).get(b"authorization", b"")
-        if sent.endswith((b"alice", b"ann")):
-            scope[INSIDE] = True
-        guessed = sent.endswith(tuple(self.revoked)) or b"guess" in sent
-        if not guessed:
-            scope[KNOWN] = True
-        status = 401 if guessed else 200
-        await send({"type": "http.response.start", "status": status, "headers": [(b"x", b"y")]})
-        await send({"type": "http.response.body", "body": b""})
-
-    def get(self, who, path="/api/v1/tenants/team/clusters", address="192.0.2.1"):
-        sent = []
-
-        async def send(message):
-            sent.append(message)
-
-        headers = [(b"authorization", who)] if who else []
-        scope = {"type": "http", "path": path, "headers": headers, "client": (address, 4711)}
-        asyncio.run(self.limit(scope, None, send))
-        return sent[0]["status"], dict(sent[0]["headers"]), sent[1]["body"]
-
-
-def test_whoever_asks_too_often_is_told_when_to_come_back():
-    stage = Stage()
-    for _ in range(10):
-        assert stage.get(b"Bearer bob")[0] == 200
-
-    status, headers, body = stage.get(b"bearer   bob")
-
-    assert (status, stage.seen) == (429, 10)
-    assert headers[b"content-type"] == b"application/problem+json"
-    assert headers[b"retry-after"] in {b"1", b"2"}
-    assert headers[b"ratelimit-policy"] == b'"token";q=10;w=12'
-    assert headers[b"ratelimit"].startswith(b'"token";r=0;t=')
-    problem = json.loads(body)
-    assert (problem["status"], problem["code"]) == (429, "too-many-requests")
-    assert stage.get(b"Bearer carol")[0] == 200
-
-
-def test_each_answer_tells_what_is_left():
-    stage = Stage()
-
-    _, headers, _ = stage.get(b"Bearer bob")
-
-    assert headers[b"x"] == b"y"
-    assert (headers[b"ratelimit-policy"], headers[b"ratelimit"]) == (
-        b'"token";q=10;w=12',
-        b'"token";r=9;t=2',
-    )
-
-
-def test_a_tenants_tokens_share_its_quota():
-    stage = Stage(a_token=5000)
-    statuses = [stage.get(who)[0] for who in (b"Bearer alice", b"Bearer ann") * 13]
-
-    assert statuses.count(200) == 22  # twenty, and the first of each, before it was known where they belong
-    assert stage.get(b"Bearer alice", "/api/v1/tenants/other/clusters")[0] == 200
-    assert stage.get(b"Bearer alice", "/api/v1/tenants/team")[0] == 200
-
-
-def test_strangers_neither_use_up_a_tenants_quota_nor_feel_it():
-    stage = Stage(a_token=5000)
-    for _ in range(100):
-        assert stage.get(b"Bearer stranger")[0] == 200
-    while stage.get(b"Bearer alice")[0] == 200:
-        pass
-
-    status, headers, _ = stage.get(b"Bearer stranger")
-    assert status == 200
-    assert b"tenant" not in headers[b"ratelimit"]
-
-
-def test_who_shows_no_token_and_where_there_is_no_limit_nothing_is_counted():
-    some, free = Stage(), Stage(a_token=0, a_tenant=0)
-
-    assert {some.get(b"")[0] for _ in range(50)} == {200}
-    assert {free.get(b"Bearer bob")[0] for _ in range(50)} == {200}
-    assert b"ratelimit" not in free.get(b"Bearer bob")[1]
-
-
-def guesses(stage, count, address="192.0.2.1"):
-    return [stage.get(b"Bearer guess%d" % number, address=address)[0] for number in range(count)]
-
-
-def test_whoever_guesses_is_slowed_down_and_told():
-    stage = Stage(an_address=60)
-
-    assert guesses(stage, 30) == [401] * 12 + [429] * 18
-    assert stage.seen == 12
-    status, headers, body = stage.get(b"Bearer guess-more")
-    assert (status, headers[b"retry-after"]) == (429, b"1")
-    assert headers[b"ratelimit-policy"] == b'"address";q=12;w=12'
-    assert "more than 60 unknown tokens a minute from your address" in json.loads(body)["detail"]
-    assert guesses(stage, 1, "192.0.2.2") == [401]
-
-
-def test_good_tokens_from_where_somebody_guesses_go_on():
-    stage = Stage(an_address=60)
-    assert stage.get(b"Bearer bob")[0] == 200
-    guesses(stage, 30)
-
-    assert stage.get(b"Bearer bob")[0] == 200
-    assert stage.get(b"Bearer bob", address="192.0.2.9")[0] == 200
-    restarted = Stage(an_address=60)
-    restarted.limit._counts = stage.limit._counts
-    assert restarted.get(b"Bearer bob")[0] == 200, "another process knows it from the store"
-    assert restarted.get(b"Bearer carol")[0] == 429, "nobody has seen it: it may be a guess"
-
-
-def test_a_token_that_was_good_is_a_guess_once_it_is_refused():
-    stage = Stage(an_address=60)
-    assert stage.get(b"Bearer bob")[0] == 200
-    stage.revoked.append(b"bob")
-    assert stage.get(b"Bearer bob")[0] == 401
-    guesses(stage, 30)
-
-    assert stage.get(b"Bearer bob")[0] == 429
-
-
-def test_a_network_of_version_6_is_one_address():
-    stage = Stage(an_address=60, a_token=0)
-    for host in range(12):
-        assert guesses(stage, 1, f"2001:db8::{host}") == [401]
-
-    assert guesses(stage, 1, "2001:db8::ffff:1") == [429]
-    assert guesses(stage, 1, "2001:db8:0:1::1") == [401]
-    assert guesses(stage, 1, "somewhere") == [401]
-    assert guesses(stage, 13, "192.0.2.7")[-1:] == guesses(stage, 1, "::ffff:192.0.2.7") == [429]

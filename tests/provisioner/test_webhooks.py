@@ -17,6 +17,8 @@ from standardwebhooks.webhooks import WebhookVerificationError
 
 from provisioner import messages
 from provisioner.adapters.receivers import Receivers
+from provisioner.reconcile import sending
+from provisioner.reconcile.sending import Sender
 from tenancy.actions import deliveries, members, webhooks, work
 from tenancy.enums import Role, WorkKind
 from tenancy.event_enums import DeliveryState, EventType
@@ -266,6 +268,26 @@ def test_many_that_do_not_answer_hold_up_no_other(alice, receiver, monkeypatch):
     told = {one.attempts[0]["message"] for one in Delivery.objects.exclude(webhook__name="well")}
     assert told == {"it did not answer in time"}
     assert not WorkItem.objects.filter(kind=WorkKind.WEBHOOK, lease__isnull=False).exists()
+
+
+def test_more_that_begin_to_hang_than_there_is_room_hold_up_others_for_a_moment(alice, receiver, monkeypatch):
+    monkeypatch.setattr(sending, "PATIENCE", 0.3)
+    monkeypatch.setattr(sending, "Sender", partial(Sender, room=2, threads=8))
+    hook(factories.admin(), receiver.url, "well", tenant=None, types=(EventType.TENANT_CREATED,))
+    with Receiver(way="silent") as dead:
+        for number in range(4):
+            hook(alice, dead.url, f"dead{number}")
+        happens(alice)
+        at_work = threading.Thread(target=sending_alone, args=("dead0",))
+        at_work.start()
+        until(lambda: len(dead.requests) == 4)
+        factories.tenant("other")
+        deliveries.hand_over()
+        until(lambda: len(receiver.requests) == 1)
+        assert at_work.is_alive()
+        hanging = Delivery.objects.exclude(webhook__name="well")
+        assert [one.attempts for one in hanging] == [[]] * 4
+    at_work.join()
 
 
 def test_what_a_sender_leaves_wakes_a_second_one_and_no_third(alice, receiver):

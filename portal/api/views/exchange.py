@@ -28,7 +28,7 @@ class TokenExchange(OpenResource):
     tag = "tokens"
     parser_classes = (StrictJSONParser, StrictFormParser)
 
-    @operation("exchangeToken", {200: ExchangeAnswer}, body=ExchangeWish, open=True)
+    @operation("exchangeToken", {200: ExchangeAnswer}, body=ExchangeWish, open=True, problems=(429,))
     def post(self, _: Request) -> Response:
         """Exchanges a CI job's token for one of a service account that trusts it (RFC 8693).
 

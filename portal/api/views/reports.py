@@ -92,7 +92,7 @@ class AttestationKeys(OpenResource):
 
     tag = "isolation"
 
-    @operation("getAttestationKeys", {200: SigningKeys}, open=True)
+    @operation("getAttestationKeys", {200: SigningKeys}, open=True, problems=(429,))
     def get(self, _: Request) -> Response:
         """Publishes the keys by which isolation reports are verified (a JWK Set); needs no sign-in."""
         return self.answer(SigningKeys, {"keys": reports.keys()})

@@ -12,6 +12,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from portal import rates
 from portal.api import schema
 from portal.api.views import kubeconfigs
 from tenancy.actions import accelerators, findings, identities, tokens, webhooks, work
@@ -47,6 +48,16 @@ def world(django_db_setup, django_db_blocker):
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch):
     monkeypatch.setattr(kubeconfigs, "PATIENCE", 0.0)
+
+
+def test_what_is_counted_as_open_is_what_needs_no_token():
+    without = {
+        path
+        for path, item in DOCUMENT.items()
+        if any(operation.get("security") == [{}] for operation in item.values())
+    }
+
+    assert {path for path in without if path.startswith(rates.API)} == rates.OPEN
 
 
 def test_every_post_with_an_effect_takes_a_key():

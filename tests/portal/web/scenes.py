@@ -6,6 +6,8 @@ import threading
 import time
 from datetime import timedelta
 
+from django.contrib.sessions.backends.db import SessionStore
+from django.contrib.sessions.models import Session
 from django.utils import timezone
 
 from tenancy.actions import (
@@ -32,7 +34,7 @@ from tenancy.enums import (
     StepState,
     WorkKind,
 )
-from tenancy.models import AccessRequest, GrantRequest, HostCluster, User, VirtualCluster
+from tenancy.models import AccessRequest, AuditEvent, GrantRequest, HostCluster, User, VirtualCluster
 from tenancy.policy import Actor
 from tenancy.queries import calendar
 from tenancy.rules.conditions import BUILD_ORDER, Condition
@@ -74,6 +76,27 @@ def gpus() -> None:
     two = Terms(3, calendar.today(), calendar.today() + timedelta(days=14))
     decisions.counter(by=factories.admin(), uid=offered.uid, terms=two, reason="others need some, too")
     factories.cluster(ada, "demo", "training", {"accelerators": [{"class": "nvidia-h100", "count": 6}]})
+
+
+def asks() -> None:
+    """Ada asks for two accelerators of a pool of four, from today."""
+    factories.accelerator("nvidia-h100", title="NVIDIA H100 80 GB")
+    factories.gpu_pool(4)
+    _terms(Actor(User.objects.get(username="ada")), "demo", 2, 5)
+
+
+def grow_old() -> None:
+    """Everybody signed in a day ago."""
+    for row in Session.objects.all():
+        session = SessionStore(row.session_key)
+        session["authenticated_at"] = (timezone.now() - timedelta(days=1)).timestamp()
+        session.save()
+
+
+def happened(action: str, times: str) -> None:
+    """Looks whether the audit log tells of it so often."""
+    found = AuditEvent.objects.filter(action=action).count()
+    assert found == int(times), f"{action}: {found} times"
 
 
 def _terms(by: Actor, tenant: str, amount: int, days: int) -> GrantRequest:

@@ -69,9 +69,9 @@ def page(stage: Stage, browser: Browser) -> Iterator[Page]:
     assert [text for text in said if not expected.search(text)] == []
 
 
-def sign_in(page: Page, stage: Stage) -> None:
+def sign_in(page: Page, stage: Stage, who: str = "ada") -> None:
     page.goto("/sign-in")
-    page.get_by_label("User name").fill("ada")
+    page.get_by_label("User name").fill(who)
     page.get_by_label("Password").fill(stage.password)
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("heading", name="My clusters")).to_be_visible()
@@ -220,3 +220,42 @@ def test_without_scripts(stage: Stage, browser: Browser) -> None:
         stage.play("mint", KUBECONFIG)
     assert downloading.value.suggested_filename == "demo-plain.yaml"
     context.close()
+
+
+def test_a_decision_of_an_old_session_waits_for_a_step_up_and_happens_once(
+    stage: Stage, browser: Browser
+) -> None:
+    stage.play("asks")
+    context = browser.new_context(base_url=stage.url)
+    page = context.new_page()
+    sign_in(page, stage, "root")
+    page.goto("/gpu/approvals")
+    page.get_by_role("main").get_by_role("link", name=re.compile("nvidia-h100")).click()
+    asked = page.url
+    page.get_by_label("Amount").fill("1")
+    page.get_by_label("Reason").fill(REASON)
+    stage.play("grow_old")
+    page.get_by_role("button", name="Offer the terms above").click()
+
+    expect(page.get_by_role("heading", name="Is it you?")).to_be_visible()
+    asking = page.url
+    page.get_by_label("Password").fill("a guess")
+    page.get_by_role("button", name="It is me").click()
+    expect(page.get_by_text("This is not your password")).to_be_visible()
+    page.get_by_label("Password").fill(stage.password)
+    page.get_by_role("button", name="It is me").click()
+
+    expect(page.get_by_text("Offered. The team accepts or declines it.")).to_be_visible()
+    assert page.url == asked
+    told = page.get_by_role("definition")
+    expect(told.filter(has_text="1 nvidia-h100")).to_be_visible()
+    expect(told.filter(has_text="root: ")).to_have_text(f"root: {REASON}")
+    page.reload()
+    page.goto(asking)  # as somebody does who goes back in the browser
+    expect(page.get_by_text("not kept any more")).to_be_visible()
+    stage.play("happened", "request.counter", "1")
+    context.close()
+
+
+REASON = 'Fine: see "4711" & <ticket>.\nZoë\'s team needs it sooner.'
+"""With all that a form could lose on its way through a page."""
