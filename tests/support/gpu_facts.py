@@ -12,6 +12,8 @@ from tenancy.grant_enums import RequestState
 from tenancy.models import Allocation, AuditEvent, Grant, GrantRequest
 from tenancy.queries import calendar
 
+NODES = {"gpus-1": ("gpus", 3), "gpus-2": ("gpus", 1), "more-1": ("more", 3), "more-2": ("more", 3)}
+"""Nodes, their pools and devices."""
 SIZES = {"gpus": 4, "more": 6}
 """Pools and their devices."""
 _S = RequestState
@@ -86,11 +88,20 @@ def most(found, since, until):
     return max((sum(g["amount"] for g in found if counts(g, day)) for day in days), default=0)
 
 
+def promised(found):
+    """What must be there: what is out now and, on any later day, all that is granted for it and not late by then."""
+    today = calendar.today()
+    sound = [g for g in found if g["ended_at"] is None and today < g["ends_on"]]
+    out = sum(g["amount"] for g in found if g["activated_at"] and not g["closed_at"])
+    return max(out, most(sound, today, max((g["ends_on"] for g in sound), default=today)))
+
+
 class Facts:
     """As of the last step."""
 
     def __init__(self):
-        self.healthy = dict.fromkeys(SIZES, True)
+        self.lost: set[str] = set()
+        """Nodes that are not ready, or cordoned."""
         self.quota: Counter[str] = Counter()
         """Cluster → what its host admits."""
         self.pods: Counter[str] = Counter()
@@ -102,6 +113,19 @@ class Facts:
         self.frozen: set[str] = set()
         self.suspended: set[str] = set()
         self.look()
+
+    def size(self, pool):
+        """Devices of a pool that can be granted now."""
+        return sum(n for name, (where, n) in NODES.items() if where == pool and name not in self.lost)
+
+    def left(self, pool, tenant, since, until):
+        """What can be promised there to a tenant for these days."""
+        there = [g for g in self.grants.values() if g["pool__name"] == pool]
+        mine = [g for g in self.grants.values() if g["tenant__name"] == tenant]
+        limit = self.limits.get(tenant)
+        left = [self.size(pool) - most(there, since, until)]
+        left += [limit - most(mine, since, until)] if limit is not None else []
+        return max(0, min(left)) if promised(there) <= self.size(pool) else 0
 
     def look(self):
         self.requests, self.grants, self.allocations = requests(), grants(), allocations()
@@ -173,8 +197,9 @@ class Facts:
             tenant,
         )
         there = [g for g in self.grants.values() if g["pool__name"] == grant["pool__name"]]
-        room = SIZES[grant["pool__name"]] if self.healthy[grant["pool__name"]] else 0
-        assert most(there, since, now["ends_on"]) <= room, "more than there is"
+        assert most(there, since, now["ends_on"]) <= self.size(grant["pool__name"]), "more than there is"
+        before = [g for g in held.values() if g["pool__name"] == grant["pool__name"]]
+        assert promised(before) <= self.size(grant["pool__name"]), "given where devices are missing"
         if tenant in self.limits:
             assert most(mine, since, now["ends_on"]) <= self.limits[tenant], "more than the tenant may have"
 
@@ -204,7 +229,11 @@ class Facts:
     def _closed(self, grant):
         """Nothing counts any more that a pod still has."""
         here = (grant["tenant__name"], grant["pool__name"])
-        left = sum(g["amount"] for g in self._in_force() if (g["tenant__name"], g["pool__name"]) == here)
+        left = sum(
+            g["amount"]
+            for g in self.grants.values()
+            if (g["tenant__name"], g["pool__name"]) == here and g["activated_at"] and not g["closed_at"]
+        )
         pods = sum(
             self.pods[name] for name, (tenant, pool, *_) in self.allocations.items() if (tenant, pool) == here
         )
@@ -240,8 +269,11 @@ class Facts:
             )
             assert not fits, f"{name} waits for what its team has"
 
-    def the_clock_was_followed(self):
-        """After it ticked: what is over is ending, what is back is closed, what can begin has begun."""
+    def the_clock_was_followed(self, before):
+        """After it ticked: what is over is ending, what is back is closed, what can begin has begun.
+
+        ``before``: the grants by then. What only one that just began covers is closed at the next tick.
+        """
         today = calendar.today()
         out: Counter[str] = Counter()
         held: Counter[tuple[str, str]] = Counter()
@@ -253,12 +285,15 @@ class Facts:
             pool, account = g["pool__name"], (g["tenant__name"], g["pool__name"])
             assert g["ended_at"] or today < g["ends_on"], "a grant outlived its last day"
             left = sum(
-                o["amount"] for o in self._in_force() if (o["tenant__name"], o["pool__name"]) == account
+                o["amount"]
+                for o in self._in_force()
+                if (o["tenant__name"], o["pool__name"]) == account and before[o["uid"]]["activated_at"]
             )
             assert g["closed_at"] or not g["ended_at"] or held[account] > left, "back, and not closed"
             waits = not g["activated_at"] and not g["ended_at"] and g["starts_on"] <= today
-            room = SIZES[pool] if self.healthy[pool] else 0
-            assert not waits or out[pool] + g["amount"] > room, "its day has come, its devices are free"
+            assert not waits or out[pool] + g["amount"] > self.size(pool), (
+                "its day has come, its devices are free"
+            )
         for r in self.requests.values():
             over = today >= min(r["ends_on"], r["requested_at"].date() + timedelta(days=OPEN_DAYS))
             assert r["state"] not in OPEN or not over, "nobody decided it in time, and it is open"

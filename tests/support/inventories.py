@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import os
+from dataclasses import dataclass, field, replace
 
+SEED = int(os.environ.get("ATOLL_SEED", "20261121"))
+"""Of the random inventories; told where one fails."""
 SPAN = 12
 """Days that calendars are about; day 0 is today."""
 
@@ -86,6 +89,22 @@ class Inventory:
             left.append(self.limits[wish.tenant] - self.mine(wish.tenant, wish.starts, wish.ends))
         return 0 if pile.short() else max(0, min(left))
 
+    def granted(self, wish, pool):
+        """Once it is."""
+        deal = Deal(wish.tenant, wish.amount, wish.starts, wish.ends, active=wish.starts <= 0, ended=False)
+        return self._with(pool, lambda pile: (*pile.deals, deal))
+
+    def longer(self, pool, number, ends):
+        """Once this deal is."""
+        return self._with(
+            pool,
+            lambda pile: tuple(replace(d, ends=ends) if n == number else d for n, d in enumerate(pile.deals)),
+        )
+
+    def _with(self, pool, deals):
+        piles = (replace(p, deals=deals(p)) if p.name == pool else p for p in self.piles)
+        return replace(self, piles=tuple(piles))
+
     def nearest(self, wish):
         """The most that can be granted in one pool; ``None`` where there is no pool for it at all."""
         return max((self.fits(wish, pile) for pile in self.able(wish.tenant, wish.pool)), default=None)
@@ -108,22 +127,34 @@ class Wish:
 TENANTS = ("team", "crew")
 
 
-def inventory(dice):
+def inventory(dice, tenants=TENANTS, auto=(0, 4, 8)):
     """Three pools, one of them a tenant's own; most of them sound, some short, some with devices that are late."""
-    owners = ("", "", dice.choice(TENANTS))
-    piles = [pile(dice, f"pool{n}", owner) for n, owner in enumerate(owners)]
-    limits = {name: dice.randint(2, 14) for name in TENANTS if dice.random() < 0.3}
-    return Inventory(tuple(piles), limits, dice.choice((0, 4, 8)), dice.random() < 0.95)
+    owners = ("", "", dice.choice(tenants))
+    piles = [pile(dice, f"pool{n}", owner, tenants) for n, owner in enumerate(owners)]
+    return Inventory(tuple(piles), limits(dice, tenants), dice.choice(auto), dice.random() < 0.95)
 
 
-def pile(dice, name, owner):
-    nodes = tuple(
+def another(dice, found, tenants):
+    """Of another class: the same pools and nodes, which have other devices, and other grants."""
+    piles = []
+    for one in found.piles:
+        nodes = tuple((dice.randint(0, 8), ready, open_) for _, ready, open_ in one.nodes)
+        piles.append(pile(dice, one.name, one.owner, tenants, nodes))
+    return replace(found, piles=tuple(piles), limits=limits(dice, tenants))
+
+
+def limits(dice, tenants):
+    return {name: dice.randint(2, 14) for name in tenants if dice.random() < 0.3}
+
+
+def pile(dice, name, owner, tenants, nodes=()):
+    nodes = nodes or tuple(
         (dice.randint(0, 8), dice.random() < 0.9, dice.random() < 0.9) for _ in range(dice.randint(1, 3))
     )
     made = Pile(name, nodes, dice.choice((0, 0, 0, 1, 3)), owner)
     deals, most = [], made.capacity
     for _ in range(dice.randint(0, 4)):
-        deals.append(deal(dice, owner or dice.choice(TENANTS), most))
+        deals.append(deal(dice, owner or dice.choice(tenants), most))
         tried = Pile(name, nodes, made.reserved, owner, tuple(deals))
         if tried.short() and dice.random() < 0.9:  # a pool that is short refuses all: few of them
             deals.pop()
@@ -145,7 +176,9 @@ def deal(dice, tenant, most):
     )
 
 
-def wish(dice, found):
+def wish(dice, found, tenant=""):
     starts = dice.choice((0, 0, dice.randint(0, SPAN - 2)))
     pool = dice.choice(("", "", *(p.name for p in found.piles)))
-    return Wish(dice.choice(TENANTS), dice.randint(1, 6), starts, dice.randint(starts + 1, SPAN), pool)
+    return Wish(
+        tenant or dice.choice(TENANTS), dice.randint(1, 6), starts, dice.randint(starts + 1, SPAN), pool
+    )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from tenancy.actions import admission, allocations, balances, grants, request_rows
 from tenancy.actions import requests as asking
@@ -12,15 +13,57 @@ from tenancy.queries import grants as known
 from tenancy.rules import accelerators as stock
 from tenancy.rules import ledger, requests
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-def set_(owner, name, value):
+
+class Planted:
+    """A fault in Atoll's code, for a while; whether anybody came by it."""
+
+    def __init__(self, patch):
+        self._patch, self.ran = patch, 0
+
+    def put(self, owner, name, value, **how):
+        """A function in the place of another one, or where there was none."""
+
+        def counted(*args, **kwargs):
+            self.ran += 1
+            return value(*args, **kwargs)
+
+        self._patch.setattr(owner, name, counted, **how)
+
+    def table(self, owner, name, key, value):
+        """One row of a table that is asked for by ``get``."""
+        self._patch.setattr(owner, name, _Table(self, key, {**getattr(owner, name), key: value}))
+
+
+class _Table(dict):
+    def __init__(self, planted, key, rows):
+        super().__init__(rows)
+        self._planted, self._key = planted, key
+
+    def get(self, key, default=None):
+        self._planted.ran += key == self._key
+        return super().get(key, default)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What is broken, and all that needs to happen for it to show."""
+
+    plant: Callable[[Planted], None]
+    rules: tuple[str, ...]
+    """Of a ``Life``; others do not happen."""
+
+
+def set_(owner, name, value, *rules, **how):
     """Something else in its place."""
-    return lambda patch: patch.setattr(owner, name, value)
+    return Fault(lambda planted: planted.put(owner, name, value, **how), rules)
 
 
-def wrap(owner, name, make):
+def wrap(owner, name, make, *rules):
     """Something around it."""
-    return lambda patch: patch.setattr(owner, name, make(getattr(owner, name)))
+    return Fault(lambda planted: planted.put(owner, name, make(getattr(owner, name))), rules)
 
 
 def nothing(*_, **__):
@@ -72,9 +115,9 @@ def _pool_freed_at_the_end(real):
     return promise
 
 
-def _twice(patch):
-    again = {**requests.TRANSITIONS, (RequestState.APPROVED, RequestVerb.APPROVE): RequestState.APPROVED}
-    patch.setattr(requests, "TRANSITIONS", again)
+def _twice(planted):
+    key = (RequestState.APPROVED, RequestVerb.APPROVE)
+    planted.table(requests, "TRANSITIONS", key, RequestState.APPROVED)
 
 
 def _takes_less(real):
@@ -83,35 +126,57 @@ def _takes_less(real):
 
 
 FAULTS = {
-    "one more than there is": wrap(ledger.Room, "free", lambda real: lambda *a: real(*a) + 1),
-    "one less than there is": wrap(ledger.Room, "free", lambda real: lambda *a: max(0, real(*a) - 1)),
-    "cordoned nodes count": set_(stock, "healthy", lambda _: True),
-    "what is over is free at once": wrap(weighing, "promise", _pool_freed_at_the_end),
-    "a grant is never closed": set_(grants, "close", nothing),
-    "a grant is closed before its devices are back": lambda patch: patch.setattr(
-        grants, "sum", lambda _: 0, raising=False
+    "one more than there is": wrap(
+        ledger.Room, "free", lambda real: lambda *a: real(*a) + 1, "exact_fit", "days_pass"
     ),
-    "a grant outlives its last day": set_(grants, "_expire", nothing),
-    "a grant begins before its devices are back": set_(grants, "_free", lambda *_: True),
-    "a grant that begins is given to nobody": set_(grants, "begun_all", nothing),
-    "what is over is decided all the same": set_(admission, "refuse_stale", nothing),
-    "nothing lapses": set_(request_rows, "lapsed", lambda *_: False),
-    "four eyes skipped": set_(requests, "refuse_own", nothing),
-    "one admin agrees twice": wrap(request_rows, "standing", _no_second_agreement),
-    "who changed a wish decides it": wrap(request_rows, "standing", _reason_alone),
-    "one admin is enough": set_(requests, "needs_two", lambda *_: False),
-    "two admins from one device more": wrap(requests, "needs_two", _takes_less),
-    "policy lets everything pass": set_(ledger, "modest", lambda *_: True),
-    "the tenant's limit is ignored": set_(accelerators, "limits_of", lambda *_: {}),
-    "a deficit freezes nothing": set_(ledger.Room, "deficit", lambda *_: 0),
-    "more days are not weighed": wrap(known, "asked", _extension_unweighed),
-    "a decided request is approved again": _twice,
-    "a second open request": set_(asking, "_refuse_second", nothing),
-    "the kept sum is not kept": set_(balances, "promised", nothing),
-    "what a cluster still holds is given to another": wrap(allocations, "_wants", _without_held),
-    "a resize down frees too early": wrap(allocations, "_write", _frees_too_early),
-    "the first rung gives back": wrap(allocations, "stepped", _first_rung_is_the_last),
-    "findings hold nothing back": set_(allocations, "_frozen", lambda _: False),
-    "decisions are not written down": set_(request_rows, "_note", nothing),
+    "one less than there is": wrap(
+        ledger.Room, "free", lambda real: lambda *a: max(0, real(*a) - 1), "exact_fit", "days_pass"
+    ),
+    "cordoned nodes count": set_(stock, "healthy", lambda _: True, "node", "exact_fit"),
+    "what is over is free at once": wrap(
+        weighing, "promise", _pool_freed_at_the_end, "exact_fit", "days_pass"
+    ),
+    "a grant is never closed": set_(grants, "close", nothing, "days_pass", "provisioner_follows"),
+    "a grant is closed before its devices are back": set_(
+        grants, "sum", lambda _: 0, "days_pass", "pods_start", raising=False
+    ),
+    "a grant outlives its last day": set_(grants, "_expire", nothing, "days_pass"),
+    "a grant begins before its devices are back": set_(
+        grants, "_free", lambda *_: True, "exact_fit", "days_pass"
+    ),
+    "a grant that begins is given to nobody": set_(grants, "begun_all", nothing, "put", "granted"),
+    "what is over is decided all the same": set_(
+        admission, "refuse_stale", nothing, "submit", "days_pass", "suspend", "approve"
+    ),
+    "nothing lapses": set_(request_rows, "lapsed", lambda *_: False, "submit", "days_pass"),
+    "four eyes skipped": set_(requests, "refuse_own", nothing, "submit", "approve"),
+    "one admin agrees twice": wrap(
+        request_rows, "standing", _no_second_agreement, "policy", "submit", "approve"
+    ),
+    "who changed a wish decides it": wrap(request_rows, "standing", _reason_alone, "put", "approve"),
+    "one admin is enough": set_(requests, "needs_two", lambda *_: False, "policy", "submit", "approve"),
+    "two admins from one device more": wrap(
+        requests, "needs_two", _takes_less, "policy", "submit", "approve"
+    ),
+    "policy lets everything pass": set_(ledger, "modest", lambda *_: True, "submit"),
+    "the tenant's limit is ignored": set_(accelerators, "limits_of", lambda *_: {}, "limit", "exact_fit"),
+    "a deficit freezes nothing": set_(ledger.Room, "deficit", lambda *_: 0, "node", "exact_fit"),
+    "more days are not weighed": wrap(
+        known, "asked", _extension_unweighed, "exact_fit", "extend", "days_pass"
+    ),
+    "a decided request is approved again": Fault(_twice, ("submit", "approve")),
+    "a second open request": set_(asking, "_refuse_second", nothing, "submit"),
+    "the kept sum is not kept": set_(balances, "promised", nothing, "exact_fit"),
+    "what a cluster still holds is given to another": wrap(
+        allocations, "_wants", _without_held, "put", "granted", "delete", "pods_start"
+    ),
+    "a resize down frees too early": wrap(
+        allocations, "_write", _frees_too_early, "put", "pods_start", "provisioner_follows"
+    ),
+    "the first rung gives back": wrap(
+        allocations, "stepped", _first_rung_is_the_last, "put", "pods_start", "provisioner_follows"
+    ),
+    "findings hold nothing back": set_(allocations, "_frozen", lambda _: False, "reality", "put", "granted"),
+    "decisions are not written down": set_(request_rows, "_note", nothing, "submit"),
 }
-"""What is broken → how."""
+"""What is broken → how, and by what it shows."""

@@ -9,8 +9,8 @@ import pytest
 from django.db import InterfaceError, OperationalError, connection, connections, transaction
 
 from tenancy.actions import bookkeeping, decisions, grants, requests
+from tenancy.actions.decisions import Consent
 from tenancy.enums import PlatformRole
-from tenancy.errors import InvalidTransition
 from tenancy.grant_enums import RequestState, Rung
 from tenancy.models import Allocation, AuditEvent, Grant, GrantRequest, Notice, PoolBalance, Tenant, WorkItem
 from tenancy.queries import audit as log
@@ -171,30 +171,36 @@ def test_a_death_at_every_statement_of_a_life_ends_the_same(bob, eve, days):
 
 
 @pytest.mark.django_db
-def test_a_death_at_every_statement_of_an_approval_leaves_nothing_behind(bob, team):
-    request = ask(bob, 3)
+@pytest.mark.parametrize("others", [(), ("crew", "late")], ids=["alone", "together"])
+def test_a_death_at_every_statement_of_an_approval_leaves_nothing_behind(bob, team, others):
+    asked = [ask(bob, 3)]
     put(bob, 3)
+    for name in others:
+        make.tenant(name, member=bob)
+        asked.append(ask(bob, 1, tenant=name))
+    consents = [Consent(make.admin(), one.uid, "fine") for one in asked]
     before = shape()
 
     def dies(k):
         death = Death(k, _dead)
         with connection.execute_wrapper(death):
-            approve(request)
-        return death.seen
+            answers = decisions.approve_all(consents)
+        return [type(answer).__name__ for answer in answers], death.seen
 
     with undone():
-        points = dies(0)
+        told, points = dies(0)
         wanted = shape()
+    assert told == ["GrantRequest", "GrantRequest", "DoesNotFit"][: len(asked)]
     for k in range(1, points + 1):
         with undone():
             with pytest.raises(GONE):
                 dies(k)
             assert shape() == before, f"after a death before statement {k}"
-            dies(0)
+            assert dies(0)[0] == told
             assert shape() == wanted
     dies(0)
-    with pytest.raises(InvalidTransition):  # the answer was lost, not the decision
-        dies(0)
+    again = ["InvalidTransition", "InvalidTransition", "DoesNotFit"]  # the answer was lost, not the decision
+    assert dies(0)[0] == again[: len(asked)]
     assert shape() == wanted
     sound()
 

@@ -3,31 +3,26 @@
 from __future__ import annotations
 
 import ast
-import os
 import random
 from collections import Counter
 from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
-from django.db import transaction
-from django.utils import timezone
 
-from tenancy.actions import balances, decisions, requests
-from tenancy.actions.unit import atomic
+from tenancy.actions import decisions, requests
 from tenancy.errors import DoesNotFit, Invalid
 from tenancy.grant_enums import RequestState
-from tenancy.models import AcceleratorClass, AcceleratorLimit, Grant, HostCluster, Node, NodePool, Tenant
+from tenancy.models import AcceleratorClass, Tenant
 from tenancy.queries import calendar, previews
 from tenancy.rules import ledger
 from tenancy.rules.ledger import Account, Promise, Room
 from tenancy.rules.requests import Terms
 from tests import factories as make
 from tests.support import inventories
-from tests.support.inventories import TENANTS
+from tests.support.inventories import SEED, TENANTS
+from tests.support.stocked import for_a_while, world, write
 
-SEED = int(os.environ.get("ATOLL_SEED", "20261121"))
-"""Of the random inventories; told where one fails."""
 DAY = date(2030, 1, 1)
 ROOT = Path(__file__).parents[2]
 
@@ -86,30 +81,21 @@ def _room(pile):
 
 
 @pytest.fixture
-def world(db):
-    """Two teams, two admins, a host with three pools; inventories come and go in it."""
-    people = {"team": make.actor("bob"), "crew": make.actor("carol")}
-    make.accelerator()
-    for name, person in people.items():
-        make.tenant(name, member=person)
-    for number in range(3):
-        made = make.gpu_pool(1, f"pool{number}")
-        for more in (2, 3):
-            make.gpu_node(f"pool{number}-{more}", made, 0)
-    return people
+def people(db):
+    return world(TENANTS, "gpu")
 
 
 @pytest.mark.django_db
-def test_what_is_shown_is_what_a_decision_does(world):
-    seen = _compare(world, random.Random(SEED), inventories_=30, wishes=4)
+def test_what_is_shown_is_what_a_decision_does(people):
+    seen = _compare(people, random.Random(SEED), inventories_=30, wishes=4)
     assert min(seen.values()) >= 10, seen
 
 
 @pytest.mark.long
 @pytest.mark.timeout(3600)
 @pytest.mark.django_db
-def test_what_is_shown_is_what_a_decision_does_thousands_of_times(world):
-    seen = _compare(world, random.Random(SEED + 1), inventories_=1500, wishes=4)
+def test_what_is_shown_is_what_a_decision_does_thousands_of_times(people):
+    seen = _compare(people, random.Random(SEED + 1), inventories_=1500, wishes=4)
     print(f"seed {SEED + 1}: {dict(seen)}")  # noqa: T201 - what a long run did
     assert sum(seen.values()) == 6000
 
@@ -118,67 +104,13 @@ def _compare(people, dice, *, inventories_, wishes):
     seen = Counter()
     for number in range(inventories_):
         found = inventories.inventory(dice)
-        with _for_a_while():
-            _write(found)
+        with for_a_while():
+            write({"gpu": found})
             for _ in range(wishes):
                 wish = inventories.wish(dice, found)
-                with _for_a_while():
+                with for_a_while():
                     seen[_one(people, found, wish, f"seed {SEED}, inventory {number}: {found}, {wish}")] += 1
     return seen
-
-
-class _for_a_while:  # noqa: N801 - used as a statement
-    """What happens in it is undone."""
-
-    def __enter__(self):
-        self.inner = transaction.atomic()
-        self.inner.__enter__()
-
-    def __exit__(self, *told):
-        transaction.set_rollback(True)
-        self.inner.__exit__(*told)
-        if told[0] is None:
-            transaction.set_rollback(False)
-
-
-def _write(found):
-    """The inventory as rows; capacities are taken from the nodes as after a look at the host."""
-    today, gpu = calendar.today(), AcceleratorClass.objects.get()
-    tenants = {row.name: row for row in Tenant.objects.filter(name__in=TENANTS)}
-    AcceleratorClass.objects.update(auto_approve_up_to=found.auto)
-    HostCluster.objects.update(accepts_clusters=found.host_open)
-    rows = {row.name: row for row in Node.objects.all()}
-    for pile in found.piles:
-        pool = NodePool.objects.get(name=pile.name)
-        pool.kind, pool.tenant = ("dedicated", tenants[pile.owner]) if pile.owner else ("shared", None)
-        pool.reserved, pool.accelerators = {"gpu": pile.reserved}, ["gpu"]
-        pool.save()
-        for number in range(3):
-            devices, ready, open_ = pile.nodes[number] if number < len(pile.nodes) else (0, True, True)
-            row = rows[f"{pile.name}-{number + 1}"]
-            row.facts = {**row.facts, "resources": {make.GPU: devices}, "ready": ready, "schedulable": open_}
-        Grant.objects.bulk_create(_grant(deal, tenants[deal.tenant], gpu, pool, today) for deal in pile.deals)
-    Node.objects.bulk_update(rows.values(), ["facts"])
-    AcceleratorLimit.objects.bulk_create(
-        AcceleratorLimit(tenant=tenants[name], accelerator=gpu, amount=n) for name, n in found.limits.items()
-    )
-    with atomic():
-        balances.recount_host(HostCluster.objects.get())
-
-
-def _grant(deal, tenant, gpu, pool, today):
-    now = timezone.now()
-    return Grant(
-        tenant=tenant,
-        accelerator=gpu,
-        pool=pool,
-        amount=deal.amount,
-        starts_on=today + timedelta(days=deal.starts),
-        ends_on=today + timedelta(days=deal.ends),
-        activated_at=now if deal.active else None,
-        ended_at=now if deal.ended else None,
-        deadline=now if deal.ended else None,
-    )
 
 
 def _one(people, found, wish, told):
