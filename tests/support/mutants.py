@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tenancy.actions import admission, allocations, balances, grants, request_rows
 from tenancy.actions import requests as asking
@@ -37,7 +37,7 @@ class Planted:
         self._patch.setattr(owner, name, _Table(self, key, {**getattr(owner, name), key: value}))
 
 
-class _Table(dict):
+class _Table(dict[Any, Any]):
     def __init__(self, planted, key, rows):
         super().__init__(rows)
         self._planted, self._key = planted, key

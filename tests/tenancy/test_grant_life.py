@@ -64,10 +64,8 @@ def test_a_planted_fault_is_found(life, monkeypatch, fault):
     with pytest.raises((AssertionError, IntegrityError)) as found:
         lives(only(life, wanted.rules), 200, 20, **FIRST_FAULT)
     assert planted.ran, "the fault was planted where nobody comes by"
-    print(
-        f"{fault}: {time.monotonic() - began:.1f} s, came by {planted.ran} times: {_first_line(found.value)}"
-    )  # noqa: T201
-
-
-def _first_line(error):
-    return f"{type(error).__name__}: {str(error).splitlines()[:1]}"
+    took, told = (
+        time.monotonic() - began,
+        f"{type(found.value).__name__}: {str(found.value).splitlines()[:1]}",
+    )
+    print(f"{fault}: {took:.1f} s, came by {planted.ran} times: {told}")  # noqa: T201
