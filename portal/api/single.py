@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from portal.api.base import Operation, Resource
 from portal.api.errors import problem
+from portal.api.preconditions import expectation
 from portal.api.scopes import DECLARED
 from portal.api.serializers.waiting import WaitQuery
 from portal.api.waiting import NOT_YET, WAIT, Wait, look_until_told, patient
 from tenancy.enums import Outlook
 from tenancy.queries import readiness
+from tenancy.rules.preconditions import meet
 
 if TYPE_CHECKING:
     from rest_framework.request import Request
@@ -47,6 +49,12 @@ class Single(Resource):
     def told(self, **named: Any) -> Response:  # noqa: ANN401 - parts of the address
         """The answer to GET."""
         return self.shown(self.found(**named))
+
+    def last(self, request: Request, **named: Any) -> Response:  # noqa: ANN401 - parts of the address
+        """The answer to DELETE, before it is done: what it was; raises 412 where ``If-Match`` names something else."""
+        told = self.told(**named)
+        meet(expectation(request), told["ETag"])
+        return told
 
     def awaited(self, request: Request, **named: Any) -> Response:  # noqa: ANN401 - parts of the address
         """The answer to GET of ``…/ready``."""

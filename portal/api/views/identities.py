@@ -63,11 +63,11 @@ class OneIdentity(Single):
         """Reads who is linked (admins)."""
         return self.told(uid=uid)
 
-    @operation("deleteIdentity", {200: Identity}, query=WaitQuery)
-    def delete(self, _: Request, uid: UUID) -> Response:
+    @operation("deleteIdentity", {200: Identity}, query=WaitQuery, conditional=True)
+    def delete(self, request: Request, uid: UUID) -> Response:
         """Unlinks, and answers with what it was (admins); the user stays."""
         policy.check(self.actor, Permission.IDENTITY_MANAGE)
-        last = self.told(uid=uid)
+        last = self.last(request, uid=uid)
         verbs.unlink(by=self.actor, uid=uid)
         return last
 

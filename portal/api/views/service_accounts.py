@@ -16,7 +16,7 @@ from tenancy import models
 from tenancy.actions import service_accounts as verbs
 from tenancy.actions import tokens as token_verbs
 from tenancy.enums import Role
-from tenancy.queries import service_accounts, tenants, tokens
+from tenancy.queries import service_accounts, tenants
 from tenancy.rules.trust import TrustPolicy
 
 if TYPE_CHECKING:
@@ -122,11 +122,11 @@ class OneAccountToken(AccountTokenResource, Single):
         """Reads what is known of a service account's token (owners, auditors, admins)."""
         return self.told(tenant=tenant, name=name, uid=uid)
 
-    @operation("deleteServiceAccountToken", {200: Token}, query=WaitQuery)
-    def delete(self, _: Request, tenant: str, name: str, uid: UUID) -> Response:
+    @operation("deleteServiceAccountToken", {200: Token}, query=WaitQuery, conditional=True)
+    def delete(self, request: Request, tenant: str, name: str, uid: UUID) -> Response:
         """Revokes a service account's token at once, and answers with what it was (owners)."""
         account = self.account(tenant, name)
-        last = self.answer(Token, self.one(tokens.of_account(account), uid))
+        last = self.last(request, tenant=tenant, name=name, uid=uid)
         token_verbs.revoke(by=self.actor, uid=uid, account=account)
         return last
 

@@ -84,10 +84,10 @@ class OneToken(TokenResource, Single):
         """Reads what is known of a token."""
         return self.told(uid=uid)
 
-    @operation("deleteToken", {200: Token}, query=WaitQuery)
-    def delete(self, _: Request, uid: UUID) -> Response:
+    @operation("deleteToken", {200: Token}, query=WaitQuery, conditional=True)
+    def delete(self, request: Request, uid: UUID) -> Response:
         """Revokes a token at once, and answers with what it was."""
-        last = self.told(uid=uid)
+        last = self.last(request, uid=uid)
         verbs.revoke(by=self.actor, uid=uid)
         return last
 

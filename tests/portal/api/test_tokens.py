@@ -99,6 +99,16 @@ def test_a_token_for_a_foreign_tenant_is_not_made(api, outsider):
     )
 
 
+def test_only_the_token_that_was_read_is_revoked(api):
+    made = api.post("/tokens", {"metadata": {"name": "ci"}})
+    read = api.get(made["Location"])
+
+    assert_problem(api.delete(made["Location"], If_Match='"x"'), 412, "precondition-failed")
+    assert api.get(made["Location"]).status_code == 200
+    assert api.delete(f"{made['Location']}?wait=30s", If_Match=read["ETag"]).json() == read.json()
+    assert_problem(api.delete(made["Location"]), 404, "not-found")
+
+
 def test_tokens_of_others_do_not_exist(api, outsider):
     uid = outsider.get("/tokens").json()["items"][0]["metadata"]["uid"]
 
