@@ -166,14 +166,16 @@ class Atoll:
         *,
         timeout: float = 600.0,
         seen: Callable[[waiting.Look], None] | None = None,
+        running: bool = False,
     ) -> Object:
-        """The cluster once it is ready at its last change.
+        """The cluster once it is ready at its last change; with ``running`` once its add-ons run, too.
 
         ``seen`` is told how far it is, about every two seconds. Raises
         ``WillNotBeReady`` as soon as waiting is in vain and ``TimedOut`` after
         ``timeout`` seconds; a connection that breaks meanwhile does no harm.
         """
-        return self.wait(cluster(tenant, name), timeout=timeout, seen=seen)
+        look = waiting.running if running else waiting.ready
+        return look(self, cluster(tenant, name), timeout=timeout, seen=seen)
 
     def wait_gone(
         self,

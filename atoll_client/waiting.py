@@ -83,6 +83,21 @@ def ready(atoll: Asks, path: str, *, timeout: float, seen: Callable[[Look], None
         time.sleep(rest)
 
 
+def running(atoll: Asks, path: str, *, timeout: float, seen: Callable[[Look], None] | None) -> Object:
+    """The object once it is ready at its last change and, of a cluster, all add-ons were seen to run."""
+    until = time.monotonic() + timeout
+    while True:
+        found = ready(atoll, path, timeout=max(0.0, until - time.monotonic()), seen=seen)
+        why = _not_running(found)
+        if not why:
+            return found
+        if seen:
+            seen(Look(found["status"]["phase"], why))
+        if time.monotonic() + PAUSE >= until:
+            raise TimedOut(f"add-ons do not run after {timeout:.0f} s: {why}")
+        time.sleep(PAUSE)
+
+
 def gone(atoll: Asks, path: str, *, timeout: float, seen: Callable[[Look], None] | None) -> None:
     """Returns when ``path`` is no longer what it is now."""
     until, uid, look = time.monotonic() + timeout, None, Look("", "")
@@ -125,3 +140,13 @@ def _with_steps(atoll: Asks, path: str, look: Look) -> Look:
     except AtollError:
         return look
     return Look(look.phase, look.detail, operation)
+
+
+def _not_running(found: Object) -> str:
+    """What keeps its add-ons from running; empty where nothing does."""
+    conditions = (found.get("status") or {}).get("conditions") or ()
+    told = next((c for c in conditions if c["type"] == "AddOnsReady"), None)
+    if told is None:  # no cluster, or of an older Atoll, which does not tell
+        return ""
+    current = told["observedGeneration"] >= found["metadata"]["generation"]
+    return "" if told["status"] == "True" and current else str(told["message"] or told["reason"])

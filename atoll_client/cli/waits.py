@@ -24,6 +24,8 @@ class Goal(enum.StrEnum):
     """What is waited for."""
 
     READY = "ready"
+    RUNNING = "running"
+    """Ready, and a cluster's add-ons run."""
     GONE = "gone"
 
 
@@ -33,7 +35,7 @@ def command(shell: Shell, api: Api, noun: str) -> Callable[..., None]:
 
     def wait(
         reference: str,
-        goal: Annotated[Goal, typer.Option("--for", help="What is waited for.")] = Goal.READY,
+        goal: Annotated[Goal, typer.Option("--for", help="What is waited for; running: a cluster's add-ons, too.")] = Goal.READY,
         timeout: TimeoutOption = "10m",
         output: OutputOption = None,
         context: ContextOption = "",
@@ -48,7 +50,8 @@ def command(shell: Shell, api: Api, noun: str) -> Callable[..., None]:
                     waiting.gone(atoll, path, timeout=limit, seen=seen)
                     found = {"metadata": dict(zip(verb.parameters, values, strict=True)), "gone": True}
                 else:
-                    found = waiting.ready(atoll, path, timeout=limit, seen=seen)
+                    look = waiting.running if goal is Goal.RUNNING else waiting.ready
+                    found = look(atoll, path, timeout=limit, seen=seen)
             if goal is Goal.GONE and noun == "cluster" and shell.context:
                 _forget(shell, values)
             if output in {None, Format.TABLE} and (goal is Goal.GONE or output is None):

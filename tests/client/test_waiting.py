@@ -7,7 +7,7 @@ import pytest
 
 from atoll_client import TimedOut, WillNotBeReady, waiting
 from tenancy.enums import ConditionStatus, ConditionType, Reason
-from tenancy.models import VirtualCluster
+from tenancy.models import ClusterCondition, VirtualCluster
 from tenancy.rules.conditions import Condition
 from tests import factories
 from tests.client.portal import Cut
@@ -78,6 +78,32 @@ def test_who_watches_is_told_the_steps(atoll, portal, cluster):
 def test_the_end_of_patience_says_what_it_waited_for(atoll, cluster):
     with pytest.raises(TimedOut, match="team/first is Pending"):
         atoll.wait_ready("team", "first", timeout=0.01)
+
+
+def test_running_is_ready_with_its_add_ons_at_the_last_change(atoll, portal, cluster):
+    factories.ready(cluster)
+    rows = ClusterCondition.objects.filter(cluster=cluster, type=ConditionType.ADD_ONS_READY)
+    rows.update(status="False", message="Deployment web: 0 of 1 pods run as wanted", observed_generation=1)
+    stale, current = {"status": "True", "observed_generation": 0}, {"observed_generation": 1}
+    portal.faults = [None, Cut()]
+    portal.after = [lambda: None, lambda: rows.update(**stale), lambda: rows.update(**current)]
+    looks = []
+
+    found = atoll.wait_ready("team", "first", timeout=30, seen=looks.append, running=True)
+
+    assert (found["status"]["phase"], len(portal.seen)) == ("Ready", 4)
+    assert looks[0].detail == "Deployment web: 0 of 1 pods run as wanted"
+
+
+def test_running_in_vain_ends_at_once_and_impatience_says_what_does_not_run(atoll, portal, cluster):
+    factories.ready(cluster)
+    rows = ClusterCondition.objects.filter(cluster=cluster, type=ConditionType.ADD_ONS_READY)
+    rows.update(status="False", message="Deployment web", observed_generation=1)
+    with pytest.raises(TimedOut, match="Deployment web"):
+        atoll.wait_ready("team", "first", timeout=0.5, running=True)
+    portal.after = [lambda: VirtualCluster.objects.update(phase="Paused")]
+    with pytest.raises(WillNotBeReady):
+        atoll.wait_ready("team", "first", timeout=30, running=True)
 
 
 def test_gone_is_gone(atoll, portal, cluster):

@@ -37,11 +37,13 @@ from tenancy.enums import (
 from tenancy.models import AccessRequest, AuditEvent, GrantRequest, HostCluster, User, VirtualCluster
 from tenancy.policy import Actor
 from tenancy.queries import calendar
+from tenancy.rules.add_on_states import AddOnState
 from tenancy.rules.conditions import BUILD_ORDER, Condition
 from tenancy.rules.requests import Terms
 from tenancy.rules.specs import HostObservation, StepReport
 from tests import factories
 from tests.portal.web.stage import STEPS, WAITS
+from tests.support.manifests import config
 
 _TEARDOWN = ("Host", "Control plane and access", "Namespace", "Nothing left")
 
@@ -131,6 +133,29 @@ def building_host(message: str) -> None:
 def cluster(tenant: str, name: str) -> None:
     """Ada asks for a cluster."""
     factories.cluster(Actor(User.objects.get(username="ada")), tenant, name)
+
+
+def add_ons(tenant: str, name: str) -> None:
+    """Two add-ons in the catalogue, and a cluster in which one of them runs."""
+    work_ = {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "controller", "namespace": "ingress"},
+    }
+    factories.add_on("limits", "1.0.0", config("limits"))
+    factories.add_on("limits", "1.1.0", config("limits"), config("more"))
+    factories.add_on("ingress", "2.0.0", {**work_, "spec": {}})
+    chosen = [{"name": "limits", "version": "1.0.0"}, {"name": "ingress", "version": "2.0.0"}]
+    made = factories.cluster(Actor(User.objects.get(username="ada")), tenant, name, {"addOns": chosen})
+    why = (
+        "add-on ingress 2.0.0, Deployment ingress/controller: 0 of 1 pods run as wanted: image "
+        "registry.example.com/team/a-controller-of-a-long-name:2.0.0 cannot be had (ErrImagePull); "
+        "it is looked at again; kubectl describe tells more"
+    )
+    runs = AddOnState("limits", "1.0.0", ConditionStatus.TRUE, Reason.AS_WANTED)
+    lame = AddOnState("ingress", "2.0.0", ConditionStatus.FALSE, Reason.ADD_ON_NOT_RUNNING, why)
+    factories.observe(made, add_ons=(runs, lame))
+    ready(tenant, name)
 
 
 def reach(tenant: str, name: str, count: str) -> None:

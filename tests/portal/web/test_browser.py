@@ -30,6 +30,10 @@ SMALL = (
     "/clusters/new",
     "/clusters/demo/small",
     "/clusters/demo/small/delete",
+    "/clusters/demo/greeted",
+    "/clusters/demo/greeted/edit",
+    "/add-ons",
+    "/add-ons/ingress/versions/2.0.0",
     "/tenants",
     "/tenants/demo",
     "/tenants/demo/service-accounts",
@@ -197,6 +201,7 @@ def test_whole_form_by_keyboard(page: Page) -> None:
 def test_pages_fit_a_small_telephone(page: Page, stage: Stage) -> None:
     stage.play("cluster", "demo", "small")
     stage.play("reach", "demo", "small", "5")
+    stage.play("add_ons", "demo", "greeted")
     page.set_viewport_size({"width": 360, "height": 740})
     widths = {}
     for address in SMALL:
