@@ -35,7 +35,9 @@ def command(shell: Shell, api: Api, noun: str) -> Callable[..., None]:
 
     def wait(
         reference: str,
-        goal: Annotated[Goal, typer.Option("--for", help="What is waited for; running: a cluster's add-ons, too.")] = Goal.READY,
+        goal: Annotated[
+            Goal, typer.Option("--for", help="What is waited for; running: a cluster's add-ons, too.")
+        ] = Goal.READY,
         timeout: TimeoutOption = "10m",
         output: OutputOption = None,
         context: ContextOption = "",

@@ -31,7 +31,7 @@ def cluster(team):
 def test_ready_comes_with_the_object(atoll, portal, cluster):
     portal.after = [lambda: None, lambda: factories.ready(cluster)]
 
-    found = atoll.wait_ready("team", "first", timeout=5)
+    found = atoll.wait_ready("team", "first", timeout=60)  # the first answer of a process may take seconds
 
     assert found["status"]["phase"] == "Ready"
     assert len(portal.seen) == 3
