@@ -164,3 +164,26 @@ def test_a_delete_and_a_put_are_decided_one_after_the_other(alice):
     cluster = VirtualCluster.objects.get()
     assert cluster.deleting
     assert Operation.objects.filter(state="running").get().kind == "delete"
+
+
+def test_a_version_goes_or_clusters_stand_on_it(alice):
+    """Who removes it and who begins with it come at the same moment: nobody stands on nothing."""
+    api, admin = Api(alice), Api(factories.admin())
+    factories.published("1.0.0")
+    spec = {"template": {"name": "web", "version": "1.0.0"}}
+    jobs = [lambda n=n: api.put(f"/tenants/team/clusters/c{n}", {"spec": spec}) for n in range(3)]
+    jobs += [lambda: admin.delete("/cluster-templates/web/versions/1.0.0")] * 2
+    lock = threading.Lock()
+
+    def one():
+        with lock:
+            job = jobs.pop()
+        return job()
+
+    answers = in_threads(5, one)
+
+    there = admin.get("/cluster-templates/web/versions/1.0.0").status_code == 200
+    made = VirtualCluster.objects.filter(template_version__isnull=False).count()
+    assert (made > 0) == there
+    codes = sorted(answer.status_code for answer in answers)
+    assert codes in ([200, 400, 400, 400, 404], [201, 201, 201, 409, 409]), codes
