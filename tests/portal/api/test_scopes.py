@@ -120,5 +120,5 @@ def _able(world, statuses):
     """The first who can do it, or whom only the state of things keeps from it; and what they are told."""
     able = ("admin", "member", "owner")
     found = {statuses[IDENTITIES.index(name)]: world[name] for name in able}
-    status = 2 if 2 in found else 409
+    status = next(status for status in (2, 409, 503) if status in found)
     return found[status], status
