@@ -48,15 +48,15 @@ return math.ceil(ahead)
 
 
 class SharedCounts:
-    """``Counts`` in the Redis at ``url``; for one event loop."""
+    """``Counts`` in the Redis at ``url``, waited for ``patience`` seconds at most; for one event loop."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, patience: float = PATIENCE) -> None:
         pool = BlockingConnectionPool.from_url(
             url,
             max_connections=CONNECTIONS,
-            timeout=PATIENCE,
-            socket_timeout=PATIENCE,
-            socket_connect_timeout=PATIENCE,
+            timeout=patience,
+            socket_timeout=patience,
+            socket_connect_timeout=patience,
             retry=Retry(NoBackoff(), 0),
         )
         self._redis: Redis = Redis.from_pool(pool)
