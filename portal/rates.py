@@ -107,7 +107,7 @@ class RateLimit:
         """The refusal of a token that nobody has seen to be good, or of none, from where many such came."""
         if not self._guesses or token in self._known:
             return None
-        verdict = await self._counts.ask(self._guesses, _whence(scope), Way.LOOK)
+        verdict = await self._counts.ask(self._guesses, _whence(token, scope), Way.LOOK)
         good = verdict.refused and token and await self._counts.remembers(_good(token))
         return verdict if verdict.refused and not good else None
 
@@ -133,7 +133,7 @@ class RateLimit:
             if token in self._known:
                 self._known.discard(token)
                 await self._counts.remember(_good(token), 0)
-            await self._counts.ask(self._guesses, _whence(scope), Way.CHARGE)
+            await self._counts.ask(self._guesses, _whence(token, scope), Way.CHARGE)
 
 
 class _Seen:
@@ -177,9 +177,15 @@ def _tenant(scope: dict[str, Any]) -> str:
     return found[1] if found else ""
 
 
-def _whence(scope: dict[str, Any]) -> str:
-    """Whom a refused request is charged to: where it comes from, with a quota of its own for each address that is open to all."""
-    return f"{_address(scope)} {scope['path'].rstrip('/')}" if _is_open(scope) else _address(scope)
+def _whence(token: str, scope: dict[str, Any]) -> str:
+    """Whom a refused request is charged to: where it comes from.
+
+    No token, and each address that is open to all, are counted by themselves: who asks so must not
+    keep out a token that is good and was not seen yet.
+    """
+    if _is_open(scope):
+        return f"{_address(scope)} {scope['path'].rstrip('/')}"
+    return _address(scope) if token else f"{_address(scope)} without"
 
 
 def _address(scope: dict[str, Any]) -> str:

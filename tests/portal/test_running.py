@@ -98,7 +98,7 @@ def test_who_floods_is_told_so_and_the_neighbour_goes_on(pair, tokens, api):
     assert all(set(one) <= {"200", "429", "faults"} and not one["faults"] for one in answers)
     assert passed <= A_MINUTE // 5 + A_MINUTE / 60 * (SECONDS + 3), "as one, not as two"
     assert refused > passed
-    assert beside < alone * 4 + 150, "two cores play portals, flood and neighbour"
+    assert beside < alone * 2 + 100, "two cores play portals, flood and neighbour"
 
 
 def test_who_guesses_tokens_is_refused_and_good_ones_go_on(pair, tokens, api):
