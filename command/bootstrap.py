@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import redirect_stdout
+from contextlib import nullcontext, redirect_stdout
 from typing import TYPE_CHECKING, Final
 
 from command import arguments, client, debian, environment
@@ -30,10 +30,13 @@ def main(argv: list[str]) -> int:
     if wanted.command in LOOKS_ONLY and not environment.PYTHON.exists():
         show("nothing has been installed in this checkout yet, so nothing of it runs; ./atoll up starts it")
         return 0
+    # Standard output is for what programs read, where they asked for it.
+    telling = redirect_stdout(sys.stderr) if getattr(wanted, "json", False) else nullcontext()
     try:
-        _check_machine(wanted)
-        debian.ensure(_packages(wanted))
-        environment.ensure(development=wanted.command == "test")
+        with telling:
+            _check_machine(wanted)
+            debian.ensure(_packages(wanted))
+            environment.ensure(development=wanted.command == "test")
     except CommandError as error:
         complain(str(error))
         return error.status

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from command import bootstrap, debian, environment
-from command.terminal import CommandError
+from command.terminal import CommandError, say
 
 AS_NOBODY = """
 import os, sys
@@ -92,3 +92,14 @@ def test_help_needs_no_installation():
     )
     assert done.returncode == 0
     assert "Virtual Kubernetes clusters for teams" in done.stdout
+
+
+def test_what_a_program_reads_begins_with_json(monkeypatch, capsys):
+    """An environment that has to be brought up to date first says so elsewhere."""
+    monkeypatch.setattr(environment, "ensure", lambda **_: say("installing the Python packages"))
+    monkeypatch.setattr(bootstrap, "_hand_over", lambda *_: None)
+
+    bootstrap.main(["status", "--json"])
+
+    told = capsys.readouterr()
+    assert (told.out, "installing the Python packages" in told.err) == ("", True)
