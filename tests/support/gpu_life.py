@@ -36,6 +36,8 @@ class Life(People, World, RuleBasedStateMachine):
     people: dict[str, Actor]
     common: Facts | None = None
     """As of what all lives begin with."""
+    lived = 0
+    """So many such lives are over."""
 
     def __init__(self):
         super().__init__()
@@ -72,6 +74,7 @@ class Life(People, World, RuleBasedStateMachine):
             self.delete("a1")
 
     def teardown(self):
+        type(self).lived += 1
         try:
             self.everything_comes_back()
         finally:

@@ -96,6 +96,13 @@ class People:
         if made is not None and more:
             self.act("withdraw", by, requests.withdraw, by=by, uid=made.uid)
 
+    @rule(data=st.data(), tenant=st.sampled_from(TEAMS), days=st.integers(1, 6))
+    def next_in_line(self, data, tenant, days):
+        """All that is left from the day on which a grant ends."""
+        if grant := self.a_grant(data):
+            after = max(0, (grant.ends_on - calendar.today()).days)
+            self.exact_fit(tenant, grant.pool.name, days, after, 0)
+
     @rule(name=NAMES, count=st.integers(0, 5), role=WRITERS, sleep=st.sampled_from(SLEEPS))
     def put(self, name, count, role, sleep=SLEEPS[0]):
         by = self.who(role, team_of(name))

@@ -142,7 +142,7 @@ FAULTS = {
     ),
     "a grant outlives its last day": set_(grants, "_expire", nothing, "days_pass"),
     "a grant begins before its devices are back": set_(
-        grants, "_free", lambda *_: True, "exact_fit", "days_pass"
+        grants, "_free", lambda *_: True, "next_in_line", "days_pass"
     ),
     "a grant that begins is given to nobody": set_(grants, "begun_all", nothing, "put", "granted"),
     "what is over is decided all the same": set_(
@@ -161,9 +161,7 @@ FAULTS = {
     "policy lets everything pass": set_(ledger, "modest", lambda *_: True, "submit"),
     "the tenant's limit is ignored": set_(accelerators, "limits_of", lambda *_: {}, "limit", "exact_fit"),
     "a deficit freezes nothing": set_(ledger.Room, "deficit", lambda *_: 0, "node", "exact_fit"),
-    "more days are not weighed": wrap(
-        known, "asked", _extension_unweighed, "exact_fit", "extend", "days_pass"
-    ),
+    "more days are not weighed": wrap(known, "asked", _extension_unweighed, "next_in_line", "extend"),
     "a decided request is approved again": Fault(_twice, ("submit", "approve")),
     "a second open request": set_(asking, "_refuse_second", nothing, "submit"),
     "the kept sum is not kept": set_(balances, "promised", nothing, "exact_fit"),
