@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 
 from hypothesis import strategies as st
@@ -25,6 +26,17 @@ WELL, NOT_READY, CORDONED = (
 """What may be seen of a node."""
 
 
+class Heard(logging.Handler):
+    """What goes wrong with one grant stops no other: it is only logged."""
+
+    def __init__(self):
+        super().__init__(logging.ERROR)
+        self.faults = []
+
+    def emit(self, record):
+        self.faults.append(record.getMessage())
+
+
 class World:
     """Rules of a ``Life``."""
 
@@ -38,7 +50,11 @@ class World:
     @rule()
     def tick(self):
         before = self.facts.grants
+        heard = Heard()
+        grants.log.addHandler(heard)
         self.act("tick", None, grants.tick)
+        grants.log.removeHandler(heard)
+        assert heard.faults == [], "a grant whose day could not be seen to"
         self.act("tick", None, requests.lapse_old)
         self.facts.the_clock_was_followed(before)
 

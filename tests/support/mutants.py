@@ -144,7 +144,7 @@ FAULTS = {
     "a grant begins before its devices are back": set_(
         grants, "_free", lambda *_: True, "next_in_line", "days_pass"
     ),
-    "a grant that begins is given to nobody": set_(grants, "begun_all", nothing, "put", "granted"),
+    "a grant that begins is given to nobody": set_(grants, "begun_all", nothing, "put", "approve"),
     "what is over is decided all the same": set_(
         admission, "refuse_stale", nothing, "submit", "days_pass", "suspend", "approve"
     ),
@@ -165,16 +165,14 @@ FAULTS = {
     "a decided request is approved again": Fault(_twice, ("submit", "approve")),
     "a second open request": set_(asking, "_refuse_second", nothing, "submit"),
     "the kept sum is not kept": set_(balances, "promised", nothing, "exact_fit"),
-    "what a cluster still holds is given to another": wrap(
-        allocations, "_wants", _without_held, "put", "granted", "delete", "pods_start"
-    ),
+    "what a cluster still holds is given to another": wrap(allocations, "_wants", _without_held, "put"),
     "a resize down frees too early": wrap(
         allocations, "_write", _frees_too_early, "put", "pods_start", "provisioner_follows"
     ),
     "the first rung gives back": wrap(
         allocations, "stepped", _first_rung_is_the_last, "put", "pods_start", "provisioner_follows"
     ),
-    "findings hold nothing back": set_(allocations, "_frozen", lambda _: False, "reality", "put", "granted"),
+    "findings hold nothing back": set_(allocations, "_frozen", lambda _: False, "reality", "put", "approve"),
     "decisions are not written down": set_(request_rows, "_note", nothing, "submit"),
 }
 """What is broken → how, and by what it shows."""
