@@ -87,7 +87,7 @@ class People:
             if amount > 0
             else None
         )
-        for admin in ("root", "eve"):
+        for admin in ("root", "root", "eve"):  # nobody agrees twice
             if made is not None and made.state in {RequestState.REQUESTED, RequestState.ENDORSED}:
                 self.decide(made, self.people[admin])
                 made.refresh_from_db()

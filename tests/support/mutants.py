@@ -150,14 +150,10 @@ FAULTS = {
     ),
     "nothing lapses": set_(request_rows, "lapsed", lambda *_: False, "submit", "days_pass"),
     "four eyes skipped": set_(requests, "refuse_own", nothing, "submit", "approve"),
-    "one admin agrees twice": wrap(
-        request_rows, "standing", _no_second_agreement, "policy", "submit", "approve"
-    ),
+    "one admin agrees twice": wrap(request_rows, "standing", _no_second_agreement, "exact_fit"),
     "who changed a wish decides it": wrap(request_rows, "standing", _reason_alone, "put", "approve"),
-    "one admin is enough": set_(requests, "needs_two", lambda *_: False, "policy", "submit", "approve"),
-    "two admins from one device more": wrap(
-        requests, "needs_two", _takes_less, "policy", "submit", "approve"
-    ),
+    "one admin is enough": set_(requests, "needs_two", lambda *_: False, "exact_fit"),
+    "two admins from one device more": wrap(requests, "needs_two", _takes_less, "exact_fit"),
     "policy lets everything pass": set_(ledger, "modest", lambda *_: True, "submit"),
     "the tenant's limit is ignored": set_(accelerators, "limits_of", lambda *_: {}, "limit", "exact_fit"),
     "a deficit freezes nothing": set_(ledger.Room, "deficit", lambda *_: 0, "node", "exact_fit"),
