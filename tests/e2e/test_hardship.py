@@ -43,16 +43,15 @@ def stack(tmp_path_factory):
     given, _, port = os.environ.get("TEST_STACK", "").rpartition(":")
     home = Path(given) if given else tmp_path_factory.mktemp("hardship") / "home"
     made = Unlimited(home, int(port or free_port()), programs / "kubectl", programs / "helm")
-    if not given:
-        made.up()
+    if given:
+        yield made
+        return
+    made.up()
     try:
         with made.client() as api:
-            wait_for(
-                "the bootstrap made demo/first",
-                lambda: Team(api, "demo").get("first").status_code == 200,
-                120,
-            )
-            Team(api, "demo").wait_ready("first", 300)
+            demo = Team(api, "demo")
+            wait_for("the bootstrap made demo/first", lambda: demo.get("first").status_code == 200, 120)
+            demo.wait_ready("first", 300)
         yield made
     finally:
         made.stop()
