@@ -171,7 +171,9 @@ def test_a_death_at_every_statement_of_a_life_ends_the_same(bob, eve, days):
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("others", [(), ("crew", "late")], ids=["alone", "together"])
+@pytest.mark.parametrize(
+    "others", [(), pytest.param(("crew", "late"), marks=pytest.mark.matrix)], ids=["alone", "together"]
+)
 def test_a_death_at_every_statement_of_an_approval_leaves_nothing_behind(bob, team, others):
     asked = [ask(bob, 3)]
     put(bob, 3)

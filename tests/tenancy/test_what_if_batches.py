@@ -42,10 +42,11 @@ def people(db):
     return world(TENANTS, *CLASSES)
 
 
+@pytest.mark.matrix
 @pytest.mark.django_db
 def test_a_batch_is_as_one_after_the_other(people):
-    seen = _compare(random.Random(SEED + 2), 6)
-    assert min(seen["granted"], seen["longer"], seen["refused"]) >= 3, seen
+    seen = _compare(random.Random(SEED + 2), 3)
+    assert min(seen["granted"], seen["longer"], seen["refused"]) >= 1, seen
 
 
 @pytest.mark.long
