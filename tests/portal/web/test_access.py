@@ -81,7 +81,7 @@ READS = {
     "/inbox": (200, 200, 200, 200, 200, SIGN_IN),
     "/findings": (403, 403, 403, 403, 200, SIGN_IN),
     "/audit": (403, 403, 403, 403, 200, SIGN_IN),
-    "/audit/export": (403, 403, 403, 403, 409, SIGN_IN),  # nothing is signed here yet
+    "/audit/export": (403, 403, 403, 403, 503, SIGN_IN),  # nothing is signed here yet
     "/tenants/team/audit": (200, 403, 403, 404, 200, SIGN_IN),
     "/tenants/team/webhooks": (200, 403, 403, 404, 200, SIGN_IN),
     "/tenants/team/webhooks/hook": (200, 403, 403, 404, 200, SIGN_IN),
