@@ -50,9 +50,9 @@ class Single(Resource):
         """The answer to GET."""
         return self.shown(self.found(**named))
 
-    def last(self, request: Request, **named: Any) -> Response:  # noqa: ANN401 - parts of the address
+    def last(self, request: Request, found: Any) -> Response:  # noqa: ANN401 - a model
         """The answer to DELETE, before it is done: what it was; raises 412 where ``If-Match`` names something else."""
-        told = self.told(**named)
+        told = self.shown(found)
         meet(expectation(request), told["ETag"])
         return told
 

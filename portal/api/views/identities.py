@@ -67,7 +67,7 @@ class OneIdentity(Single):
     def delete(self, request: Request, uid: UUID) -> Response:
         """Unlinks, and answers with what it was (admins); the user stays."""
         policy.check(self.actor, Permission.IDENTITY_MANAGE)
-        last = self.last(request, uid=uid)
+        last = self.last(request, self.found(uid))
         verbs.unlink(by=self.actor, uid=uid)
         return last
 

@@ -16,7 +16,7 @@ from tenancy import models
 from tenancy.actions import service_accounts as verbs
 from tenancy.actions import tokens as token_verbs
 from tenancy.enums import Role
-from tenancy.queries import service_accounts, tenants
+from tenancy.queries import service_accounts, tenants, tokens
 from tenancy.rules.trust import TrustPolicy
 
 if TYPE_CHECKING:
@@ -126,7 +126,8 @@ class OneAccountToken(AccountTokenResource, Single):
     def delete(self, request: Request, tenant: str, name: str, uid: UUID) -> Response:
         """Revokes a service account's token at once, and answers with what it was (owners)."""
         account = self.account(tenant, name)
-        last = self.last(request, tenant=tenant, name=name, uid=uid)
+        # Not as it is read: a token that only revokes need not be one that reads.
+        last = self.last(request, self.one(tokens.of_account(account), uid))
         token_verbs.revoke(by=self.actor, uid=uid, account=account)
         return last
 

@@ -87,7 +87,7 @@ class OneToken(TokenResource, Single):
     @operation("deleteToken", {200: Token}, query=WaitQuery, conditional=True)
     def delete(self, request: Request, uid: UUID) -> Response:
         """Revokes a token at once, and answers with what it was."""
-        last = self.last(request, uid=uid)
+        last = self.last(request, self.found(uid))
         verbs.revoke(by=self.actor, uid=uid)
         return last
 
