@@ -1,4 +1,4 @@
-"""``./atoll test``: all that gates a landing, in the order in which it fails soonest."""
+"""``./atoll test``: all that gates a landing."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NOT_LONG: Final = "not long"
 ONCE: Final = "not lab and not browser and not matrix and not long"
 """Of the tests on PostgreSQL: what asks the same of each route and kind of person ran on SQLite."""
 WORKERS: Final = 2
-"""One waits for the lab most of the time while the other computes. A third takes as long, and its load makes waits too short."""
+"""One waits for the lab most of the time while the other computes, and PostgreSQL's tests in what is left; a third's load makes waits too short."""
 
 
 def run(asked: argparse.Namespace) -> int:
@@ -41,13 +41,13 @@ def run(asked: argparse.Namespace) -> int:
 
 def _everything(environment: dict[str, str], *, everything: bool) -> int:
     _build_lab()
-    failed = [recipe for stage in _plan(everything=everything) for recipe in _stage(environment, stage)]
+    failed = _beside(environment, _plan(everything=everything))
     if failed:
         complain(f"failed: {', '.join(failed)}")
     return 1 if failed else 0
 
 
-def _stage(environment: dict[str, str], recipes: list[list[str]]) -> list[str]:
+def _beside(environment: dict[str, str], recipes: list[list[str]]) -> list[str]:
     """Runs them beside each other; those that failed. The last is seen at work, the others when they end."""
     quiet = [words is not recipes[-1] for words in recipes]
     with ThreadPoolExecutor() as beside:
@@ -67,8 +67,8 @@ def _recipe(environment: dict[str, str], words: list[str], quiet: bool) -> int: 
     return status
 
 
-def _plan(*, everything: bool) -> list[list[list[str]]]:
-    """Stages of recipes. Pytest comes last: its closing lines are the run's."""
+def _plan(*, everything: bool) -> list[list[str]]:
+    """Recipes, of which the last takes longest: its closing lines are the run's."""
     marked = [] if everything else ["-m", NOT_LONG]
     if os.geteuid() != 0:
         say("not root: what needs the real lab is left out")
@@ -78,8 +78,9 @@ def _plan(*, everything: bool) -> list[list[list[str]]]:
     # The labs are the longest part, so they begin first: in the order in which they were collected.
     workers = ["-n", str(WORKERS), "--no-loadscope-reorder"]
     return [
-        [["check"], ["test-postgres", "-q", "-n", str(WORKERS), *once]],
-        [["test", "-v", "--durations=15", *workers, *marked]],
+        ["check"],
+        ["test-postgres", "-q", *once],
+        ["test", "-v", "--durations=15", *workers, *marked],
     ]
 
 
