@@ -142,7 +142,7 @@ def known(side: Side) -> list[tuple[int, str, str]]:
     return [(r.number, r.status.value, r.digest) for r in found]
 
 
-def eventually(condition: Any, seconds: float = 20.0) -> None:
+def eventually(condition: Any, seconds: float = 60.0) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end

@@ -17,7 +17,7 @@ import yaml
 
 CHART = Path(__file__).resolve().parents[2] / "helm" / "host"
 MUTATING = "admissionregistration.k8s.io/v1/MutatingAdmissionPolicy"
-SETTLES = 20.0
+SETTLES = 60.0
 """Seconds within which a change of policies reaches the API server's admission."""
 
 
