@@ -158,6 +158,7 @@ def _ends_the_same(bob, eve, days, every):
             assert found == wanted, f"after a death before statement {k}"
 
 
+@pytest.mark.matrix
 @pytest.mark.django_db
 def test_a_death_within_a_life_ends_the_same(bob, eve, days):
     _ends_the_same(bob, eve, days, every=67)

@@ -85,6 +85,7 @@ def people(db):
     return world(TENANTS, "gpu")
 
 
+@pytest.mark.matrix
 @pytest.mark.django_db
 def test_what_is_shown_is_what_a_decision_does(people):
     seen = _compare(people, random.Random(SEED), inventories_=30, wishes=4)
