@@ -86,15 +86,11 @@ def of_accounts() -> list[Account]:
         found[(tenant, host, pool, key)].update(granted=granted, returning=returning)
     opened = Allocation.objects.filter(released_at=None).values_list(*_ACCOUNT, "held", "used")
     for tenant, host, pool, key, held, used in opened:
-        found[(tenant, host, pool, key)].update(held=held, used=_devices(used))
+        found[(tenant, host, pool, key)].update(held=held, used=grants.in_use(used))
     figures = ("granted", "returning", "held", "used")
     return [
         Account(*account, *(counted[one] for one in figures)) for account, counted in sorted(found.items())
     ]
-
-
-def _devices(used: Mapping[str, object]) -> int:
-    return sum(number for number in used.values() if isinstance(number, int))
 
 
 @dataclass(frozen=True)

@@ -215,9 +215,14 @@ def holdings(tenant: Tenant) -> dict[UUID, Holding]:
         granted[grant.accelerator_id] += grant.amount
     for row in Allocation.objects.filter(tenant=tenant, released_at=None):
         held[row.accelerator_id] += row.held
-        used[row.accelerator_id] += sum(n for n in row.used.values() if isinstance(n, int))
+        used[row.accelerator_id] += in_use(row.used)
     asleep = _held_asleep(tenant) if held else held
     return {key: Holding(granted[key], held[key], used[key], asleep[key]) for key in {**granted, **held}}
+
+
+def in_use(used: Mapping[str, object]) -> int:
+    """Devices of an allocation that pods held at the last look, on all nodes."""
+    return sum(number for number in used.values() if isinstance(number, int))
 
 
 def _held_asleep(tenant: Tenant) -> Counter[UUID]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from lab import build
-from tests.e2e.stack import Stack, Team, free_port, wait_for
+from tests.e2e.stack import Stack, Team, brought_up, free_port
 
 
 @pytest.fixture(scope="package")
@@ -23,15 +23,8 @@ def stack(tmp_path_factory):
         return
     home = tmp_path_factory.mktemp("e2e") / "home"
     made = Stack(home, free_port(), programs / "kubectl", programs / "helm")
-    made.up()
-    try:
-        with made.client() as api:
-            demo = Team(api, "demo")
-            wait_for("the bootstrap made demo/first", lambda: demo.get("first").status_code == 200, 120)
-            demo.wait_ready("first", 300)
+    with brought_up(made):
         yield made
-    finally:
-        made.stop()
 
 
 @pytest.fixture

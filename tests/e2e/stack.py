@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 RECEIVERS = {"ATOLL_WEBHOOK_ALLOW": "127.0.0.0/8", "ATOLL_WEBHOOK_HTTP": "true"}
@@ -214,3 +215,17 @@ class Team:
         path.write_text(answer.json()["kubeconfig"])
         path.chmod(0o600)
         return path
+
+
+@contextmanager
+def brought_up(made: Stack) -> Iterator[None]:
+    """Started, with demo/first ready; stopped in the end."""
+    made.up()
+    try:
+        with made.client() as api:
+            demo = Team(api, "demo")
+            wait_for("the bootstrap made demo/first", lambda: demo.get("first").status_code == 200, 120)
+            demo.wait_ready("first", 300)
+        yield
+    finally:
+        made.stop()

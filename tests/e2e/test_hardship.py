@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from lab import build, registry
-from tests.e2e.stack import REPOSITORY, Stack, Team, free_port, wait_for
+from tests.e2e.stack import REPOSITORY, Stack, Team, brought_up, free_port
 
 pytestmark = [pytest.mark.lab, pytest.mark.long, pytest.mark.timeout(3600)]
 SECONDS = float(os.environ.get("TEST_SECONDS", "60"))
@@ -46,15 +46,8 @@ def stack(tmp_path_factory):
     if given:
         yield made
         return
-    made.up()
-    try:
-        with made.client() as api:
-            demo = Team(api, "demo")
-            wait_for("the bootstrap made demo/first", lambda: demo.get("first").status_code == 200, 120)
-            demo.wait_ready("first", 300)
+    with brought_up(made):
         yield made
-    finally:
-        made.stop()
 
 
 @pytest.fixture(scope="module")
